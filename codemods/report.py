@@ -1,0 +1,112 @@
+"""What a run hands back: results for each file and connected program, and the report that is written from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .diagnostics import Diagnostic
+from .manifest import Program, plain
+
+VERSION = 1
+
+Level = Literal["native", "compat", "untouched", "tf2", "none"]
+State = Literal["rewritten", "left", "not-tensorflow"]
+
+LEVELS: Mapping[str, str] = {
+    "native": "native TensorFlow 2: no session, no compat.v1",
+    "compat": "still graph mode, on tensorflow.compat.v1",
+    "untouched": "left as it was, with the reason",
+    "tf2": "TensorFlow 2 already",
+    "none": "no TensorFlow in it",
+}
+
+
+@dataclass(frozen=True)
+class Account:
+    """What became of one use of a TF1 name in the input. `reason` is a sentence, and empty only for "rewritten"."""
+
+    name: str
+    path: str
+    line: int
+    column: int
+    state: State
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """One file: `after` is None where nothing changes, `error` a sentence where it could not be read or handled."""
+
+    path: str
+    before: bytes
+    after: bytes | None
+    level: Level
+    diagnostics: tuple[Diagnostic, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class ProgramResult:
+    """One connected program. All its TensorFlow files have the same level."""
+
+    level: Level
+    files: Mapping[str, FileResult]
+    dialect: Literal["tf1", "tf2", "none"] = "none"
+    evidence: str = ""
+    manifest: Program | None = None
+
+
+def is_left(result: FileResult) -> bool:
+    """Whether TF1 remains in the file's result: a name left with a reason, or a file that could not be handled."""
+    return result.error is not None or any(account.state == "left" for account in result.accounts)
+
+
+def summary(programs: Iterable[ProgramResult]) -> dict[str, int]:
+    """Counts over a whole run: files by level, files changed and failed, names by state, diagnostics."""
+    counts: Counter[str] = Counter({f"level_{level}": 0 for level in LEVELS})
+    counts.update(files=0, changed=0, failed=0, diagnostics=0, rewritten=0, left=0, not_tensorflow=0)
+    for program in programs:
+        for result in program.files.values():
+            counts["files"] += 1
+            counts[f"level_{result.level}"] += 1
+            counts["changed"] += result.after is not None
+            counts["failed"] += result.error is not None
+            counts["diagnostics"] += len(result.diagnostics)
+            for account in result.accounts:
+                counts[account.state.replace("-", "_")] += 1
+    return dict(counts)
+
+
+def to_json(programs: Iterable[ProgramResult], tool: str, target: str) -> dict[str, Any]:
+    """The report as plain data, as schemas/report-1.json describes it."""
+    programs = list(programs)
+    return {
+        "report_version": VERSION,
+        "tool": tool,
+        "target": target,
+        "summary": summary(programs),
+        "programs": [
+            {
+                "level": program.level,
+                "dialect": program.dialect,
+                "evidence": program.evidence,
+                "files": [_file(result) for _, result in sorted(program.files.items())],
+            }
+            for program in programs
+        ],
+    }
+
+
+def _file(result: FileResult) -> dict[str, Any]:
+    return {
+        "path": result.path,
+        "level": result.level,
+        "changed": result.after is not None,
+        "error": result.error,
+        "diagnostics": plain(result.diagnostics),
+        "names": plain(result.accounts),
+    }
