@@ -13,7 +13,7 @@ from .manifest import Program, plain
 VERSION = 1
 
 Level = Literal["native", "compat", "untouched", "tf2", "none"]
-State = Literal["rewritten", "left", "not-tensorflow"]
+State = Literal["rewritten", "kept", "left", "not-tensorflow"]
 
 LEVELS: Mapping[str, str] = {
     "native": "native TensorFlow 2: no session, no compat.v1",
@@ -26,7 +26,7 @@ LEVELS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Account:
-    """What became of one use of a TF1 name in the input. `reason` is a sentence, and empty only for "rewritten"."""
+    """What became of one use of a TF1 name in the input. `reason` is empty only for "rewritten"."""
 
     name: str
     path: str
@@ -68,7 +68,7 @@ def is_left(result: FileResult) -> bool:
 def summary(programs: Iterable[ProgramResult]) -> dict[str, int]:
     """Counts over a whole run: files by level, files changed and failed, names by state, diagnostics."""
     counts: Counter[str] = Counter({f"level_{level}": 0 for level in LEVELS})
-    counts.update(files=0, changed=0, failed=0, diagnostics=0, rewritten=0, left=0, not_tensorflow=0)
+    counts.update(files=0, changed=0, failed=0, diagnostics=0, rewritten=0, kept=0, left=0, not_tensorflow=0)
     for program in programs:
         for result in program.files.values():
             counts["files"] += 1

@@ -1,0 +1,80 @@
+"""The account of every TensorFlow 1 name in a program's input: rewritten, kept, left with a reason, or not TensorFlow.
+
+The emitters say what they know of single names; the rest follows from the level that the program went to and from the facts.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+
+from .api import lookup
+from .names import Names
+from .parse import Module
+from .report import Account, Level, State
+
+
+def accounts_of(
+    modules: Mapping[str, Module],
+    names: Mapping[str, Names],
+    level: Level,
+    target: str,
+    known: Iterable[Account],
+    reason: str,
+) -> dict[str, tuple[Account, ...]]:
+    """The accounts of each file. `known` are those that an emitter gave, `reason` why the program did not go native."""
+    given = {(one.path, one.line, one.column): one for one in known}
+    if level == "untouched":
+        rest: tuple[State, str] = ("left", reason or "the program was left as it is")
+    elif level == "compat" and target == "native":
+        rest = ("left", f"still graph mode, on tensorflow.compat.v1: {reason}" if reason else "still graph mode")
+    else:
+        rest = ("rewritten", "")
+    return {path: tuple(_of_module(module, names[path], given, rest)) for path, module in modules.items()}
+
+
+def _of_module(
+    module: Module, names: Names, given: Mapping[tuple[str, int, int], Account], rest: tuple[State, str]
+) -> list[Account]:
+    found: list[Account] = []
+    for use in names.uses:
+        place = (module.path, use.node.lineno, use.node.col_offset)
+        if place in given:
+            found.append(given[place])
+        elif is_unchanged(use.name):
+            found.append(Account(use.name, *place, "kept", "TensorFlow 2 has it under the same name"))
+        else:
+            found.append(Account(use.name, *place, *rest))
+    for node, why in names.unresolvable:
+        found.append(Account("", module.path, node.lineno, node.col_offset, "left", why))  # type: ignore[attr-defined]
+    found.extend(_shadowed(module, names))
+    return sorted(found, key=lambda one: (one.line, one.column))
+
+
+def is_unchanged(name: str) -> bool:
+    """Whether a TF1 name means the same in TensorFlow 2, under the same name (a module by itself says nothing)."""
+    fact = lookup(name)
+    return name == "" or (fact is not None and fact.state == "same" and not fact.behaviour)
+
+
+def _shadowed(module: Module, names: Names) -> list[Account]:
+    """Uses of a name that an import binds to TensorFlow elsewhere in the module, but that means something else here."""
+    if not names.bound:
+        return []
+    unclear = {node for node, _ in names.unresolvable}
+    roots = {id(_root(node)) for node in unclear if isinstance(node, ast.expr)}
+    return [
+        Account(node.id, module.path, node.lineno, node.col_offset, "not-tensorflow", "this name is bound to something else here")
+        for node in ast.walk(module.tree)
+        if type(node) is ast.Name
+        and node.id in names.bound
+        and type(node.ctx) is ast.Load
+        and names.name_of(node) is None
+        and id(node) not in roots
+    ]
+
+
+def _root(node: ast.expr) -> ast.expr:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node

@@ -1,0 +1,204 @@
+"""The pipeline: bytes - triage - parse - names - dialect - graph - plan - emit - bytes and report.
+
+It works on one connected program at a time (`projects`): graph mode is global to a process, so the files of a program go the
+same way. It returns data, and an exception of a stage becomes an internal-error diagnostic of the program that met it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from . import projects
+from .accounts import accounts_of
+from .diagnostics import Diagnostic
+from .manifest import Program, with_lines
+from .names import Names, resolve
+from .parse import Module, ParseError, parse
+from .report import Account, FileResult, Level, ProgramResult
+from .triage import mentions_tensorflow
+
+# `import tensorflow.compat.v1 as tfv1` in one file of a project makes `tfv1` worth looking for in the others.
+_ALIAS = re.compile(rb"\btensorflow\b[\w.]*(?:[ \t]+import[ \t]+\w+)?[ \t]+as[ \t]+(\w{3,})")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user can ask for. `assume` decides the dialect where the source gives no evidence."""
+
+    target: Literal["native", "compat"] = "native"
+    assume: Literal["tf1", "tf2"] | None = None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What the emitters made of a program's modules."""
+
+    level: Level
+    texts: Mapping[str, str]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    manifest: Program | None = None
+    reason: str = ""
+
+
+def programs(files: Mapping[str, bytes]) -> list[tuple[str, ...]]:
+    """The connected programs among the files that use TensorFlow or reach it. The other files need nothing."""
+    aliases = {found[1] for data in files.values() for found in _ALIAS.finditer(data)} - {b"tensorflow"}
+    # A NUL byte is a wrong encoding (UTF-16), in which nothing would be found: to be reported, not passed over.
+    return projects.partition(
+        files, lambda path: b"\0" in files[path] or mentions_tensorflow(files[path], aliases)
+    )
+
+
+def upgrade(files: Mapping[str, bytes], options: Options | None = None) -> list[ProgramResult]:
+    """Every connected program among the files. Files that are in no program are in no result: nothing is to be done there."""
+    return [upgrade_program({path: files[path] for path in group}, options) for group in programs(files)]
+
+
+def upgrade_program(files: Mapping[str, bytes], options: Options | None = None) -> ProgramResult:
+    """Upgrades the files of one connected program. Paths are POSIX, relative to one top."""
+    options = options or Options()
+    modules: dict[str, Module] = {}
+    failed: dict[str, FileResult] = {}
+    layout = projects.Layout(files)
+    for path, data in files.items():
+        try:
+            modules[path] = parse(data, path, layout.name(path))
+        except ParseError as error:
+            failed[path] = _unparsed(path, data, error)
+    try:
+        return _upgrade(files, modules, failed, layout, options)
+    except Exception as error:
+        return _crashed(files, modules, failed, error)
+
+
+def _upgrade(
+    files: Mapping[str, bytes],
+    modules: Mapping[str, Module],
+    failed: Mapping[str, FileResult],
+    layout: projects.Layout,
+    options: Options,
+) -> ProgramResult:
+    from . import dialect
+
+    names = resolve_all(modules, {path: files[path] for path in modules}, layout)
+    found = dialect.of_program(modules, names, options.assume)
+    if found.dialect != "tf1":
+        level: Level = "tf2" if found.dialect == "tf2" else "none"
+        results = {path: FileResult(path, files[path], None, level if names[path] else "none") for path in modules}
+        return ProgramResult(level, {**results, **failed}, found.dialect, found.evidence)
+    outcome = _emit(modules, names, options)
+    texts = {path: text for path, text in outcome.texts.items() if text != modules[path].utf8.decode()}
+    after = {path: modules[path].encode(text) for path, text in texts.items()}
+    accounts = accounts_of(modules, names, outcome.level, options.target, outcome.accounts, outcome.reason)
+    results = {
+        path: FileResult(
+            path,
+            files[path],
+            after.get(path),
+            outcome.level if names[path] or path in after else "none",
+            tuple(one for one in outcome.diagnostics if one.path == path),
+            accounts[path],
+        )
+        for path in modules
+    }
+    manifest = outcome.manifest or Program(tuple(sorted(files)), outcome.level)
+    everything = {path: module.utf8.decode() for path, module in modules.items()} | texts
+    diagnostics = (*outcome.diagnostics, *(one for result in failed.values() for one in result.diagnostics))
+    manifest = with_lines(replace(manifest, diagnostics=diagnostics), everything)
+    return ProgramResult(outcome.level, {**results, **failed}, "tf1", found.evidence, manifest)
+
+
+def resolve_all(modules: Mapping[str, Module], files: Mapping[str, bytes], layout: projects.Layout) -> dict[str, Names]:
+    """The TensorFlow names of every module; what one imports from another is looked up under the spelling that it uses."""
+    by_name = {module.name: module for module in modules.values()}
+    spelt = projects.links(files, layout)
+    return {
+        path: resolve(
+            module,
+            by_name | {name: modules[target] for name, target in spelt[path].items() if target in modules},
+        )
+        for path, module in modules.items()
+    }
+
+
+def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], options: Options) -> _Outcome:
+    """The native level where the plan succeeds, else the compat level with the reasons why."""
+    reasons: tuple[Diagnostic, ...] = ()
+    if options.target == "native":
+        try:
+            native = _native(modules, names)
+        except Exception as error:
+            native = (_internal_error(modules, error, "the native level"),)
+        if isinstance(native, _Outcome):
+            return native
+        reasons = native
+    return _compat(modules, names, reasons)
+
+
+def _native(modules: Mapping[str, Module], names: Mapping[str, Names]) -> _Outcome | tuple[Diagnostic, ...]:
+    from .emit import native
+
+    emitted = native.emit(modules, names)
+    if isinstance(emitted, native.Fallback):
+        return tuple(emitted.reasons)
+    _check_parses(emitted.texts)
+    return _Outcome("native", emitted.texts, tuple(emitted.diagnostics), tuple(emitted.accounts), emitted.manifest)
+
+
+def _compat(
+    modules: Mapping[str, Module], names: Mapping[str, Names], reasons: tuple[Diagnostic, ...]
+) -> _Outcome:
+    from .emit import compat
+
+    emitted = compat.emit(modules, names)
+    _check_parses(emitted.texts)
+    reason = reasons[0].message if reasons else ""
+    return _Outcome("compat", emitted.texts, (*reasons, *emitted.diagnostics), tuple(emitted.accounts), None, reason)
+
+
+def _check_parses(texts: Mapping[str, str]) -> None:
+    for text in texts.values():
+        ast.parse(text)
+
+
+def _unparsed(path: str, data: bytes, error: ParseError) -> FileResult:
+    symbol, code = ("python2-source", "TFM902") if error.python2 else ("unparsable-source", "TFM901")
+    diagnostic = Diagnostic(symbol, code, f"{error}; the file stays as it is", path, max(error.line, 1))
+    return FileResult(path, data, None, "untouched", (diagnostic,), error=str(error))
+
+
+def _internal_error(modules: Mapping[str, Module], error: Exception, where: str) -> Diagnostic:
+    """An exception of a stage, as one line that a bug report can start from."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "tf_modernize" in frame.filename or "codemods" in frame.filename]
+    at = f" ({frames[-1].name}, line {frames[-1].lineno} of {frames[-1].filename.rpartition('/')[2]})" if frames else ""
+    message = f"internal error in {where}: {type(error).__name__}: {error}{at}; please report it"
+    return Diagnostic("internal-error", "TFM909", message, min(modules, default=""), 1)
+
+
+def _crashed(
+    files: Mapping[str, bytes],
+    modules: Mapping[str, Module],
+    failed: Mapping[str, FileResult],
+    error: Exception,
+) -> ProgramResult:
+    """The program as it was, with the internal error on each of its files."""
+    diagnostic = _internal_error(modules, error, "this program")
+    results = {
+        path: FileResult(
+            path, files[path], None, "untouched", (replace(diagnostic, path=path),), error=diagnostic.message
+        )
+        for path in modules
+    }
+    manifest = Program(tuple(sorted(files)), "untouched", diagnostics=(diagnostic,))
+    return ProgramResult("untouched", {**results, **failed}, manifest=manifest)
+
+
+def has_internal_error(result: ProgramResult) -> bool:
+    """Whether a stage failed on the program, though it may have been done at a lower level."""
+    return any(one.symbol == "internal-error" for file in result.files.values() for one in file.diagnostics)
