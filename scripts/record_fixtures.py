@@ -1,0 +1,55 @@
+"""Runs every program of fixtures/programs under real TensorFlow 1.15 and records what it prints in its expected.json.
+
+    python scripts/record_fixtures.py --tf1-python PATH [NAME…] [--check]
+
+PATH is a CPython 3.7 with tensorflow==1.15.5 (and protobuf<3.21, numpy<1.19), for instance from
+`python3.7 -m venv tf1 && tf1/bin/pip install tensorflow==1.15.5 'protobuf<3.21' 'numpy<1.19'`. The runs draw
+deterministic randomness (harness/determinism.py). With names only those programs run; with --check nothing is written,
+and the exit status is 1 where what is recorded no longer holds. A program that is TF2 (its level is "tf2") is not run:
+what it prints is no matter of TF 1.15.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tf_modernize.harness.printed import difference
+from tf_modernize.harness.running import run_program
+
+PROGRAMS = Path(__file__).resolve().parents[1] / "fixtures" / "programs"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tf1-python", required=True, help="an interpreter that has TensorFlow 1.15")
+    parser.add_argument("--check", action="store_true", help="compare with what is recorded, write nothing")
+    parser.add_argument("names", nargs="*", help="folders of fixtures/programs; without one, all")
+    args = parser.parse_args()
+    failed = False
+    for folder in sorted(path for path in PROGRAMS.iterdir() if (path / "before.py").exists()):
+        if args.names and folder.name not in args.names:
+            continue
+        file = folder / "expected.json"
+        expected = json.loads(file.read_text()) if file.exists() else {"level": "native"}
+        if expected["level"] == "tf2":
+            continue
+        run = run_program(args.tf1_python, folder / "before.py", timeout=60)
+        if not run.succeeded:
+            print(f"{folder.name}: FAILED\n{run.problem(12)}")
+            failed = True
+            continue
+        found = difference("\n".join(expected.get("stdout", [])), run.stdout, 1e-5, 1e-6)
+        print(f"{folder.name}: {run.seconds:.1f} s, {'recorded before' if found is None else found}")
+        if args.check:
+            failed |= found is not None
+        elif found is not None:
+            expected["stdout"] = run.stdout.splitlines()
+            file.write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
