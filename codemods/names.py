@@ -124,7 +124,7 @@ class _Scope:
 # --- the walk ---------------------------------------------------------------------------------------------------------
 
 _CHILDREN: dict[type, tuple[str, ...]] = {}
-_SKIP = frozenset("ctx op ops type_comment kind type_ignores simple is_async level conversion".split())
+_SKIP = {"ctx", "op", "ops", "type_comment", "kind", "type_ignores", "simple", "is_async", "level", "conversion"}
 
 
 class _Walk:
