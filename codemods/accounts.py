@@ -64,7 +64,14 @@ def _shadowed(module: Module, names: Names) -> list[Account]:
     unclear = {node for node, _ in names.unresolvable}
     roots = {id(_root(node)) for node in unclear if isinstance(node, ast.expr)}
     return [
-        Account(node.id, module.path, node.lineno, node.col_offset, "not-tensorflow", "this name is bound to something else here")
+        Account(
+            node.id,
+            module.path,
+            node.lineno,
+            node.col_offset,
+            "not-tensorflow",
+            "this name is bound to something else here",
+        )
         for node in ast.walk(module.tree)
         if type(node) is ast.Name
         and node.id in names.bound

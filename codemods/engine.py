@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 import re
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Literal
 
 from . import projects
@@ -50,9 +51,7 @@ def programs(files: Mapping[str, bytes]) -> list[tuple[str, ...]]:
     """The connected programs among the files that use TensorFlow or reach it. The other files need nothing."""
     aliases = {found[1] for data in files.values() for found in _ALIAS.finditer(data)} - {b"tensorflow"}
     # A NUL byte is a wrong encoding (UTF-16), in which nothing would be found: to be reported, not passed over.
-    return projects.partition(
-        files, lambda path: b"\0" in files[path] or mentions_tensorflow(files[path], aliases)
-    )
+    return projects.partition(files, lambda path: b"\0" in files[path] or mentions_tensorflow(files[path], aliases))
 
 
 def upgrade(files: Mapping[str, bytes], options: Options | None = None) -> list[ProgramResult]:
@@ -74,7 +73,7 @@ def upgrade_program(files: Mapping[str, bytes], options: Options | None = None) 
     try:
         return _upgrade(files, modules, failed, layout, options)
     except Exception as error:
-        return _crashed(files, modules, failed, error)
+        return given_up(files, _failure(error, "this program"), failed)
 
 
 def _upgrade(
@@ -134,7 +133,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], options: Op
         try:
             native = _native(modules, names)
         except Exception as error:
-            native = (_internal_error(modules, error, "the native level"),)
+            native = (_tool_failed(min(modules), _failure(error, "the native level")),)
         if isinstance(native, _Outcome):
             return native
         reasons = native
@@ -151,9 +150,7 @@ def _native(modules: Mapping[str, Module], names: Mapping[str, Names]) -> _Outco
     return _Outcome("native", emitted.texts, tuple(emitted.diagnostics), tuple(emitted.accounts), emitted.manifest)
 
 
-def _compat(
-    modules: Mapping[str, Module], names: Mapping[str, Names], reasons: tuple[Diagnostic, ...]
-) -> _Outcome:
+def _compat(modules: Mapping[str, Module], names: Mapping[str, Names], reasons: tuple[Diagnostic, ...]) -> _Outcome:
     from .emit import compat
 
     emitted = compat.emit(modules, names)
@@ -173,30 +170,30 @@ def _unparsed(path: str, data: bytes, error: ParseError) -> FileResult:
     return FileResult(path, data, None, "untouched", (diagnostic,), error=str(error))
 
 
-def _internal_error(modules: Mapping[str, Module], error: Exception, where: str) -> Diagnostic:
+def _failure(error: Exception, where: str) -> str:
     """An exception of a stage, as one line that a bug report can start from."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "tf_modernize" in frame.filename or "codemods" in frame.filename]
-    at = f" ({frames[-1].name}, line {frames[-1].lineno} of {frames[-1].filename.rpartition('/')[2]})" if frames else ""
-    message = f"internal error in {where}: {type(error).__name__}: {error}{at}; please report it"
-    return Diagnostic("internal-error", "TFM909", message, min(modules, default=""), 1)
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f" ({frames[-1].name}, {PurePath(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"internal error in {where}: {type(error).__name__}: {error}{at}; please report it"
 
 
-def _crashed(
-    files: Mapping[str, bytes],
-    modules: Mapping[str, Module],
-    failed: Mapping[str, FileResult],
-    error: Exception,
+def given_up(
+    files: Mapping[str, bytes], sentence: str, failed: Mapping[str, FileResult] | None = None
 ) -> ProgramResult:
-    """The program as it was, with the internal error on each of its files."""
-    diagnostic = _internal_error(modules, error, "this program")
+    """The program as it was, with an internal error on each of its files that did not fail on its own account."""
+    failed = failed or {}
     results = {
-        path: FileResult(
-            path, files[path], None, "untouched", (replace(diagnostic, path=path),), error=diagnostic.message
-        )
-        for path in modules
+        path: FileResult(path, data, None, "untouched", (_tool_failed(path, sentence),), error=sentence)
+        for path, data in files.items()
+        if path not in failed
     }
-    manifest = Program(tuple(sorted(files)), "untouched", diagnostics=(diagnostic,))
+    diagnostics = tuple(one for result in results.values() for one in result.diagnostics)
+    manifest = Program(tuple(sorted(files)), "untouched", diagnostics=diagnostics)
     return ProgramResult("untouched", {**results, **failed}, manifest=manifest)
+
+
+def _tool_failed(path: str, sentence: str) -> Diagnostic:
+    return Diagnostic("internal-error", "TFM909", sentence, path, 1)
 
 
 def has_internal_error(result: ProgramResult) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -150,7 +150,7 @@ def with_lines(program: Program, texts: Mapping[str, str]) -> Program:
         dataclasses.replace(
             execution,
             new=place(execution.new),
-            values=tuple(dataclasses.replace(value, new=place(value.new)) for value in execution.values),
+            values=tuple(dataclasses.replace(value, new=place(value.new) or value.new) for value in execution.values),
         )
         for execution in program.executions
     )
@@ -175,13 +175,28 @@ def _definitions(text: str) -> dict[str, int]:
     return found
 
 
-def to_json(programs: Iterable[Program], tool: str, target: str) -> dict[str, Any]:
-    """The whole manifest as plain data, as schemas/manifest-1.json describes it."""
+def to_json(
+    programs: Sequence[Mapping[str, Any]],
+    files: Sequence[Mapping[str, Any]],
+    *,
+    tool: str,
+    target: str,
+    old_root: str,
+    new_root: str | None,
+) -> dict[str, Any]:
+    """The whole manifest as plain data, as schemas/manifest-1.json describes it; its programs are plain data already.
+
+    The roots are the folders of the old and the new files, relative to the manifest's own; `new_root` is None where nothing
+    was written. They are the same folder after an upgrade in place.
+    """
     return {
         "manifest_version": VERSION,
         "tool": tool,
         "target": target,
-        "programs": [plain(program) for program in programs],
+        "old_root": old_root,
+        "new_root": new_root,
+        "files": list(files),
+        "programs": list(programs),
     }
 
 

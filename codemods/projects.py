@@ -148,9 +148,7 @@ def links(files: Mapping[str, bytes], layout: Layout) -> dict[str, dict[str, str
 def partition(files: Mapping[str, bytes], uses_tensorflow: Callable[[str], bool]) -> list[tuple[str, ...]]:
     """The connected programs among the files, each in the order of its paths. Files without TensorFlow are in none."""
     layout = Layout(files)
-    edges = {
-        path: {*targets.values(), *layout.packages(path)} for path, targets in links(files, layout).items()
-    }
+    edges = {path: {*targets.values(), *layout.packages(path)} for path, targets in links(files, layout).items()}
     importers: dict[str, list[str]] = {path: [] for path in files}
     for path, targets in edges.items():
         for target in targets:

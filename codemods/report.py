@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -81,13 +81,13 @@ def summary(programs: Iterable[ProgramResult]) -> dict[str, int]:
     return dict(counts)
 
 
-def to_json(programs: Iterable[ProgramResult], tool: str, target: str) -> dict[str, Any]:
-    """The report as plain data, as schemas/report-1.json describes it."""
-    programs = list(programs)
+def to_json(programs: Sequence[ProgramResult], tool: str, target: str, root: str) -> dict[str, Any]:
+    """The report as plain data, as schemas/report-1.json describes it. Its paths are relative to `root`."""
     return {
         "report_version": VERSION,
         "tool": tool,
         "target": target,
+        "root": root,
         "summary": summary(programs),
         "programs": [
             {

@@ -1,0 +1,46 @@
+"""The `tf-modernize` command; also `python -m tf_modernize.cli`.
+
+Only click is imported here: a command imports what it needs when it runs, so that `--help` stays quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from .upgrade import upgrade
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="tf-modernize", prog_name="tf-modernize")
+def cli() -> None:
+    """Takes TensorFlow 1 programs to native TensorFlow 2 / Keras 3, and says why where it does not."""
+
+
+cli.add_command(upgrade)
+
+
+def main() -> None:
+    """Runs the command. Whatever goes wrong ends in a sentence and an exit code, never in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a narrow locale must not stop the run
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted: what was not yet written stays as it was.", err=True)
+        code = 130
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Programs spread over processes. Each worker is started afresh (spawn): forking a process that has threads is unsafe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+from tf_modernize.codemods import engine
+from tf_modernize.codemods.report import ProgramResult
+
+# Below this many bytes of source (some 20,000 lines) starting processes costs more than they save.
+WORTH_PROCESSES = 800_000
+
+Group = tuple[str, ...]
+
+
+def upgrade_all(
+    groups: Sequence[Group], files: Mapping[str, bytes], options: engine.Options, jobs: int | None
+) -> Iterator[tuple[int, ProgramResult]]:
+    """Each program's index and result, as they are done."""
+    sizes = [sum(len(files[path]) for path in group) for group in groups]
+    if jobs is None:
+        jobs = (os.cpu_count() or 1) if sum(sizes) >= WORTH_PROCESSES else 1
+    jobs = min(jobs, len(groups))
+    if jobs <= 1:
+        for index, group in enumerate(groups):
+            yield index, engine.upgrade_program({path: files[path] for path in group}, options)
+        return
+    yield from _spread(groups, files, options, jobs, sizes)
+
+
+def _spread(
+    groups: Sequence[Group], files: Mapping[str, bytes], options: engine.Options, jobs: int, sizes: Sequence[int]
+) -> Iterator[tuple[int, ProgramResult]]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures.process import BrokenProcessPool
+
+    largest_first = sorted(range(len(groups)), key=lambda index: -sizes[index])
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        futures = {
+            pool.submit(engine.upgrade_program, {path: files[path] for path in groups[index]}, options): index
+            for index in largest_first
+        }
+        try:
+            for future in as_completed(futures):
+                index = futures[future]
+                try:
+                    yield index, future.result()
+                except BrokenProcessPool:
+                    part = {path: files[path] for path in groups[index]}
+                    yield index, engine.given_up(part, "a worker process ended before it was done (out of memory?)")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

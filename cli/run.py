@@ -1,0 +1,318 @@
+"""What `tf-modernize upgrade` does: read, upgrade, write, tell."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from tf_modernize.codemods import engine, manifest, report
+from tf_modernize.codemods.report import FileResult, ProgramResult
+
+from . import writing
+from .pool import upgrade_all
+from .show import Show
+from .sources import Collision, Problem, Source, Sources, collect, reason
+
+MANIFEST = "tf-modernize-manifest.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of one run, as the command line gives them."""
+
+    paths: Sequence[str]
+    write: bool = False
+    output: Path | None = None
+    check: bool = False
+    diff: bool = False
+    target: Literal["native", "compat"] = "native"
+    assume: Literal["tf1", "tf2"] | None = None
+    report: Path | None = None
+    manifest: Path | None = None
+    jobs: int | None = None
+    stdin_filename: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+
+    @property
+    def from_stdin(self) -> bool:
+        return "-" in self.paths
+
+
+def run(request: Request) -> int:
+    """Does one run and gives its exit code."""
+    _check_usage(request)
+    show = Show(request.quiet, request.verbose, apart=request.diff or request.from_stdin)
+    sources = _stdin(request) if request.from_stdin else _collect(request)
+    files = {key: source.data for key, source in sources.files.items()}
+    groups = engine.programs(files)
+    options = engine.Options(request.target, request.assume)
+    found: dict[int, ProgramResult] = {}
+    with show.progress(sum(map(len, groups))) as advance:
+        for index, result in upgrade_all(groups, files, options, request.jobs):
+            found[index] = result
+            advance(len(result.files))
+    programs = [found[index] for index in sorted(found)]
+    changed = {path: one for program in programs for path, one in program.files.items() if one.after is not None}
+
+    problems = sources.problems
+    if request.output:
+        problems += _write_tree(request.output, sources, programs)
+    elif request.write:
+        problems += _write_in_place(sources, programs)
+    problems += _write_documents(request, sources, programs)
+
+    if request.from_stdin and not (request.diff or request.check):
+        _print_source(programs, sources)
+    elif request.diff or not (request.write or request.output or request.check):
+        show.diffs([(sources.files[path].shown, one) for path, one in sorted(changed.items())], plain=request.diff)
+    shown = {key: source.shown for key, source in sources.files.items()}
+    show.findings(programs, shown)
+    show.problems([*_failures(programs, shown), *problems])
+    show.summary(programs, len(files), _what_was_done(request, len(changed)))
+    if problems or any(_has_failed(program) for program in programs):
+        return 2
+    return int(request.check and (bool(changed) or any(_is_left(program, request) for program in programs)))
+
+
+def _check_usage(request: Request) -> None:
+    if request.write and request.output:
+        raise click.UsageError("--write and --output exclude each other.")
+    if request.check and (request.write or request.output):
+        raise click.UsageError("--check writes nothing: leave out --write and --output.")
+    if request.quiet and request.verbose:
+        raise click.UsageError("--quiet and --verbose exclude each other.")
+    if request.stdin_filename and not request.from_stdin:
+        raise click.UsageError("--stdin-filename is for the path `-`.")
+    if request.from_stdin and (len(request.paths) > 1 or request.write or request.output):
+        raise click.UsageError(
+            "The path `-` goes alone, without --write and --output: its result is on standard output."
+        )
+    if request.output:
+        for path in request.paths:
+            base = Path(path) if Path(path).is_dir() else Path(path).parent
+            if os.path.realpath(base) == os.path.realpath(request.output):
+                raise click.UsageError(f"--output {request.output} would write over its input: use --write for that.")
+
+
+def _collect(request: Request) -> Sources:
+    missing = [path for path in request.paths if not os.path.lexists(path)]
+    if missing:
+        raise click.UsageError(f"There is no {missing[0]}.")
+    try:
+        return collect(request.paths, request.output)
+    except Collision as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _stdin(request: Request) -> Sources:
+    name = request.stdin_filename or "stdin.py"
+    key = Path(name).name
+    source = Source(key, Path(name), request.stdin_filename or "<stdin>", sys.stdin.buffer.read())
+    return Sources(Path("."), {key: source})
+
+
+def _print_source(programs: Sequence[ProgramResult], sources: Sources) -> None:
+    """The source on standard output: upgraded, or as it came."""
+    for key, source in sources.files.items():
+        after = next((one.files[key].after for one in programs if key in one.files), None)
+        sys.stdout.buffer.write(source.data if after is None else after)
+        sys.stdout.buffer.flush()
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def _write_in_place(sources: Sources, programs: Sequence[ProgramResult]) -> list[Problem]:
+    """Replaces what changed. The files of one program are written together, or none of them is."""
+    problems: list[Problem] = []
+    for program in programs:
+        changes = [
+            writing.Change(sources.files[path].path, one.after, before=one.before, like=sources.files[path].path)
+            for path, one in program.files.items()
+            if one.after is not None
+        ]
+        try:
+            writing.write_together(changes)
+        except writing.WriteError as error:
+            others = f", and so are the {len(changes) - 1} files that belong with it" if len(changes) > 1 else ""
+            problems.append(_problem(error, f"{error.sentence}; it is left as it is{others}"))
+    return problems
+
+
+def _write_tree(output: Path, sources: Sources, programs: Sequence[ProgramResult]) -> list[Problem]:
+    """The whole tree anew under `output`."""
+    problems: list[Problem] = []
+    after = {path: one.after for program in programs for path, one in program.files.items()}
+    try:
+        for folder in ("", *sources.folders):
+            (output / folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return [Problem(str(error.filename), f"can't be made a folder ({reason(error)})")]
+    for key, source in sources.files.items():
+        data = after.get(key)
+        try:
+            writing.write_together(
+                [writing.Change(output / key, source.data if data is None else data, like=source.path)]
+            )
+        except writing.WriteError as error:
+            problems.append(_problem(error))
+    for key, path in sources.others.items():
+        try:
+            writing.copy(path, output / key, path.parents[len(Path(key).parts) - 1])
+        except writing.WriteError as error:
+            problems.append(_problem(error))
+    return problems
+
+
+def _write_documents(request: Request, sources: Sources, programs: Sequence[ProgramResult]) -> list[Problem]:
+    """The report and the manifest, where they are asked for or belong."""
+    tool = f"tf-modernize {version('tf-modernize')}"
+    documents: list[tuple[Path, dict[str, Any]]] = []
+    if request.report:
+        root = Path(os.path.relpath(_read_from(request, sources))).as_posix()
+        documents.append((request.report, report.to_json(programs, tool, request.target, root)))
+    place = request.manifest
+    if place is None and (request.output or request.write):
+        place = sources.top / MANIFEST
+    if place is not None:
+        earlier = _earlier(_read_from(request, sources) / MANIFEST if request.manifest is None else None)
+        document = _manifest(request, sources, programs, tool, place, earlier)
+        # A tree that holds nothing of TensorFlow 1, and never did, gets no file of ours in place.
+        if request.manifest or request.output or document["programs"]:
+            documents.append((place, document))
+    problems: list[Problem] = []
+    for path, document in documents:
+        data = (json.dumps(document, indent=1, ensure_ascii=True) + "\n").encode()
+        try:
+            if not (path.is_file() and path.read_bytes() == data):
+                writing.write(path, data)
+        except writing.WriteError as error:
+            problems.append(_problem(error))
+        except OSError as error:
+            problems.append(Problem(str(path), f"can't be read ({reason(error)})"))
+    return problems
+
+
+def _read_from(request: Request, sources: Sources) -> Path:
+    """The folder that the keys of the files are relative to."""
+    if not request.output:
+        return sources.top
+    first = Path(request.paths[0])
+    return first if first.is_dir() else first.parent
+
+
+def _manifest(
+    request: Request,
+    sources: Sources,
+    programs: Sequence[ProgramResult],
+    tool: str,
+    place: Path,
+    earlier: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The manifest of this run. What an earlier run says of programs that this one found already done is kept."""
+    files = {path: one for program in programs for path, one in program.files.items()}
+    done = [program for program in programs if program.manifest and _says_more(program, earlier)]
+    mine = {path for program in done for path in program.files}
+    kept = [
+        entry
+        for entry in earlier.get("programs", ())
+        if not mine & set(entry["files"]) and any(path in sources.files for path in entry["files"])
+    ]
+    entries = [*kept, *(manifest.plain(program.manifest) for program in done)]
+    listed = sorted({path for entry in entries for path in entry["files"]})
+    before = {entry["path"]: entry for entry in earlier.get("files", ())}
+    digests = [_digests(path, files) if path in mine else before.get(path, _digests(path, files)) for path in listed]
+    written = request.write or request.output is not None
+    return manifest.to_json(
+        entries,
+        digests,
+        tool=tool,
+        target=request.target,
+        old_root=_relative(_read_from(request, sources), place.parent),
+        new_root=_relative(sources.top, place.parent) if written else None,
+    )
+
+
+def _says_more(program: ProgramResult, earlier: Mapping[str, Any]) -> bool:
+    """Whether this run has something to say of the program that an earlier one has not said."""
+    known = {path for entry in earlier.get("programs", ()) for path in entry["files"]}
+    return any(one.after is not None for one in program.files.values()) or not known & set(program.files)
+
+
+def _earlier(path: Path | None) -> Mapping[str, Any]:
+    """The manifest that an earlier run left, or nothing."""
+    try:
+        found = json.loads(path.read_bytes()) if path else {}
+        if found:
+            manifest.from_json(found)
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _digests(path: str, files: Mapping[str, FileResult]) -> dict[str, str | None]:
+    one = files.get(path)
+    if one is None:
+        return {"path": path, "sha256_before": None, "sha256_after": None}
+    before = hashlib.sha256(one.before).hexdigest()
+    return {
+        "path": path,
+        "sha256_before": before,
+        "sha256_after": before if one.after is None else hashlib.sha256(one.after).hexdigest(),
+    }
+
+
+def _relative(folder: Path, start: Path) -> str:
+    return Path(os.path.relpath(os.path.realpath(folder), os.path.realpath(start))).as_posix()
+
+
+# --- what is told -----------------------------------------------------------------------------------------------------
+
+
+def _problem(error: writing.WriteError, sentence: str | None = None) -> Problem:
+    return Problem(os.path.relpath(error.path), sentence or error.sentence)
+
+
+def _failures(programs: Sequence[ProgramResult], shown: Mapping[str, str]) -> list[Problem]:
+    """A sentence for each file that could not be parsed, and for each internal error."""
+    return [
+        Problem(shown[one.path] + (f":{one.diagnostics[0].line}" if one.diagnostics else ""), one.error)
+        for program in programs
+        for one in program.files.values()
+        if one.error
+    ]
+
+
+def _has_failed(program: ProgramResult) -> bool:
+    return any(one.error for one in program.files.values()) or engine.has_internal_error(program)
+
+
+def _is_left(program: ProgramResult, request: Request) -> bool:
+    """Whether TF1 remains in the program: names that were left, or graph mode where native was asked for."""
+    wanted = ("native", "compat") if request.target == "compat" else ("native",)
+    return program.dialect == "tf1" and (
+        program.level not in wanted or any(report.is_left(one) for one in program.files.values())
+    )
+
+
+def _what_was_done(request: Request, changed: int) -> str:
+    files = f"{changed} file{'' if changed == 1 else 's'}"
+    if request.output:
+        return f"Written to {request.output}, {files} of it upgraded."
+    if request.write:
+        return f"{files} written." if changed else "Nothing to write."
+    if request.check or request.diff or request.from_stdin:
+        return f"{files} would change." if changed else "Nothing would change."
+    return (
+        f"Nothing was written: {files} would change (--write, or --output DIR)." if changed else "Nothing would change."
+    )

@@ -1,0 +1,190 @@
+"""What a run reads: the Python files that the paths name, and the other files beside them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+# Neither upgraded nor copied: histories, caches and installed environments can be made again.
+SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", ".tox", ".nox", "__pycache__", "node_modules"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Python file: `key` is its path below the top of what is read (or written), `shown` what the user is told."""
+
+    key: str
+    path: Path
+    shown: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that could not be done with a file: a sentence without the path."""
+
+    shown: str
+    sentence: str
+
+
+@dataclass
+class Sources:
+    """Everything that was found: Python files, files and folders to copy (key -> path), and what could not be read."""
+
+    top: Path
+    files: dict[str, Source] = field(default_factory=dict)
+    others: dict[str, Path] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Found:
+    base: Path
+    path: Path
+    python: bool
+    named: bool = False  # on the command line
+
+
+class Collision(Exception):
+    """Two files that would be written to one place."""
+
+
+def collect(paths: Sequence[str], output: Path | None) -> Sources:
+    """The files that the paths name. With `output`, each path's contents come to the top of it."""
+    bases = [base if (base := Path(path)).is_dir() else base.parent for path in paths]
+    top = Path(os.path.commonpath([os.path.abspath(base) for base in bases]))
+    sources = Sources(output or top)
+    seen: set[str] = set()
+    for name, base in zip(paths, bases, strict=True):
+        if not os.path.lexists(name):
+            sources.problems.append(Problem(name, "does not exist"))
+            continue
+        found = (
+            _walk(Path(name), output, sources) if Path(name).is_dir() else [_Found(base, Path(name), True, named=True)]
+        )
+        for one in found:
+            place = os.path.join(os.path.realpath(one.path.parent), one.path.name)
+            if place in seen:
+                continue
+            seen.add(place)
+            key = Path(os.path.relpath(one.path, base) if output else os.path.relpath(one.path, top)).as_posix()
+            if key in sources.files or (key in sources.others and os.path.isfile(one.path)):
+                raise Collision(f"two of the files would both be written to {key}: run the folders one by one")
+            if one.python:
+                _read(key, one, sources)
+            else:
+                sources.others[key] = one.path
+    return sources
+
+
+def _read(key: str, one: _Found, sources: Sources) -> None:
+    shown = os.path.normpath(one.path)
+    path = one.path
+    if path.is_symlink():
+        if not path.exists():
+            sources.problems.append(Problem(shown, "is a symbolic link to nothing; it is left as it is"))
+            return
+        if not one.named:
+            _pass_link(key, one, shown, sources)
+            return
+        path = path.resolve()  # a link that was named is written through
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            sources.problems.append(Problem(shown, "is not a regular file; it is left as it is"))
+            return
+        sources.files[key] = Source(key, path, shown, path.read_bytes())
+    except OSError as error:
+        sources.problems.append(Problem(shown, f"can't be read ({reason(error)}); it is left as it is"))
+
+
+def _pass_link(key: str, one: _Found, shown: str, sources: Sources) -> None:
+    """A link to a file inside the tree needs nothing: its target is upgraded. One that leads out of the tree is left."""
+    target = one.path.resolve()
+    sources.others[key] = one.path
+    if not target.is_relative_to(os.path.realpath(one.base)):
+        sentence = f"is a symbolic link out of the folder, to {target}; it is left as it is: name the target instead"
+        sources.problems.append(Problem(shown, sentence))
+
+
+def _walk(base: Path, output: Path | None, sources: Sources) -> Iterator[_Found]:
+    """Everything below a folder, in order: Python files to upgrade, other files to copy."""
+    barred = os.path.realpath(output) if output else None
+    specs = _specs_above(base)
+
+    def unreadable(error: OSError) -> None:
+        sources.problems.append(Problem(str(error.filename), f"can't be read ({reason(error)}); it is left out"))
+
+    ignored_folders: set[str] = set()
+    for folder, names, files in os.walk(base, onerror=unreadable):
+        ignored = folder in ignored_folders
+        here = _spec(Path(folder))
+        if here is not None:
+            specs.append((os.path.abspath(folder), here))
+        keep = []
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if os.path.islink(path):
+                yield _Found(base, Path(path), False)
+                continue
+            if name in SKIPPED_FOLDERS or os.path.realpath(path) == barred or _is_environment(path):
+                continue
+            if ignored or name.startswith(".") or _is_ignored(path + "/", specs):
+                if not output:
+                    continue
+                ignored_folders.add(path)  # to be copied, not upgraded
+            keep.append(name)
+            sources.folders.append(Path(os.path.relpath(path, base)).as_posix())
+        names[:] = keep
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            python = name.endswith(".py") and not name.startswith(".") and not ignored
+            yield _Found(base, Path(path), python and not _is_ignored(path, specs))
+
+
+def _specs_above(base: Path) -> list[tuple[str, GitIgnoreSpec]]:
+    """The .gitignore files of the folders above, up to the top of the repository, outermost first."""
+    found: list[tuple[str, GitIgnoreSpec]] = []
+    folder = Path(os.path.abspath(base))
+    while not (folder / ".git").exists():
+        if folder == folder.parent:
+            return []
+        folder = folder.parent
+        spec = _spec(folder)
+        if spec is not None:
+            found.insert(0, (str(folder), spec))
+    return found
+
+
+def _spec(folder: Path) -> GitIgnoreSpec | None:
+    try:
+        text = (folder / ".gitignore").read_text(encoding="utf-8", errors="replace")
+        return GitIgnoreSpec.from_lines(text.splitlines())
+    except (OSError, ValueError):
+        return None
+
+
+def _is_ignored(path: str, specs: Sequence[tuple[str, GitIgnoreSpec]]) -> bool:
+    """Whether .gitignore excludes the path (a folder's ends in "/"): the innermost file with an opinion decides."""
+    full = os.path.abspath(path)
+    for folder, spec in reversed(specs):
+        if full.startswith(folder + os.sep):
+            relative = os.path.relpath(full, folder).replace(os.sep, "/") + ("/" if path.endswith("/") else "")
+            decided = spec.check_file(relative).include
+            if decided is not None:
+                return decided
+    return False
+
+
+def _is_environment(path: str) -> bool:
+    return os.path.exists(os.path.join(path, "pyvenv.cfg")) or os.path.exists(os.path.join(path, "conda-meta"))
+
+
+def reason(error: OSError) -> str:
+    """An operating system's error as a few words."""
+    return (error.strerror or type(error).__name__).lower()
