@@ -52,7 +52,15 @@ def write_together(changes: list[Change]) -> None:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Writes one file, whatever is there."""
+    """Writes one file, whatever is there: through a link, and straight into what is no regular file (/dev/stdout)."""
+    if path.exists() and (not path.is_file() or Path("/dev") in path.absolute().parents):
+        try:
+            with open(path, "wb") as file:
+                file.write(data)
+        except OSError as error:
+            raise WriteError(path, f"can't be written ({reason(error)})") from None
+        return
+    path = path.resolve()
     write_together([Change(path, data, like=path)])
 
 

@@ -263,6 +263,14 @@ def test_report_and_manifest_follow_their_schemas(tree: Path) -> None:
     assert [program["files"] for program in manifest["programs"]] == [["x.py"]]
 
 
+def test_a_report_to_a_device_and_through_a_link(tree: Path) -> None:
+    done = run("upgrade", "a", "--report", "/dev/stdout", "--quiet", cwd=tree.parent)
+    assert json.loads(done.stdout)["report_version"] == 1 and Path("/dev/stdout").is_symlink()
+    (tree.parent / "link.json").symlink_to("r.json")
+    run("upgrade", "a", "--report", "link.json", cwd=tree.parent)
+    assert (tree.parent / "link.json").is_symlink() and valid(tree.parent / "r.json", "report-1.json")
+
+
 def test_a_manifest_is_kept_by_later_runs(tree: Path) -> None:
     run("upgrade", "a", "--write", cwd=tree.parent)
     first = valid(tree / "tf-modernize-manifest.json", "manifest-1.json")
