@@ -46,7 +46,8 @@ def _of_module(
         else:
             found.append(Account(use.name, *place, *rest))
     for node, why in names.unresolvable:
-        found.append(Account("", module.path, node.lineno, node.col_offset, "left", why))  # type: ignore[attr-defined]
+        text = " ".join(module.text(node).split())[:60]
+        found.append(Account(text, module.path, node.lineno, node.col_offset, "left", why))  # type: ignore[attr-defined]
     found.extend(_shadowed(module, names))
     return sorted(found, key=lambda one: (one.line, one.column))
 
