@@ -103,6 +103,9 @@ class Show:
         ]
         if names:
             self.out.print(f"TensorFlow names: {', '.join(names)}.")
+        needed = sorted({name for program in programs for name in program.requirements})
+        if needed:
+            self.out.print(f"The result needs, beside TensorFlow: {', '.join(needed)}.")
         self.out.print(done)
 
 

@@ -45,6 +45,7 @@ class _Outcome:
     accounts: tuple[Account, ...] = ()
     manifest: Program | None = None
     reason: str = ""
+    requirements: frozenset[str] = frozenset()
 
 
 def programs(files: Mapping[str, bytes]) -> list[tuple[str, ...]]:
@@ -110,7 +111,8 @@ def _upgrade(
     everything = {path: module.utf8.decode() for path, module in modules.items()} | texts
     diagnostics = (*outcome.diagnostics, *(one for result in failed.values() for one in result.diagnostics))
     manifest = with_lines(replace(manifest, diagnostics=diagnostics), everything)
-    return ProgramResult(outcome.level, {**results, **failed}, "tf1", found.evidence, manifest)
+    requirements = tuple(sorted(outcome.requirements))
+    return ProgramResult(outcome.level, {**results, **failed}, "tf1", found.evidence, manifest, requirements)
 
 
 def resolve_all(modules: Mapping[str, Module], files: Mapping[str, bytes], layout: projects.Layout) -> dict[str, Names]:
@@ -141,7 +143,10 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], options: Op
 
 
 def _native(modules: Mapping[str, Module], names: Mapping[str, Names]) -> _Outcome | tuple[Diagnostic, ...]:
-    from .emit import native
+    try:
+        from .emit import native
+    except ImportError:  # until it is there
+        return ()
 
     emitted = native.emit(modules, names)
     if isinstance(emitted, native.Fallback):
@@ -156,7 +161,9 @@ def _compat(modules: Mapping[str, Module], names: Mapping[str, Names], reasons: 
     emitted = compat.emit(modules, names)
     _check_parses(emitted.texts)
     reason = reasons[0].message if reasons else ""
-    return _Outcome("compat", emitted.texts, (*reasons, *emitted.diagnostics), tuple(emitted.accounts), None, reason)
+    diagnostics = (*reasons, *emitted.diagnostics)
+    accounts = tuple(emitted.accounts)
+    return _Outcome("compat", emitted.texts, diagnostics, accounts, None, reason, emitted.requirements)
 
 
 def _check_parses(texts: Mapping[str, str]) -> None:

@@ -58,6 +58,7 @@ class ProgramResult:
     dialect: Literal["tf1", "tf2", "none"] = "none"
     evidence: str = ""
     manifest: Program | None = None
+    requirements: tuple[str, ...] = ()  # packages that the result needs beside TensorFlow
 
 
 def is_left(result: FileResult) -> bool:
@@ -94,6 +95,7 @@ def to_json(programs: Sequence[ProgramResult], tool: str, target: str, root: str
                 "level": program.level,
                 "dialect": program.dialect,
                 "evidence": program.evidence,
+                "requirements": list(program.requirements),
                 "files": [_file(result) for _, result in sorted(program.files.items())],
             }
             for program in programs
