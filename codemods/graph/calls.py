@@ -1,0 +1,207 @@
+"""Calls: of the program's own functions and classes, of methods, of TensorFlow, of everything else."""
+
+from __future__ import annotations
+
+import ast
+
+from . import expressions, host
+from .frames import Frame
+from .interpreter import Interpreter
+from .values import (
+    Array,
+    Class,
+    Config,
+    Function,
+    Graph,
+    GraphValue,
+    ImportedModule,
+    Instance,
+    Known,
+    Method,
+    Partial,
+    Scope,
+    Sequence,
+    TFName,
+    Value,
+    graph_values,
+)
+
+NUMPY = ("numpy", "np", "scipy")
+SAFE = frozenset({"copy.copy", "functools.wraps", "pprint.pprint", "math.prod"})
+
+
+def call(run: Interpreter, node: ast.Call) -> Value:
+    """The value of a call."""
+    function = expressions.evaluate(run, node.func)
+    return call_value(run, function, node, None)
+
+
+def call_value(run: Interpreter, function: Value, node: ast.Call, given: list[Value] | None) -> Value:
+    from .ops import call_method, call_tensorflow, scopes
+
+    if isinstance(function, TFName):
+        return call_tensorflow(run, function.name, node)
+    if isinstance(function, Method) and isinstance(function.owner, GraphValue):
+        return call_method(run, function.owner, function.name, node)
+    if isinstance(function, Method) and isinstance(function.owner, (Graph, Scope)):
+        return scopes.method(run, function.owner, function.name, node)
+    arguments = given if given is not None else expressions.evaluate_all(run, node.args)
+    if isinstance(function, host.Builtin):
+        keywords = [expressions.evaluate(run, keyword.value) for keyword in node.keywords]
+        if function.name == "map" and arguments and isinstance(arguments[0], Function):
+            return _map(run, arguments, node)
+        return (
+            host.call_builtin(run, function.name, arguments, node)
+            if function.name != "sorted" or not keywords
+            else Value()
+        )
+    if isinstance(function, Function):
+        return call_function(run, function, node, arguments)
+    if isinstance(function, Class):
+        return _instantiate(run, function, node, arguments)
+    if isinstance(function, Partial):
+        return call_value(run, function.function, node, [*function.arguments, *arguments])
+    keywords_values = {keyword.arg: expressions.evaluate(run, keyword.value) for keyword in node.keywords}
+    if isinstance(function, ImportedModule) and function.name == "functools.partial" and arguments:
+        return Partial(arguments[0], arguments[1:], {name: value for name, value in keywords_values.items() if name})
+    if isinstance(function, Method):
+        if isinstance(function.owner, Config):
+            return function.owner
+        if keywords_values and graph_values(Sequence([*keywords_values.values()])):
+            return run.problem(node, f"a graph value passed to a method .{function.name}() that is not followed")
+        return host.call_method(run, function.owner, function.name, arguments, node)
+    if isinstance(function, Config):
+        return function
+    everything = [*arguments, *keywords_values.values()]
+    if any(graph_values(value) for value in everything):
+        return _escape(run, function, node)
+    if isinstance(function, ImportedModule) and function.name.partition(".")[0] in NUMPY:
+        return Array()
+    return Value()
+
+
+def _escape(run: Interpreter, function: Value, node: ast.Call) -> Value:
+    name = function.name if isinstance(function, ImportedModule) else ast.unparse(node.func)
+    if name in SAFE:
+        return Value()
+    return run.problem(node, f"a graph value passed to {name}, which is not followed")
+
+
+def _map(run: Interpreter, arguments: list[Value], node: ast.Call) -> Value:
+    members = host.items(run, arguments[1]) if len(arguments) > 1 else None
+    if members is None or not isinstance(arguments[0], Function):
+        return Value()
+    return Sequence([call_function(run, arguments[0], node, [member], {}) for member in members])
+
+
+def call_function(
+    run: Interpreter,
+    function: Function,
+    node: ast.Call,
+    arguments: list[Value],
+    keywords: dict[str, Value] | None = None,
+) -> Value:
+    """Follows a call into a function of the program."""
+    from .statements import Unwind, run_block
+
+    if keywords is None:
+        keywords = {}
+        for keyword in node.keywords:
+            value = expressions.evaluate(run, keyword.value)
+            if keyword.arg is not None:
+                keywords[keyword.arg] = value
+            elif isinstance(value, host.Dict) and all(isinstance(key, Known) for key in value.keys):
+                keywords.update(
+                    {
+                        str(key.value): part
+                        for key, part in zip(value.keys, value.values, strict=True)
+                        if isinstance(key, Known)
+                    }
+                )
+    if function.bound is not None:
+        arguments = [function.bound, *arguments]
+    definition = function.node
+    if isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(
+        frame.node is definition for frame in run.frames
+    ):
+        return run.problem(node, "a function that calls itself while the graph is built")
+    frame = Frame(function.frame.module, function.frame.names, definition, function.frame)
+    frame.transparent = isinstance(definition, ast.Lambda)
+    outer_chain = run.chain
+    with run.within(frame):
+        _bind_parameters(run, definition.args, arguments, keywords, function)
+        run.activations.setdefault(definition, []).append(frame)
+        run.calls.setdefault(node, []).append((function, frame, outer_chain))
+        if isinstance(definition, ast.Lambda):
+            return expressions.evaluate(run, definition.body)
+        try:
+            run_block(run, definition.body)
+        except Unwind:
+            pass
+    if _generates(definition):
+        return (
+            run.problem(node, "a generator that makes graph values")
+            if graph_values(Sequence(frame.returned))
+            else Value()
+        )
+    if not frame.returned:
+        return Known(None)
+    result = frame.returned[0]
+    for other in frame.returned[1:]:
+        if graph_values(result) or graph_values(other):
+            return run.problem(definition, "a function that returns graph values from more than one place")
+        result = host.join(result, other)
+    return result
+
+
+def _generates(definition: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in ast.walk(definition))
+
+
+def _bind_parameters(
+    run: Interpreter, parameters: ast.arguments, arguments: list[Value], keywords: dict[str, Value], function: Function
+) -> None:
+    names = [parameter.arg for parameter in (*parameters.posonlyargs, *parameters.args)]
+    keywords = dict(keywords)
+    defaults: dict[str, ast.expr] = dict(
+        zip(names[len(names) - len(parameters.defaults) :], parameters.defaults, strict=True)
+    )
+    for keyword, default in zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True):
+        names.append(keyword.arg)
+        if default is not None:
+            defaults[keyword.arg] = default
+    positional = len(parameters.posonlyargs) + len(parameters.args)
+    for place, name in enumerate(names):
+        if place < min(len(arguments), positional):
+            run.bind(name, arguments[place])
+        elif name in keywords:
+            run.bind(name, keywords.pop(name))
+        elif name in defaults:
+            run.bind(name, _default(run, defaults[name], function))
+        else:
+            run.bind(name, Value())
+    if parameters.vararg is not None:
+        run.bind(parameters.vararg.arg, Sequence(arguments[positional:], "tuple"))
+    if parameters.kwarg is not None:
+        extra = {name: value for name, value in keywords.items() if name not in names}
+        run.bind(
+            parameters.kwarg.arg, host.Dict([Known(name) for name in extra], list(extra.values()), [None] * len(extra))
+        )
+
+
+def _default(run: Interpreter, node: ast.expr, function: Function) -> Value:
+    """A default was evaluated where the function was defined."""
+    for known in run.meanings.get(node, ()):
+        return known
+    with run.within(function.frame):
+        return expressions.evaluate(run, node)
+
+
+def _instantiate(run: Interpreter, cls: Class, node: ast.Call, arguments: list[Value]) -> Value:
+    made = Instance(cls)
+    init = cls.attributes.get("__init__")
+    if isinstance(init, Function):
+        call_function(run, Function(init.node, init.frame, made), node, arguments)
+    elif any(graph_values(argument) for argument in arguments):
+        return run.problem(node, "a graph value passed to a class that is not followed")
+    return made

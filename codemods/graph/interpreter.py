@@ -1,0 +1,164 @@
+"""Interprets a program's statements over symbolic values and so recovers the TF1 graph that it builds.
+
+Host values are followed as far as they are known; loops over known ranges that build graph are unrolled, other loops are
+read once with the names that they assign forgotten; both branches of an unknown condition are read. What can't be decided
+becomes a Problem: the plan then leaves the program in graph mode.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ..names import Names
+from ..parse import Module
+from .frames import Binding, Execution, Frame, GraphState, Problem, Statement, Use
+from .values import Function, GraphValue, Value, Variable
+
+MAX_DEPTH = 24
+MAX_STEPS = 200_000
+
+Made = TypeVar("Made", bound=GraphValue)
+
+
+class TooMuch(Exception):
+    """The program takes more steps to interpret than are worth it."""
+
+
+@dataclass(eq=False)
+class Interpreter:
+    """The state of one interpretation. The lists are what plan and emit read when it is over."""
+
+    modules: Mapping[str, Module]
+    names: Mapping[str, Names]
+    graph: GraphState = field(default_factory=GraphState)
+    graphs: list[GraphState] = field(default_factory=list)
+    chain: tuple[Statement, ...] = ()
+    executions: list[Execution] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    values: list[GraphValue] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    activations: dict[ast.AST, list[Frame]] = field(default_factory=dict)
+    calls: dict[ast.Call, list[tuple[Function, Frame, tuple[Statement, ...]]]] = field(default_factory=dict)
+    meanings: dict[ast.AST, list[Value]] = field(default_factory=dict)
+    mutated: list[tuple[Value, tuple[Statement, ...]]] = field(default_factory=list)
+    module_frames: dict[str, Frame] = field(default_factory=dict)
+    by_name: dict[str, str] = field(default_factory=dict)
+    frames: list[Frame] = field(default_factory=list)
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.graphs.append(self.graph)
+        self.by_name = {module.name: path for path, module in self.modules.items() if module.name}
+
+    @property
+    def frame(self) -> Frame:
+        return self.frames[-1]
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise TooMuch
+
+    def problem(self, node: ast.AST, message: str) -> Value:
+        """Notes that the program can't be decided here, and goes on with an unknown value."""
+        module = self.frame.module
+        if not any(old.node is node and old.message == message for old in self.problems):
+            self.problems.append(Problem(node, module, message))
+        return Value()
+
+    def add(self, value: Made) -> Made:
+        """Registers a new graph value with the statements that made it."""
+        self.values.append(value)
+        for statement in self.chain:
+            statement.made.append(value)
+        return value
+
+    def add_variable(self, variable: Variable) -> Variable:
+        self.graph.variables.append(variable)
+        return self.add(variable)
+
+    def mean(self, node: ast.AST, value: Value) -> Value:
+        """Remembers what an expression meant; an expression met twice may have meant two things."""
+        known = self.meanings.setdefault(node, [])
+        if not any(old is value for old in known):
+            known.append(value)
+        return value
+
+    # -- names ----------------------------------------------------------------------------------------------------------
+
+    def lookup(self, name: str) -> tuple[Binding, Frame] | None:
+        """The binding of a name as seen from the current frame."""
+        frame: Frame | None = self.frame
+        if name in self.frame.globals:
+            frame = self.frame.top
+        first = True
+        while frame is not None:
+            is_class = isinstance(frame.node, ast.ClassDef) and not first
+            if name in frame.bindings and not is_class:
+                return frame.bindings[name], frame
+            frame, first = frame.parent, False
+        return None
+
+    def load(self, name: str) -> Value | None:
+        """The value of a name; the statements that are active note that they read it."""
+        found = self.lookup(name)
+        if found is None:
+            return None
+        binding, frame = found
+        for statement in self.chain:
+            statement.reads.setdefault((frame, name), set()).update(binding.makers)
+            statement.reads_values[frame, name] = binding.value
+        return binding.value
+
+    def bind(self, name: str, value: Value, frame: Frame | None = None) -> None:
+        frame = frame or self.frame
+        if name in frame.globals:
+            frame = frame.top
+        while frame.transparent and frame.parent is not None and name not in frame.bindings:
+            break
+        maker = next((statement for statement in reversed(self.chain) if statement.frame is frame), None)
+        frame.bindings[name] = Binding(value, frozenset([maker]) if maker else frozenset())
+        if self.chain:
+            frame.history.setdefault(name, []).append(self.chain[-1])
+            for statement in self.chain:
+                if statement.frame is frame:
+                    statement.writes[name] = value
+
+    def forget(self, name: str) -> None:
+        """Makes a name's value unknown, as a loop does to what its body assigns."""
+        binding = self.frame.bindings.get(name)
+        if binding is not None:
+            self.frame.bindings[name] = Binding(Value(), binding.makers)
+
+    @contextmanager
+    def within(self, frame: Frame) -> Iterator[Frame]:
+        """Makes a frame the current one."""
+        if len(self.frames) > MAX_DEPTH:
+            raise TooMuch
+        self.frames.append(frame)
+        try:
+            yield frame
+        finally:
+            self.frames.pop()
+
+    @contextmanager
+    def at(self, node: ast.stmt) -> Iterator[Statement]:
+        """Makes a statement of the current frame the active one."""
+        frame = self.frame
+        statement = frame.statements.get(node)
+        outer = self.chain
+        if statement is None:
+            parent = outer[-1] if outer and outer[-1].frame is frame else None
+            statement = Statement(node, frame, len(self.statements), parent)
+            frame.statements[node] = statement
+            self.statements.append(statement)
+        self.chain = (*outer, statement)
+        try:
+            yield statement
+        finally:
+            self.chain = outer

@@ -1,0 +1,40 @@
+"""What TensorFlow's own calls do to the graph: a table from TF1 names, and from methods of graph values, to handlers."""
+
+from __future__ import annotations
+
+import ast
+
+from ..interpreter import Interpreter
+from ..values import GraphValue, Value
+from . import collections, data, generic, layers, running, scopes, summaries, training, variables
+from .arguments import Arguments
+
+FUNCTIONS = {
+    **variables.FUNCTIONS,
+    **collections.FUNCTIONS,
+    **layers.FUNCTIONS,
+    **training.FUNCTIONS,
+    **running.FUNCTIONS,
+    **summaries.FUNCTIONS,
+    **data.FUNCTIONS,
+    **scopes.FUNCTIONS,
+}
+METHODS = (variables.method, training.method, running.method, summaries.method, data.method, generic.method)
+
+
+def call_tensorflow(run: Interpreter, name: str, node: ast.Call) -> Value:
+    """A call of a TensorFlow function or class, by its TF1 name."""
+    name = generic.SYNONYMS.get(name, name)
+    handler = FUNCTIONS.get(name)
+    if handler is not None:
+        return handler(run, name, node)
+    return generic.call(run, name, node)
+
+
+def call_method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Value:
+    """A call of a method of a graph value."""
+    for handler in METHODS:
+        found = handler(run, owner, name, node)
+        if found is not None:
+            return found
+    return run.problem(node, f"a method .{name}() of a graph value")

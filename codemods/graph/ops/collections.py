@@ -1,0 +1,99 @@
+"""Collections of the graph, and the lists of variables that TF1 hands out."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+
+from ..interpreter import Interpreter
+from ..values import Known, Scope, Sequence, TFName, UpdateOps, Value, Variable
+from .arguments import of_function
+
+KEYS = {
+    "GLOBAL_VARIABLES": "variables",
+    "TRAINABLE_VARIABLES": "trainable_variables",
+    "UPDATE_OPS": "update_ops",
+    "REGULARIZATION_LOSSES": "regularization_losses",
+    "LOSSES": "losses",
+    "SUMMARIES": "summaries",
+    "LOCAL_VARIABLES": "local_variables",
+    "MODEL_VARIABLES": "model_variables",
+    "GLOBAL_STEP": "global_step",
+}
+
+
+class VariableList(Sequence):
+    """A list of variables that the graph handed out; emit writes it as the list of what is in it."""
+
+
+def _matching(variables: list[Variable], scope: str | None) -> list[Value]:
+    if not scope:
+        return list(variables)
+    return [variable for variable in variables if re.match(scope, variable.name)]
+
+
+def _scope_of(value: Value | None) -> str | None:
+    if isinstance(value, Scope):
+        return value.name
+    return value.value if isinstance(value, Known) and isinstance(value.value, str) else None
+
+
+def _variables(run: Interpreter, name: str, node: ast.Call) -> Value:
+    arguments = of_function(run, name, node)
+    scope = arguments.value("scope")
+    if scope is not None and _scope_of(scope) is None and not (isinstance(scope, Known) and scope.value is None):
+        return run.problem(node, "variables of a scope that is not known")
+    variables = run.graph.variables
+    if name == "trainable_variables":
+        variables = [variable for variable in variables if variable.trainable]
+    return VariableList(_matching(variables, _scope_of(scope)))
+
+
+def _key(value: Value | None) -> str | None:
+    if isinstance(value, TFName) and value.name.startswith("GraphKeys."):
+        return KEYS.get(value.name.partition(".")[2])
+    return value.value if isinstance(value, Known) and isinstance(value.value, str) else None
+
+
+def _get(run: Interpreter, name: str, node: ast.Call) -> Value:
+    arguments = of_function(run, name, node)
+    key, scope = _key(arguments.value("key")), _scope_of(arguments.value("scope"))
+    if key is None:
+        return run.problem(node, "a collection whose key is not known")
+    if key in {"variables", "trainable_variables"}:
+        wanted = [v for v in run.graph.variables if v.trainable or key == "variables"]
+        return VariableList(_matching(wanted, scope))
+    if key == "update_ops":
+        layers = [layer for layer in run.graph.layers.values() if layer.__dict__.get("updates")]
+        if scope:
+            layers = [layer for layer in layers if re.match(scope, layer.name)]
+        made = run.add(UpdateOps(node, run.chain))
+        made.layers = layers
+        return Sequence([made])
+    members = run.graph.collections.get(key, [])
+    if key in KEYS.values() and members == []:
+        return Sequence([])
+    if scope:
+        return run.problem(node, "a collection of one scope")
+    return Sequence(list(members))
+
+
+def _add(run: Interpreter, name: str, node: ast.Call) -> Value:
+    arguments = of_function(run, name, node)
+    key, value = _key(arguments.value("name")), arguments.value("value")
+    if key is None or value is None:
+        return run.problem(node, "a collection whose key is not known")
+    if key in KEYS.values():
+        return run.problem(node, f"a value added to the collection {key}")
+    run.graph.collections.setdefault(key, []).append(value)
+    return Known(None)
+
+
+FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
+    "trainable_variables": _variables,
+    "global_variables": _variables,
+    "all_variables": _variables,
+    "get_collection": _get,
+    "add_to_collection": _add,
+}

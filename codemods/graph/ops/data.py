@@ -1,0 +1,105 @@
+"""tf.data: datasets are host objects in both versions, their iterators are what changes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from .. import expressions
+from ..interpreter import Interpreter
+from ..values import DataIterator, Dataset, Dict, GraphValue, IteratorInit, Sequence, Tensor, Value, graph_values
+from .arguments import Arguments
+
+
+def _evaluate_all(run: Interpreter, node: ast.Call) -> list[Value]:
+    return [
+        expressions.evaluate(run, argument) for argument in (*node.args, *[keyword.value for keyword in node.keywords])
+    ]
+
+
+def _dataset(run: Interpreter, name: str, node: ast.Call) -> Value:
+    values = _evaluate_all(run, node)
+    if any(not value.constant for given in values for value in graph_values(given)):
+        run.problem(node, "a dataset that depends on placeholders or variables")
+    made = run.add(Dataset(node, run.chain))
+    if name.endswith("from_tensor_slices") and values:
+        made.components = _structure(values[0])
+    return made
+
+
+def _structure(value: Value) -> Value | None:
+    """The nesting of a dataset's elements, where the source shows it."""
+    if isinstance(value, Sequence) and value.kind == "tuple":
+        return Sequence([_structure(item) or Value() for item in value.items], "tuple")
+    if isinstance(value, Dict):
+        return Dict([*value.keys], [_structure(item) or Value() for item in value.values], [None] * len(value.keys))
+    return Value()
+
+
+def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Value | None:
+    """Methods of datasets and iterators."""
+    if isinstance(owner, Dataset):
+        values = _evaluate_all(run, node)
+        if name in {"make_one_shot_iterator", "make_initializable_iterator"}:
+            return _iterator(run, node, owner, name == "make_one_shot_iterator")
+        if any(
+            not value.constant for given in values for value in graph_values(given) if not isinstance(value, Dataset)
+        ):
+            run.problem(node, "a dataset that depends on placeholders or variables")
+        made = run.add(Dataset(node, run.chain))
+        keep = name not in {"map", "flat_map", "interleave", "apply", "zip", "padded_batch", "from_generator"}
+        made.components = owner.components if keep else None
+        return made
+    if isinstance(owner, DataIterator):
+        if name == "get_next":
+            _evaluate_all(run, node)
+            return _element(run, node, owner)
+        if name == "initializer":
+            return None
+        return run.problem(node, f"a method .{name}() of an iterator")
+    return None
+
+
+def _iterator(run: Interpreter, node: ast.Call, dataset: Dataset, one_shot: bool) -> Value:
+    made = run.add(DataIterator(node, run.chain, (), dataset, one_shot))
+    made.initializer = run.add(IteratorInit(node, run.chain, (), made))
+    return made
+
+
+def _element(run: Interpreter, node: ast.Call, owner: DataIterator) -> Value:
+    made = expressions.tensor(run, node, "iterator.get_next", (owner,))
+    owner.draws.append(made)
+    structure = owner.dataset.components if owner.dataset is not None else None
+    if isinstance(structure, Sequence):
+        return made
+    if isinstance(structure, Dict):
+        return _dict_of(run, node, made, structure)
+    return made
+
+
+def _dict_of(run: Interpreter, node: ast.Call, element: Tensor, structure: Dict) -> Value:
+    result = Dict(made=run.chain)
+    for key in structure.keys:
+        result.store(key, expressions.tensor(run, node, "element", (element,)), None)
+    return result
+
+
+def _make_iterator(run: Interpreter, name: str, node: ast.Call) -> Value:
+    arguments = Arguments(run, node, ("dataset",))
+    dataset = arguments.value("dataset")
+    if not isinstance(dataset, Dataset):
+        return run.problem(node, "an iterator over a dataset that is not known")
+    return _iterator(run, node, dataset, "one_shot" in name)
+
+
+DATASETS = (
+    "from_tensor_slices", "from_tensors", "range", "zip", "from_generator", "list_files",
+)  # fmt: skip
+FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
+    **{f"data.Dataset.{name}": _dataset for name in DATASETS},
+    "data.TextLineDataset": _dataset,
+    "data.TFRecordDataset": _dataset,
+    "data.FixedLengthRecordDataset": _dataset,
+    "data.make_one_shot_iterator": _make_iterator,
+    "data.make_initializable_iterator": _make_iterator,
+}

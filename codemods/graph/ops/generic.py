@@ -1,0 +1,99 @@
+"""Every other TensorFlow call: a tensor that depends on the graph values among its arguments."""
+
+from __future__ import annotations
+
+import ast
+
+from .. import expressions
+from ..calls import call_function
+from ..interpreter import Interpreter
+from ..values import Function, GraphValue, Summary, Value, graph_values
+from . import shapes
+
+SYNONYMS = {
+    "random.uniform": "random_uniform", "random.normal": "random_normal", "random.truncated_normal": "truncated_normal",
+    "math.reduce_mean": "reduce_mean", "math.reduce_sum": "reduce_sum", "linalg.matmul": "matmul",
+    "train.get_checkpoint_state": "train.get_checkpoint_state", "mat_mul": "matmul",
+    "initializers.global_variables": "global_variables_initializer", "initializers.variables": "variables_initializer",
+    "contrib.framework.get_or_create_global_step": "train.get_or_create_global_step",
+    "contrib.framework.get_global_step": "train.get_global_step", "train.exponential_decay_v2": "train.exponential_decay",
+    "scalar_summary": "summary.scalar", "merge_all_summaries": "summary.merge_all", "histogram_summary": "summary.histogram",
+    "summary.merge_all_v2": "summary.merge_all",
+}  # fmt: skip
+RANDOM = frozenset(
+    "random_normal random_uniform truncated_normal random_shuffle multinomial random_gamma random_poisson random_crop "
+    "nn.dropout nn.nce_loss nn.sampled_softmax_loss random.categorical random.shuffle random.multinomial random.gamma "
+    "random.poisson image.random_flip_left_right image.random_flip_up_down image.random_brightness image.random_contrast "
+    "image.random_hue image.random_saturation nn.log_uniform_candidate_sampler nn.uniform_candidate_sampler "
+    "nn.learned_unigram_candidate_sampler nn.fixed_unigram_candidate_sampler py_func".split()
+)
+HOST_PREFIXES = (
+    "app.", "flags.", "logging.", "gfile.", "io.gfile.", "python_io.", "errors.", "compat.as_", "test.", "train.latest_checkpoint",
+    "train.get_checkpoint_state", "train.checkpoint_exists", "set_random_seed", "random.set_random_seed", "as_dtype", "DType",
+    "TensorShape", "initializers.", "keras.initializers.", "contrib.layers.xavier_initializer", "sysconfig.", "version",
+    "contrib.layers.variance_scaling_initializer", "contrib.layers.l2_regularizer", "contrib.layers.l1_regularizer",
+    "train.write_graph", "train.load_checkpoint", "train.list_variables", "Assert",
+)  # fmt: skip
+# What the graph stage has no model of, and what changes the graph or its running in ways that generic ops don't.
+NOT_MODELLED = (
+    "contrib.", "train.", "estimator.", "keras.", "metrics.", "nn.rnn_cell.", "nn.dynamic_rnn", "nn.static_rnn",
+    "nn.bidirectional_dynamic_rnn", "nn.static_bidirectional_rnn", "nn.raw_rnn", "layers.", "import_graph_def", "saved_model.",
+    "sparse_placeholder", "FIFOQueue", "RandomShuffleQueue", "PaddingFIFOQueue", "TextLineReader", "WholeFileReader",
+    "TFRecordReader", "while_loop", "make_template", "placeholder", "lookup.", "contrib", "distribute.", "tpu.", "Print",
+    "add_check_numerics_ops", "profiler.", "local_variables", "moving_average_variables", "report_uninitialized_variables",
+    "is_variable_initialized", "get_local_variable", "scatter_", "count_up_to", "py_func", "load_op_library", "hessians",
+    "losses.get_", "losses.add_loss", "losses.compute_weighted_loss", "nn.moments", "summary.", "data.", "get_session_tensor",
+    "python.", "examples.", "losses.",
+)  # fmt: skip
+MODELLED = frozenset(
+    "losses.mean_squared_error losses.softmax_cross_entropy losses.sparse_softmax_cross_entropy losses.sigmoid_cross_entropy "
+    "losses.absolute_difference losses.huber_loss losses.log_loss losses.hinge_loss nn.moments".split()
+)
+
+
+def call(run: Interpreter, name: str, node: ast.Call) -> Value:
+    """A call that makes a tensor of what it is given, or a host value."""
+    arguments = [
+        expressions.evaluate(run, argument.value if isinstance(argument, ast.Starred) else argument)
+        for argument in node.args
+    ]
+    keywords = {keyword.arg or "**": expressions.evaluate(run, keyword.value) for keyword in node.keywords}
+    if name.startswith("examples."):
+        return Value()
+    if name.endswith(("_initializer", "_regularizer")) or name.startswith(HOST_PREFIXES):
+        return Value()
+    if name.startswith(NOT_MODELLED) and name not in MODELLED:
+        return run.problem(node, f"tf.{name}")
+    everything = [*arguments, *keywords.values()]
+    inputs = tuple(value for given in everything for value in graph_values(given))
+    results = [_body(run, given, inputs, node) for given in everything if isinstance(given, Function)]
+    inputs = (*inputs, *[value for result in results for value in graph_values(result)])
+    return expressions.tensor(
+        run,
+        node,
+        name,
+        inputs,
+        shapes.infer(name, arguments, keywords),
+        shapes.dtype(name, arguments, keywords),
+        name in RANDOM,
+    )
+
+
+def _body(run: Interpreter, function: Function, inputs: tuple[GraphValue, ...], node: ast.Call) -> Value:
+    """What a function handed to TensorFlow (cond, map_fn, scan) makes of elements of the other arguments."""
+    made = len(run.graph.variables)
+    count = len(function.node.args.args)
+    elements: list[Value] = [expressions.tensor(run, node, "element", inputs) for _ in range(count)]
+    result = call_function(run, function, node, elements, {})
+    if len(run.graph.variables) > made:
+        run.problem(node, "variables made in a function that TensorFlow calls")
+    return result
+
+
+def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Value | None:
+    """Methods that every tensor has."""
+    if name in {"consumers", "get_config"}:
+        return Value()
+    if isinstance(owner, Summary):
+        return run.problem(node, f"a method .{name}() of a summary")
+    return None

@@ -1,0 +1,172 @@
+"""Scopes and graphs: variable_scope, name_scope, Graph.as_default, control_dependencies, and `with` in general."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from .. import expressions, host
+from ..frames import GraphState
+from ..interpreter import Interpreter
+from ..values import Graph, GraphValue, Known, Scope, TFName, Value, flatten
+from .arguments import of_function
+
+Leave = Callable[[], None]
+
+
+def enter(run: Interpreter, node: ast.With) -> list[Leave]:
+    """Enters the managers of a with statement; the results leave them again."""
+    left: list[Leave] = []
+    for item in node.items:
+        manager = expressions.evaluate(run, item.context_expr)
+        bound: Value = manager
+        if isinstance(manager, _Entered):
+            leave, bound = manager.enter(run)
+            left.append(leave)
+        if item.optional_vars is not None:
+            host.assign_target(run, item.optional_vars, bound, None)
+    return left
+
+
+class _Entered(Value):
+    """A context manager that changes the graph's state."""
+
+    def __init__(self, enter: Callable[[Interpreter], tuple[Leave, Value]]) -> None:
+        self.enter = enter
+
+
+def _nothing() -> None:
+    return None
+
+
+def _variable_scope(run: Interpreter, name: str, node: ast.Call) -> Value:
+    arguments = of_function(run, "variable_scope", node)
+    target = arguments.value("name_or_scope")
+    default = arguments.text("default_name")
+    reuse = arguments.known("reuse")
+    reuse_value = arguments.value("reuse")
+    if isinstance(reuse_value, TFName):
+        reuse = "auto"
+    elif reuse is host.NOT_PLAIN:
+        run.problem(node, "a variable scope whose reuse is not known")
+    for unusual in ("regularizer", "partitioner", "custom_getter", "caching_device", "auxiliary_name_scope"):
+        value = arguments.value(unusual)
+        if value is not None and not (isinstance(value, Known) and value.value is None):
+            run.problem(node, f"a variable scope with {unusual}")
+    graph = run.graph
+
+    def opened(run: Interpreter) -> tuple[Leave, Value]:
+        if isinstance(target, Scope):
+            full, short = target.name, target.name.rpartition("/")[2]
+        elif isinstance(target, Known) and isinstance(target.value, str):
+            full, short = graph.in_variable_scope(target.value), target.value
+        elif isinstance(target, Known) and target.value is None and default is not None:
+            short = graph.unique_scope(default)
+            full = graph.in_variable_scope(short)
+        else:
+            run.problem(node, "a variable scope whose name is not known")
+            full, short = graph.in_variable_scope("?"), "?"
+        graph.open_scope(full, reuse if isinstance(reuse, (bool, str)) else None, arguments.nodes.get("initializer"))
+        graph.name_scopes.append(graph.unique(short))
+
+        def leave() -> None:
+            graph.close_scope()
+            graph.name_scopes.pop()
+
+        return leave, Scope(full)
+
+    return _Entered(opened)
+
+
+def _name_scope(run: Interpreter, name: str, node: ast.Call) -> Value:
+    arguments = of_function(run, "name_scope", node)
+    values = [arguments.value(key) for key in ("name", "default_name")]
+    text = next((value.value for value in values if isinstance(value, Known) and isinstance(value.value, str)), None)
+    graph = run.graph
+
+    def opened(run: Interpreter) -> tuple[Leave, Value]:
+        if text is None or text == "" or text.endswith("/"):
+            run.problem(node, "a name scope whose name is not a plain string")
+        graph.name_scopes.append(graph.unique(text or "?"))
+        return lambda: graph.name_scopes.pop() and None, Scope(graph.name_scopes[-1], variable=False)
+
+    return _Entered(opened)
+
+
+def _get_variable_scope(run: Interpreter, name: str, node: ast.Call) -> Value:
+    return Scope(run.graph.scopes[-1].name)
+
+
+def _graph(run: Interpreter, name: str, node: ast.Call) -> Value:
+    state = GraphState()
+    run.graphs.append(state)
+    return Graph(state)
+
+
+def _default_graph(run: Interpreter, name: str, node: ast.Call) -> Value:
+    return Graph(run.graph)
+
+
+def _reset(run: Interpreter, name: str, node: ast.Call) -> Value:
+    if run.graph.variables or run.values:
+        run.problem(node, "a graph that is thrown away and built again")
+    return Known(None)
+
+
+def _graph_method(run: Interpreter, owner: Graph, name: str, node: ast.Call) -> Value:
+    if name == "as_default":
+
+        def opened(run: Interpreter) -> tuple[Leave, Value]:
+            outer = run.graph
+            run.graph = owner.state
+
+            def leave() -> None:
+                run.graph = outer
+
+            return leave, owner
+
+        return _Entered(opened)
+    if name == "finalize":
+        return Known(None)
+    return run.problem(node, f"a method .{name}() of a graph")
+
+
+def _control(run: Interpreter, name: str, node: ast.Call) -> Value:
+    before: list[Value] = [value for argument in node.args for value in flatten(expressions.evaluate(run, argument))]
+    if any(not isinstance(value, GraphValue) for value in before):
+        run.problem(node, "control dependencies that are not known")
+    graph = run.graph
+
+    def opened(run: Interpreter) -> tuple[Leave, Value]:
+        graph.controls.append(before)
+        return lambda: graph.controls.pop() and None, Value()
+
+    return _Entered(opened)
+
+
+def _device(run: Interpreter, name: str, node: ast.Call) -> Value:
+    for argument in node.args:
+        expressions.evaluate(run, argument)
+    return _Entered(lambda run: (_nothing, Value()))
+
+
+def method(run: Interpreter, owner: Graph | Scope, name: str, node: ast.Call) -> Value:
+    """Methods of graphs and of scope objects."""
+    if isinstance(owner, Graph):
+        return _graph_method(run, owner, name, node)
+    if name == "reuse_variables":
+        run.graph.scopes[-1].reuse = True
+        return Known(None)
+    return run.problem(node, f"a method .{name}() of a scope")
+
+
+FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
+    "variable_scope": _variable_scope,
+    "name_scope": _name_scope,
+    "get_variable_scope": _get_variable_scope,
+    "Graph": _graph,
+    "get_default_graph": _default_graph,
+    "reset_default_graph": _reset,
+    "control_dependencies": _control,
+    "device": _device,
+}

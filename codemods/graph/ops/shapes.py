@@ -1,0 +1,168 @@
+"""Static shapes, where they follow from what is known. None is a shape of unknown rank; a size may be None, too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import host
+from ..values import Known, Sequence, Shape, Tensor, Value
+from .arguments import Arguments
+
+
+def layer_shape(cls: str, inputs: Value | None, arguments: Arguments) -> Shape:
+    """The output shape of a tf.layers layer."""
+    shape = inputs.shape if isinstance(inputs, Tensor) else None
+    if shape is None:
+        return None
+    if cls in {"Dropout", "BatchNormalization"}:
+        return shape
+    if cls == "Dense":
+        return (*shape[:-1], _size(arguments.known("units")))
+    if cls == "Flatten":
+        return (shape[0], _product(shape[1:]))
+    if cls in {"Conv2D", "MaxPooling2D", "AveragePooling2D"} and len(shape) == 4:
+        if str(arguments.known("data_format", "channels_last")) != "channels_last":
+            return None
+        kernel = _pair(arguments.known("kernel_size" if cls == "Conv2D" else "pool_size"))
+        strides = _pair(arguments.known("strides", 1))
+        same = str(arguments.known("padding", "valid")).lower() == "same"
+        rows = tuple(_window(shape[place + 1], kernel[place], strides[place], same) for place in range(2))
+        filters = _size(arguments.known("filters")) if cls == "Conv2D" else shape[3]
+        return (shape[0], *rows, filters)
+    if cls == "Conv2DTranspose" and len(shape) == 4:
+        return (shape[0], None, None, _size(arguments.known("filters")))
+    return None
+
+
+def _size(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _product(sizes: tuple[int | None, ...]) -> int | None:
+    total = 1
+    for size in sizes:
+        if size is None:
+            return None
+        total *= size
+    return total
+
+
+def _pair(value: Any) -> tuple[int | None, int | None]:
+    if isinstance(value, int):
+        return (value, value)
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        return (_size(value[0]), _size(value[1]))
+    return (None, None)
+
+
+def _window(size: int | None, kernel: int | None, stride: int | None, same: bool) -> int | None:
+    if size is None or kernel is None or not stride:
+        return None
+    return -(-size // stride) if same else -(-(size - kernel + 1) // stride)
+
+
+ELEMENTWISE = frozenset(
+    "identity nn.relu nn.sigmoid nn.tanh sigmoid tanh nn.softmax exp log sqrt square abs negative nn.elu nn.leaky_relu "
+    "nn.softplus stop_gradient nn.dropout zeros_like ones_like cast to_float clip_by_value nn.l2_normalize sign round "
+    "nn.relu6 nn.selu nn.log_softmax floor pow add subtract multiply divide maximum minimum div nn.bias_add equal greater less".split()
+)
+BOOLEAN = frozenset(
+    "equal not_equal greater greater_equal less less_equal logical_and logical_or logical_not is_nan nn.in_top_k".split()
+)
+INT64 = frozenset("argmax argmin arg_max arg_min where nn.top_k".split())
+
+
+def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shape:
+    """The shape that a call gives."""
+    first = arguments[0] if arguments else next(iter(keywords.values()), None)
+    shape = first.shape if isinstance(first, Tensor) else None
+    if name in {"reduce_mean", "reduce_sum", "reduce_max", "reduce_min", "reduce_prod"}:
+        return () if len(arguments) == 1 and not keywords else None
+    if name in {"zeros", "ones", "random_normal", "truncated_normal", "random_uniform", "random.normal", "fill"}:
+        return _shape_value(first)
+    if name == "constant":
+        return _shape_value(keywords.get("shape"))
+    if name == "matmul" and len(arguments) >= 2 and not keywords:
+        second = arguments[1].shape if isinstance(arguments[1], Tensor) else None
+        if shape is not None and second is not None and len(shape) == len(second) == 2:
+            return (shape[0], second[1])
+        return None
+    if name == "reshape":
+        target = keywords.get("shape", arguments[1] if len(arguments) > 1 else None)
+        return _reshaped(shape, target)
+    if name == "one_hot" and shape is not None:
+        depth = host.plain(keywords.get("depth", arguments[1] if len(arguments) > 1 else Value()))
+        return (*shape, _size(depth)) if "axis" not in keywords else None
+    if name in {"nn.conv2d", "nn.max_pool", "nn.avg_pool"}:
+        return _spatial(name, shape, arguments, keywords)
+    if name in ELEMENTWISE:
+        second = arguments[1] if len(arguments) > 1 else None
+        if isinstance(second, Tensor):
+            from ..expressions import broadcast
+
+            return broadcast(first, second) if first is not None else None  # type: ignore[no-any-return]
+        return shape
+    if name in {"argmax", "argmin"} and shape is not None:
+        axis = host.plain(
+            keywords.get("axis", keywords.get("dimension", arguments[1] if len(arguments) > 1 else Known(0)))
+        )
+        if isinstance(axis, int) and -len(shape) <= axis < len(shape):
+            sizes = list(shape)
+            sizes.pop(axis)
+            return tuple(sizes)
+    return None
+
+
+def _shape_value(value: Value | None) -> Shape:
+    from .variables import shape_of
+
+    found: Shape = shape_of(value) if value is not None else None
+    return found
+
+
+def _reshaped(shape: Shape, target: Value | None) -> Shape:
+    if not isinstance(target, Sequence):
+        return None
+    sizes = [item.value if isinstance(item, Known) and isinstance(item.value, int) else None for item in target.items]
+    known = [size for size in sizes if size is not None and size != -1]
+    if shape is not None and None not in shape and -1 in sizes and None not in sizes:
+        rest = _product(tuple(known)) or 1
+        return tuple((_product(shape) or 0) // rest if size == -1 else size for size in sizes)
+    return tuple(None if size == -1 else size for size in sizes)
+
+
+def _spatial(name: str, shape: Shape, arguments: list[Value], keywords: dict[str, Value]) -> Shape:
+    strides = host.plain(keywords.get("strides", Value()))
+    same = host.plain(keywords.get("padding", Value()))
+    if shape is None or len(shape) != 4 or not isinstance(strides, (list, tuple)) or same != "SAME":
+        return None
+    channels = shape[3]
+    if name == "nn.conv2d":
+        kernel = keywords.get("filter", arguments[1] if len(arguments) > 1 else None)
+        channels = kernel.shape[-1] if isinstance(kernel, Tensor) and kernel.shape else None
+    rows = tuple(_window(shape[place], 1, _size(strides[place]), True) for place in (1, 2))
+    return (shape[0], *rows, channels)
+
+
+def dtype(name: str, arguments: list[Value], keywords: dict[str, Value]) -> str | None:
+    """The dtype that a call gives, None where it is not known."""
+    from .variables import dtype_of
+
+    if name in BOOLEAN:
+        return "bool"
+    if name in {"argmax", "argmin", "arg_max", "arg_min"}:
+        return "int64"
+    if name in {"to_float", "one_hot"} and "dtype" not in keywords:
+        return "float32"
+    if name == "to_int32" or name in {"shape", "size", "rank"}:
+        return "int32"
+    if name == "cast":
+        return dtype_of(keywords.get("dtype", arguments[1] if len(arguments) > 1 else None))
+    if "dtype" in keywords:
+        return dtype_of(keywords["dtype"])
+    if name in {"zeros", "ones", "random_normal", "truncated_normal", "random_uniform", "random.normal"}:
+        return "float32"
+    for argument in arguments:
+        if isinstance(argument, Tensor) and argument.dtype:
+            return argument.dtype
+    return next((value.dtype for value in keywords.values() if isinstance(value, Tensor) and value.dtype), None)

@@ -1,0 +1,230 @@
+"""Placeholders and variables: their TF1 names, and the assignments to them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from .. import expressions, host
+from ..interpreter import Interpreter
+from ..values import (
+    Array,
+    Assign,
+    GraphValue,
+    Known,
+    Op,
+    Placeholder,
+    Sequence,
+    Tensor,
+    TensorShape,
+    TFName,
+    Value,
+    Variable,
+    graph_values,
+)
+from .arguments import Arguments, of_function, of_method
+
+
+def shape_of(value: Value | None) -> Any:
+    """The static shape that a shape argument means; None where it is not known."""
+    if isinstance(value, TensorShape):
+        return value.shape
+    plain = host.plain(value) if value is not None else host.NOT_PLAIN
+    if plain is host.NOT_PLAIN and isinstance(value, Sequence):
+        sizes = [
+            item.value if isinstance(item, Known) and isinstance(item.value, int) else None for item in value.items
+        ]
+        return tuple(sizes)
+    if isinstance(plain, int) and not isinstance(plain, bool):
+        return (plain,)
+    if isinstance(plain, (list, tuple)) and all(size is None or isinstance(size, int) for size in plain):
+        return tuple(plain)
+    return None
+
+
+def dtype_of(value: Value | None) -> str | None:
+    """The dtype's name that an argument means ("float32")."""
+    if isinstance(value, TFName):
+        return value.name
+    if isinstance(value, Known) and isinstance(value.value, str):
+        return {"float": "float32", "double": "float64", "int": "int32"}.get(value.value, value.value)
+    return None
+
+
+def _placeholder(run: Interpreter, name: str, node: ast.Call) -> Value:
+    arguments = of_function(run, name, node)
+    default = arguments.value("input") if name == "placeholder_with_default" else None
+    dtype = dtype_of(arguments.value("dtype"))
+    if default is not None:
+        dtype = _default_dtype(default)
+        if graph_values(default) and not all(value.constant for value in graph_values(default)):
+            run.problem(node, "a placeholder whose default depends on the graph")
+    if dtype is None:
+        run.problem(node, "a placeholder whose dtype is not known")
+    made = Placeholder(node, run.chain, (), name, shape_of(arguments.value("shape")), dtype)
+    made.arguments = arguments.nodes
+    made.default = default
+    _reserve(run, arguments.text("name"), "Placeholder" if default is None else "PlaceholderWithDefault")
+    return run.add(made)
+
+
+def _default_dtype(value: Value) -> str | None:
+    if isinstance(value, Known):
+        kinds = {bool: "bool", int: "int32", float: "float32", str: "string"}
+        return kinds.get(type(value.value))
+    found = graph_values(value)
+    return getattr(found[0], "dtype", None) if found else None
+
+
+def _reserve(run: Interpreter, name: str | None, default: str) -> str:
+    return run.graph.unique(name or default)
+
+
+def _variable(run: Interpreter, name: str, node: ast.Call) -> Value:
+    arguments = of_function(run, "Variable", node)
+    given = arguments.text("name")
+    if arguments.value("name") is not None and given is None and not _is_none(arguments.value("name")):
+        run.problem(node, "a variable whose name is not known")
+    scope = run.graph.name_scopes[-1]
+    full = run.graph.unique(given or "Variable")
+    initial = arguments.value("initial_value")
+    made = Variable(node, run.chain, (), "Variable", name=full, maker="Variable")
+    made.explicit = given is not None and not scope and full == given
+    made.trainable = arguments.known("trainable", True) is not False
+    made.shape, made.dtype = _initial(initial, arguments)
+    made.initial, made.arguments = tuple(graph_values(initial) if initial is not None else ()), arguments.nodes
+    _initial_inputs(run, node, initial)
+    _check_unusual(
+        run, node, arguments, ("caching_device", "variable_def", "import_scope", "constraint", "aggregation")
+    )
+    if "collections" in arguments:
+        _join_collections(run, made, arguments)
+    return run.add_variable(made)
+
+
+def _is_none(value: Value | None) -> bool:
+    return isinstance(value, Known) and value.value is None
+
+
+def _initial(initial: Value | None, arguments: Arguments) -> tuple[Any, str | None]:
+    dtype = dtype_of(arguments.value("dtype"))
+    if isinstance(initial, Tensor):
+        return initial.shape, dtype or initial.dtype
+    if isinstance(initial, Known) and isinstance(initial.value, (bool, int, float, str)):
+        kinds = {bool: "bool", int: "int32", float: "float32", str: "string"}
+        return (), dtype or kinds[type(initial.value)]
+    return None, dtype
+
+
+def _initial_inputs(run: Interpreter, node: ast.AST, initial: Value | None) -> None:
+    for value in graph_values(initial) if initial is not None else []:
+        if any(not isinstance(root, (Variable,)) and not getattr(root, "random", False) for root in value.roots):
+            run.problem(node, "a variable whose initial value depends on a placeholder or an iterator")
+        elif any(isinstance(root, Variable) for root in value.roots):
+            run.problem(node, "a variable whose initial value depends on another variable")
+
+
+def _check_unusual(run: Interpreter, node: ast.AST, arguments: Arguments, names: tuple[str, ...]) -> None:
+    for name in names:
+        if name in arguments and not _is_none(arguments.value(name)):
+            run.problem(node, f"a variable with {name}")
+
+
+def _join_collections(run: Interpreter, variable: Variable, arguments: Arguments) -> None:
+    for key in host.items(run, arguments.value("collections") or Value()) or []:
+        if isinstance(key, Known) and isinstance(key.value, str):
+            run.graph.collections.setdefault(key.value, []).append(variable)
+        elif isinstance(key, TFName) and key.name.startswith("GraphKeys."):
+            if key.name == "GraphKeys.LOCAL_VARIABLES":
+                run.problem(arguments.node, "a local variable")
+        else:
+            run.problem(arguments.node, "a variable in collections that are not known")
+
+
+def _get_variable(run: Interpreter, name: str, node: ast.Call) -> Value:
+    arguments = of_function(run, "get_variable", node)
+    given = arguments.text("name")
+    if given is None:
+        return run.problem(node, "a variable whose name is not known")
+    scope = run.graph.scopes[-1]
+    full = run.graph.in_variable_scope(given)
+    known = run.graph.store.get(full)
+    if known is not None:
+        if not scope.reuse:
+            return run.problem(node, f"a second get_variable of {full} without reuse")
+        known.__dict__.setdefault("_sites", []).append(node)
+        return known
+    if scope.reuse is True:
+        return run.problem(node, f"get_variable of {full} with reuse, before it exists")
+    initial = arguments.value("initializer")
+    made = Variable(node, run.chain, (), "get_variable", name=full, maker="get_variable")
+    made.__dict__["_scope_initializer"] = scope.initializer
+    made.trainable = arguments.known("trainable", True) is not False
+    made.shape = shape_of(arguments.value("shape"))
+    made.dtype = dtype_of(arguments.value("dtype")) or "float32"
+    if isinstance(initial, Tensor):
+        made.shape, made.dtype = initial.shape, initial.dtype
+    made.initial, made.arguments = tuple(graph_values(initial) if initial is not None else ()), arguments.nodes
+    _initial_inputs(run, node, initial)
+    _check_unusual(
+        run, node, arguments, ("regularizer", "partitioner", "custom_getter", "constraint", "caching_device")
+    )
+    if "collections" in arguments:
+        _join_collections(run, made, arguments)
+    run.graph.store[full] = made
+    return run.add_variable(made)
+
+
+def _assign(run: Interpreter, name: str, node: ast.Call) -> Value:
+    arguments = of_function(run, name, node)
+    return _assignment(run, node, name, arguments.value("ref"), arguments.value("value"))
+
+
+def _assignment(run: Interpreter, node: ast.Call, how: str, target: Value | None, value: Value | None) -> Value:
+    if not isinstance(target, Variable):
+        return run.problem(node, "an assignment to something that is not known to be a variable")
+    inputs = tuple(graph_values(value)) if value is not None else ()
+    made = Assign(node, run.chain, (*inputs, *_controls(run)), how, target.shape, target.dtype)
+    made.variable, made.value, made.how = target, value, how
+    if how != "assign":
+        made.inputs = (*made.inputs, target)
+    return run.add(made)
+
+
+def _controls(run: Interpreter) -> tuple[GraphValue, ...]:
+    return tuple(value for group in run.graph.controls for value in group if isinstance(value, (Assign, Op)))
+
+
+def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Value | None:
+    """Methods of variables and tensors that say something of them or assign."""
+    if isinstance(owner, Variable) and name in {"assign", "assign_add", "assign_sub"}:
+        arguments = of_method(run, name, node)
+        value = arguments.value("value" if name == "assign" else "delta")
+        return _assignment(run, node, name, owner, value)
+    if isinstance(owner, Variable) and name in {"read_value", "value", "initialized_value"}:
+        if name == "initialized_value":
+            return run.problem(node, "an initial value taken from another variable")
+        return expressions.tensor(run, node, "identity", (owner,), owner.shape, owner.dtype)
+    if isinstance(owner, Tensor) and name == "get_shape":
+        return TensorShape(owner.shape)
+    if isinstance(owner, Tensor) and name == "set_shape":
+        shape = shape_of(expressions.evaluate(run, node.args[0])) if node.args else None
+        owner.shape = shape if shape is not None else owner.shape
+        return Known(None)
+    return None
+
+
+def _constant_array(run: Interpreter, name: str, node: ast.Call) -> Value:
+    return Array()
+
+
+FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
+    "placeholder": _placeholder,
+    "placeholder_with_default": _placeholder,
+    "Variable": _variable,
+    "get_variable": _get_variable,
+    "assign": _assign,
+    "assign_add": _assign,
+    "assign_sub": _assign,
+}

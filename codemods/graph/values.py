@@ -1,0 +1,375 @@
+"""What the interpreter computes with: host values, as far as they are known, and the TF1 graph's own objects.
+
+A graph value remembers where it was made (`chain`: the statement of each active frame, outermost first) and what it
+depends on. Values are single-assignment; names are bindings to them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .frames import Frame, Statement
+
+Shape = tuple[int | None, ...] | None
+
+
+@dataclass(eq=False)
+class Value:
+    """Anything an expression can mean. A plain `Value` is a host value that nothing is known of."""
+
+
+class Array(Value):
+    """A NumPy array (or a scalar of one) with unknown contents."""
+
+
+@dataclass(eq=False)
+class Known(Value):
+    """A host number, string, bool, None or bytes."""
+
+    value: Any
+
+
+@dataclass(eq=False)
+class Sequence(Value):
+    """A list or tuple with known items; lists are mutable, so statements share the object."""
+
+    items: list[Value]
+    kind: str = "list"
+
+
+@dataclass(eq=False)
+class Dict(Value):
+    """A dict with known keys. `nodes` has the expression of each value, `keys` the key values in order."""
+
+    keys: list[Value] = field(default_factory=list)
+    values: list[Value] = field(default_factory=list)
+    nodes: list[ast.expr | None] = field(default_factory=list)
+    made: tuple[Statement, ...] = ()
+    open: bool = False  # something unknown was stored, too
+
+    def find(self, key: Value) -> int | None:
+        for index, known in enumerate(self.keys):
+            if known is key or (isinstance(known, Known) and isinstance(key, Known) and same(known, key)):
+                return index
+        return None
+
+    def store(self, key: Value, value: Value, node: ast.expr | None) -> None:
+        place = self.find(key)
+        if place is None:
+            self.keys.append(key)
+            self.values.append(value)
+            self.nodes.append(node)
+        else:
+            self.values[place], self.nodes[place] = value, node
+
+
+@dataclass(eq=False)
+class TFName(Value):
+    """A TensorFlow module, function or class, by its TF1 name without `tensorflow.`."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class Function(Value):
+    """A function of the program (or a lambda) with the frame it closes over."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    frame: Frame
+    bound: Value | None = None
+
+
+@dataclass(eq=False)
+class Class(Value):
+    node: ast.ClassDef
+    frame: Frame
+    attributes: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Instance(Value):
+    cls: Class
+    attributes: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class ImportedModule(Value):
+    """A module outside TensorFlow, by its full name."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class Method(Value):
+    """A bound method of a value that the interpreter models."""
+
+    owner: Value
+    name: str
+
+
+@dataclass(eq=False)
+class TensorShape(Value):
+    shape: Shape
+
+
+@dataclass(eq=False)
+class Partial(Value):
+    """functools.partial over a callable."""
+
+    function: Value
+    arguments: list[Value]
+    keywords: dict[str, Value]
+
+
+# -- the graph ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class GraphValue(Value):
+    """A node of the TF1 graph: `node` is the expression that made it, `inputs` what it is computed from."""
+
+    node: ast.AST | None
+    chain: tuple[Statement, ...]
+    inputs: tuple[GraphValue, ...] = ()
+
+    @property
+    def roots(self) -> frozenset[GraphValue]:
+        """The placeholders, variables, random ops and iterators that the value depends on."""
+        found = self.__dict__.get("_roots")
+        if found is None:
+            own = {self} if self.is_root else set()
+            found = frozenset(own.union(*(value.roots for value in self.inputs)))
+            self.__dict__["_roots"] = found
+        return found
+
+    @property
+    def is_root(self) -> bool:
+        return False
+
+    @property
+    def constant(self) -> bool:
+        return not self.roots
+
+
+@dataclass(eq=False)
+class Tensor(GraphValue):
+    op: str = ""
+    shape: Shape = None
+    dtype: str | None = None
+    random: bool = False
+    layer: Layer | None = None
+
+    @property
+    def is_root(self) -> bool:
+        return self.random
+
+
+@dataclass(eq=False)
+class Placeholder(Tensor):
+    """`arguments` are the call's own expressions by TF1 parameter name (dtype, shape, name, input)."""
+
+    arguments: dict[str, ast.expr] = field(default_factory=dict)
+    default: Value | None = None
+
+    @property
+    def is_root(self) -> bool:
+        return True
+
+
+@dataclass(eq=False)
+class Variable(Tensor):
+    """`name` is the full TF1 name. `layer` is set for a weight that a layer made."""
+
+    name: str = ""
+    trainable: bool = True
+    maker: str = "Variable"
+    explicit: bool = False  # the source gives its name, and no scope changes it
+    initial: tuple[GraphValue, ...] = ()  # what its initial value is computed from
+    arguments: dict[str, ast.expr] = field(default_factory=dict)  # of the call that made it
+
+    @property
+    def is_root(self) -> bool:
+        return True
+
+
+@dataclass(eq=False)
+class Layer(GraphValue):
+    """One tf.layers layer: `cls` its Keras class, `name` its full TF1 name, `call` the expression that made it."""
+
+    cls: str = ""
+    name: str = ""
+    weights: list[Variable] = field(default_factory=list)
+    sites: list[ast.Call] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Optimizer(GraphValue):
+    """`name` is the TF1 class's name without its module, `arguments` the constructor's values by TF1 parameter name."""
+
+    name: str = ""
+    arguments: dict[str, ast.expr] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
+    scope: str = ""
+
+
+@dataclass(eq=False)
+class Schedule(Tensor):
+    """A learning rate computed from global_step."""
+
+    name: str = ""
+    call: ast.Call | None = None
+    step: Value | None = None
+
+
+@dataclass(eq=False)
+class Gradients(GraphValue):
+    """The result of compute_gradients (`pairs`) or tf.gradients of `loss` with regard to `variables`."""
+
+    loss: Value | None = None
+    variables: list[Value] = field(default_factory=list)
+    pairs: bool = False
+    optimizer: Optimizer | None = None
+    explicit: bool = False
+
+
+@dataclass(eq=False)
+class Op(GraphValue):
+    """Something run for its effect; fetching it gives None."""
+
+
+@dataclass(eq=False)
+class TrainOp(Op):
+    """minimize (`loss` set) or apply_gradients (`gradients` set)."""
+
+    optimizer: Optimizer | None = None
+    loss: Value | None = None
+    variables: list[Variable] = field(default_factory=list)
+    explicit: bool = False  # var_list was given
+    gradients: Value | None = None
+    global_step: Value | None = None
+
+
+@dataclass(eq=False)
+class Assign(Tensor):
+    """An assignment to a variable; fetching it gives the assigned value."""
+
+    variable: Variable | None = None
+    value: Value | None = None
+    how: str = "assign"
+
+
+@dataclass(eq=False)
+class Group(Op):
+    members: list[Value] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Init(Op):
+    """Initializer of variables (None: of all there are when it was made)."""
+
+    variables: list[Variable] = field(default_factory=list)
+    local: bool = False
+
+
+@dataclass(eq=False)
+class UpdateOps(Op):
+    """The batch-norm update ops that a collection gave."""
+
+    layers: list[Layer] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Summary(Tensor):
+    """A summary op or a merge of several; `members` of a merge."""
+
+    kind: str = ""
+    tag: str = ""
+    members: list[Summary] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Writer(GraphValue):
+    pass
+
+
+@dataclass(eq=False)
+class Saver(GraphValue):
+    variables: list[Variable] = field(default_factory=list)
+    explicit: bool = False
+    keywords: dict[str, ast.expr] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Session(GraphValue):
+    interactive: bool = False
+
+
+@dataclass(eq=False)
+class Config(Value):
+    """A ConfigProto or RunOptions, or a part of one: it goes with the session."""
+
+    chain: tuple[Statement, ...] = ()
+
+
+@dataclass(eq=False)
+class Dataset(GraphValue):
+    components: Value | None = None
+
+
+@dataclass(eq=False)
+class DataIterator(GraphValue):
+    """A tf.data iterator (one-shot or initializable) over one dataset."""
+
+    dataset: Dataset | None = None
+    one_shot: bool = False
+    initializer: IteratorInit | None = None
+    draws: list[Tensor] = field(default_factory=list)
+
+    @property
+    def is_root(self) -> bool:
+        return True
+
+
+@dataclass(eq=False)
+class IteratorInit(Op):
+    iterator: DataIterator | None = None
+
+
+@dataclass(eq=False)
+class Graph(Value):
+    """A tf.Graph: `scopes` and counters live in the interpreter's state of it."""
+
+    state: Any = None
+
+
+@dataclass(eq=False)
+class Scope(Value):
+    """A variable scope that `with … as scope` bound, or a name scope's string."""
+
+    name: str
+    variable: bool = True
+
+
+def same(one: Known, two: Known) -> bool:
+    return type(one.value) is type(two.value) and bool(one.value == two.value)
+
+
+def flatten(value: Value) -> Iterator[Value]:
+    """The leaves of nested sequences and dicts."""
+    if isinstance(value, Sequence):
+        for item in value.items:
+            yield from flatten(item)
+    elif isinstance(value, Dict):
+        for item in value.values:
+            yield from flatten(item)
+    else:
+        yield value
+
+
+def graph_values(value: Value) -> list[GraphValue]:
+    """The graph values among the leaves."""
+    return [leaf for leaf in flatten(value) if isinstance(leaf, GraphValue)]
