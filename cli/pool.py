@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 
 from tf_modernize.codemods import engine
@@ -37,7 +38,7 @@ def _spread(
     from concurrent.futures.process import BrokenProcessPool
 
     largest_first = sorted(range(len(groups)), key=lambda index: -sizes[index])
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent) as pool:
         futures = {
             pool.submit(engine.upgrade_program, {path: files[path] for path in groups[index]}, options): index
             for index in largest_first
@@ -53,3 +54,7 @@ def _spread(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

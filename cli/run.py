@@ -180,7 +180,7 @@ def _write_documents(request: Request, sources: Sources, programs: Sequence[Prog
     documents: list[tuple[Path, dict[str, Any]]] = []
     if request.report:
         root = Path(os.path.relpath(_read_from(request, sources))).as_posix()
-        documents.append((request.report, report.to_json(programs, tool, request.target, root)))
+        documents.append((request.report, report.to_json(programs, len(sources.files), tool, request.target, root)))
     place = request.manifest
     if place is None and (request.output or request.write):
         place = sources.top / MANIFEST

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal
@@ -18,7 +18,7 @@ from . import projects
 from .accounts import accounts_of
 from .diagnostics import Diagnostic
 from .manifest import Program, with_lines
-from .names import Names, resolve
+from .names import Names, Use, resolve
 from .parse import Module, ParseError, parse
 from .report import Account, FileResult, Level, ProgramResult
 from .triage import mentions_tensorflow
@@ -90,7 +90,11 @@ def _upgrade(
     found = dialect.of_program(modules, names, options.assume)
     if found.dialect != "tf1":
         level: Level = "tf2" if found.dialect == "tf2" else "none"
-        results = {path: FileResult(path, files[path], None, level if names[path] else "none") for path in modules}
+        told = _undecided(found.undecided) if options.assume is None else {}
+        results = {
+            path: FileResult(path, files[path], None, level if names[path] else "none", told.get(path, ()))
+            for path in modules
+        }
         return ProgramResult(level, {**results, **failed}, found.dialect, found.evidence)
     outcome = _emit(modules, names, options)
     texts = {path: text for path, text in outcome.texts.items() if text != modules[path].utf8.decode()}
@@ -113,6 +117,19 @@ def _upgrade(
     manifest = with_lines(replace(manifest, diagnostics=diagnostics), everything)
     requirements = tuple(sorted(outcome.requirements))
     return ProgramResult(outcome.level, {**results, **failed}, "tf1", found.evidence, manifest, requirements)
+
+
+def _undecided(undecided: Sequence[tuple[str, Use]]) -> dict[str, tuple[Diagnostic, ...]]:
+    """One finding, at the first name that would mean something else, where nothing tells TensorFlow 1 from 2."""
+    if not undecided:
+        return {}
+    path, use = undecided[0]
+    more = f" and {len(undecided) - 1} more" if len(undecided) > 1 else ""
+    message = (
+        f"nothing tells whether this is TensorFlow 1 or 2, and tf.{use.name}{more} would not mean the same in each: it was taken "
+        "for TensorFlow 2 and left alone (--assume tf1 decides otherwise)"
+    )
+    return {path: (Diagnostic("undecided-dialect", "TFM904", message, path, use.node.lineno, use.node.col_offset),)}
 
 
 def resolve_all(modules: Mapping[str, Module], files: Mapping[str, bytes], layout: projects.Layout) -> dict[str, Names]:

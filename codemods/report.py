@@ -82,14 +82,17 @@ def summary(programs: Iterable[ProgramResult]) -> dict[str, int]:
     return dict(counts)
 
 
-def to_json(programs: Sequence[ProgramResult], tool: str, target: str, root: str) -> dict[str, Any]:
-    """The report as plain data, as schemas/report-1.json describes it. Its paths are relative to `root`."""
+def to_json(programs: Sequence[ProgramResult], read: int, tool: str, target: str, root: str) -> dict[str, Any]:
+    """The report as plain data, as schemas/report-1.json describes it. Its paths are relative to `root`.
+
+    `read` counts all files that were looked at: those that are in no program have nothing to do with TensorFlow.
+    """
     return {
         "report_version": VERSION,
         "tool": tool,
         "target": target,
         "root": root,
-        "summary": summary(programs),
+        "summary": {"read": read, **summary(programs)},
         "programs": [
             {
                 "level": program.level,
