@@ -1,8 +1,8 @@
 """The dialect stage: whether a connected program is TensorFlow 1 or 2.
 
-TF1 only on evidence: a name that TensorFlow 2 has not, compat.v1, an argument that only TF1 knows, a feed_dict. The dialect
-is the whole program's, so a module without evidence of its own goes with those that import it. What means something else
-in each (`tf.nn.dropout(x, 0.8)`) proves nothing; `--assume` decides a program that has no more than that.
+TF1 only on evidence: a name that TensorFlow 2 has not, compat.v1, an argument that only TF1 knows, a feed_dict. The
+dialect is the whole program's, so a module without evidence of its own goes with those that import it. What means
+something else in each (`tf.nn.dropout(x, 0.8)`) proves nothing; `--assume` decides a program with no more than that.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from .api import Fact, lookup
+from .api import Fact, is_native, lookup, resolve
 from .names import Names, Use
 from .parse import Module
 
@@ -62,7 +62,7 @@ def of_program(
         calls: dict[ast.AST, ast.Call] | None = None
         tested: list[tuple[int, int]] | None = None
         for use in names[path].uses:
-            fact, rest = known(use.name)
+            fact, rest = resolve(use.name) or (None, "")
             if use.api == "v2" or (use.api == "plain" and use.name in _EAGER):
                 eager = True
                 continue
@@ -94,10 +94,11 @@ def of_program(
                 if isinstance(node, ast.Call) and any(keyword.arg == "feed_dict" for keyword in node.keywords):
                     return Dialect("tf1", f"{path}:{node.lineno} feeds a session")
         for found in names[path].imports:
-            fact, _ = known(found.name)
-            if not found.guarded and found.api == "plain" and fact is not None and gone(fact) and found.bound != "*":
-                if not found.name.startswith("examples."):
-                    return Dialect("tf1", f"{path}:{found.node.lineno} imports tensorflow.{found.name}")
+            if found.guarded or found.api != "plain" or found.bound == "*" or found.name.startswith("examples."):
+                continue
+            fact = lookup(found.name)
+            if fact is not None and gone(fact):
+                return Dialect("tf1", f"{path}:{found.node.lineno} imports tensorflow.{found.name}")
     if in_passing and not eager:
         return Dialect("tf1", in_passing)
     undecided = tuple((path, use) for path, use in uses if _changed(use))
@@ -106,21 +107,9 @@ def of_program(
     return Dialect("tf2", "nothing in it is TensorFlow 1 only", undecided)
 
 
-def known(name: str) -> tuple[Fact | None, str]:
-    """The fact of the longest beginning of a dotted name that has one, and what follows it ("flags.FLAGS" -> ".x")."""
-    head, rest = name, ""
-    while head:
-        fact = lookup(head)
-        if fact is not None:
-            return fact, rest
-        head, _, tail = head.rpartition(".")
-        rest = f"{tail}.{rest}" if rest else tail
-    return None, name
-
-
 def gone(fact: Fact) -> bool:
     """Whether TensorFlow 2 has no such name outside of compat.v1."""
-    return fact.state != "same" and fact.target != fact.name
+    return fact.state != "same" and not is_native(fact.name)
 
 
 def _old_argument(fact: Fact, call: ast.Call | None) -> str:

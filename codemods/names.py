@@ -56,6 +56,8 @@ class Names:
     imports: list[Import]
     bound: Mapping[str, str]  # names of the module scope that mean TensorFlow, and what they mean
     _meanings: Mapping[ast.AST, tuple[str, Api]] = field(repr=False, default_factory=dict)
+    _calls: Mapping[ast.AST, ast.Call] = field(repr=False, default_factory=dict)
+    taken: frozenset[str] = frozenset()  # every name that the module scope binds
 
     def name_of(self, node: ast.AST) -> str | None:
         """The TensorFlow name that a Name or Attribute means (a part of a longer chain too), or None."""
@@ -65,6 +67,10 @@ class Names:
     def api_of(self, node: ast.AST) -> Api | None:
         found = self._meanings.get(node)
         return found[1] if found else None
+
+    def call_of(self, node: ast.AST) -> ast.Call | None:
+        """The call whose function a chain is."""
+        return self._calls.get(node)
 
     def __bool__(self) -> bool:
         return bool(self.uses or self.imports or self.unresolvable)
@@ -138,6 +144,7 @@ class _Walk:
         self.tried = 0
         self.in_try = 0
         self.chains: list[tuple[ast.expr, str, _Scope]] = []
+        self.calls: dict[ast.AST, ast.Call] = {}
         self.getattrs: list[ast.Call] = []
         self.imports: list[tuple[ast.Import | ast.ImportFrom, ast.alias, str, Binding, bool, bool, _Scope]] = []
         self.stars: list[tuple[ast.ImportFrom, ast.alias, str, bool]] = []
@@ -199,6 +206,7 @@ class _Walk:
 
     def _Call(self, node: ast.Call) -> None:
         function = node.func
+        self.calls[function] = node
         if type(function) is ast.Name and function.id == "getattr":
             self.getattrs.append(node)
         self.visit(function)
@@ -704,7 +712,7 @@ def resolve(module: Module, program: Mapping[str, Module] | None = None) -> Name
             value = resolver.bound(walk, walk.top, bound)
             if isinstance(value, _Path):
                 bound_names[bound] = _normal(value.raw)[0]
-    return Names(uses, unresolvable, imports, bound_names, meanings)
+    return Names(uses, unresolvable, imports, bound_names, meanings, walk.calls, frozenset(walk.top.bindings))
 
 
 def _possible(walk: _Walk) -> set[str] | None:
@@ -749,16 +757,16 @@ def _possible(walk: _Walk) -> set[str] | None:
 
 def _record(chain: ast.expr, start: _Path, meanings: dict[ast.AST, tuple[str, Api]]) -> Use:
     """A chain whose root means TensorFlow: every node of it means a name."""
-    nodes: list[ast.expr] = []
+    nodes: list[ast.Attribute] = []
     node = chain
     while isinstance(node, ast.Attribute):
         nodes.append(node)
         node = node.value
     raw = start.raw
     meanings[node] = _normal(raw)
-    for node in reversed(nodes):
-        raw += "." + node.attr  # type: ignore[attr-defined]
-        meanings[node] = _normal(raw)
+    for part in reversed(nodes):
+        raw += "." + part.attr
+        meanings[part] = _normal(raw)
     return Use(chain, *meanings[chain], alias=start.alias)
 
 

@@ -6,6 +6,7 @@ import ast
 import textwrap
 
 import pytest
+
 from tf_modernize.codemods.names import Names, resolve
 from tf_modernize.codemods.parse import Module, parse
 

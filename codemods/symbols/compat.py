@@ -1,0 +1,196 @@
+"""One use at the compat level: a name that tensorflow.compat.v1, or a package that took it over, has in TensorFlow 2.21.
+
+A rule takes a site and returns None when it is done, or a sentence that says why the use is left.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from ..api import is_module
+from .packages import Place, contrib
+from .sites import Arguments, Site, is_constant, simple
+
+Rule = Callable[[Site], str | None]
+
+# tf.layers and RNN cells are the classes of Keras 2; tf.keras in graph mode is too.
+_LEGACY_KERAS = ("layers.", "nn.rnn_cell.", "keras.")
+
+
+def rewrite_use(site: Site) -> str | None:
+    """Rewrites one use for graph mode on TensorFlow 2.21; the sentence says why it is left."""
+    name = site.use.name
+    if name.startswith(_LEGACY_KERAS) or name in ("layers", "nn.rnn_cell", "keras"):
+        site.needs.legacy_keras = True
+    if site.use.api == "v2":
+        return None
+    if name == "" or name.startswith("compat"):
+        _plain_root(site)
+        return None
+    rule = RULES.get(name)
+    if rule is not None and (handled := rule(site)) is not _NEXT:
+        return handled
+    if name.startswith("contrib"):
+        return _contrib(site)
+    if name.startswith("examples."):
+        return "tensorflow.examples was removed from TensorFlow 2; it is the program's data, which only its author can replace"
+    if name.startswith("estimator"):
+        return "Estimators were removed from TensorFlow 2.16"
+    if name.startswith(("python", "core")):
+        return None  # private: most modules are still there, at the same place
+    if site.fact is None:
+        return None if is_module(name) else f"TensorFlow 1.15 has no tf.{name}"
+    if site.fact.compat is None:
+        if is_module(site.name):
+            return None
+        return f"TensorFlow 2.21 has no tf.{site.name}, and compat.v1 has not either"
+    if site.fact.compat != site.name:
+        site.rename(site.fact.compat)
+    else:
+        _plain_root(site)
+    return None
+
+
+def _plain_root(site: Site) -> None:
+    """`tf.compat.v1.x` is `tf.x` once `tf` is compat.v1."""
+    if site.use.api != "v1" or not isinstance(site.node, ast.Attribute):
+        return
+    inner: ast.expr = site.node
+    while isinstance(inner, ast.Attribute) and site.names.name_of(inner) != "":
+        inner = inner.value
+    if isinstance(inner, ast.Attribute) and site.names.name_of(inner.value) == "compat":
+        root = inner.value.value if isinstance(inner.value, ast.Attribute) else None
+        if root is not None and site.names.name_of(root) == "":
+            site.edits.replace(inner, root)
+
+
+def _contrib(site: Site) -> str | None:
+    found = contrib(site.use.name)
+    if found is None:
+        if site.use.name == "contrib":
+            return None if isinstance(site.node, ast.Name) else "tf.contrib was removed from TensorFlow 2"
+        return f"tf.{site.use.name} was removed from TensorFlow 2, and no package that is installed took it over"
+    place, name = found
+    if place.package == "tf":
+        if place.target.startswith(_LEGACY_KERAS):
+            site.needs.legacy_keras = True
+        part = _part(site, name)
+        if not (isinstance(part, ast.Name) and site.use.alias):
+            site.edits.replace(part, site.tf(place.target))
+        return None
+    need_package(site, place)
+    if inherits(site, name, place):
+        return None
+    site.needs.imports.add(f"import {_module_of(place)}")
+    site.edits.replace(_part(site, name), f"{place.package}.{place.target}" if place.target else place.package)
+    return None
+
+
+def need_package(site: Site, place: Place) -> None:
+    if place.package == "tf_slim":
+        site.needs.slim = True
+        site.needs.legacy_keras = True
+
+
+def _module_of(place: Place) -> str:
+    return "tensorboard.plugins.projector" if place.package == "tensorboard" else place.package
+
+
+def inherits(site: Site, name: str, place: Place) -> bool:
+    """Whether the chain's first name is bound to the same package: by an import that is rewritten, or an alias."""
+    root = site.node
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    bound = site.names.name_of(root)
+    if not bound:
+        return False
+    found = contrib(bound)
+    if found is None or found[0].package != place.package:
+        return False
+    rest = name[len(bound) :]
+    return (found[0].target + rest).lstrip(".") == place.target
+
+
+def _part(site: Site, name: str) -> ast.expr:
+    """The part of the chain that means `name`."""
+    node = site.use.node
+    while isinstance(node, ast.Attribute) and site.names.name_of(node) != name:
+        node = node.value
+    return node
+
+
+# --- rules ------------------------------------------------------------------------------------------------------------
+
+_NEXT = "go on with the table"
+
+
+def _xavier(site: Site) -> str | None:
+    """xavier_initializer() draws as glorot_uniform_initializer() does; another distribution stays with tf_slim's."""
+    if site.call is None or not _from_tensorflow(site):
+        return _NEXT
+    bound = site.bind(("uniform", "seed", "dtype"))
+    if bound is None or ("uniform" in bound and not is_constant(bound["uniform"], True)):
+        return _NEXT
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        name = item.keyword or ("uniform", "seed", "dtype")[index]
+        if name == "uniform":
+            arguments.drop(index)
+        elif item.keyword is None:
+            arguments.keyword(index, name)
+    arguments.done()
+    site.rename("glorot_uniform_initializer")
+    return None
+
+
+def _flatten(site: Site) -> str | None:
+    """contrib.layers.flatten(x) is tf.layers.flatten(x); with a scope or collections it stays with tf_slim's."""
+    bound = site.bind(("inputs",)) if site.call is not None and _from_tensorflow(site) else None
+    if not bound:
+        return _NEXT
+    site.needs.legacy_keras = True
+    site.rename("layers.flatten")
+    return None
+
+
+def _sequence_loss(site: Site) -> str | None:
+    """sequence_loss with its default averages, written out: sum(loss * weights) / sum(weights)."""
+    bound = site.bind(("logits", "targets", "weights")) if site.call is not None else None
+    if bound is None or len(bound) != 3:
+        return "tf.contrib.seq2seq.sequence_loss was removed; only its form with the default averages is written out"
+    if not simple(bound["weights"]):
+        return "tf.contrib.seq2seq.sequence_loss was removed; give its weights a name, and it can be written out"
+    if site.has_comment():
+        return "tf.contrib.seq2seq.sequence_loss was removed; it is not written out where a comment stands inside"
+    weights, target = bound["weights"], "div_no_nan" if site.level == "compat" else "math.divide_no_nan"
+    cross_entropy = site.tf("nn.sparse_softmax_cross_entropy_with_logits")
+    line = site.new_line()
+    site.replace_call(
+        f"{site.tf(target)}({line}{site.tf('reduce_sum')}({cross_entropy}(labels=",
+        bound["targets"],
+        ", logits=",
+        bound["logits"],
+        ") * ",
+        weights,
+        f"),{line}{site.tf('reduce_sum')}(",
+        weights,
+        "))",
+    )
+    return None
+
+
+def _from_tensorflow(site: Site) -> bool:
+    """Whether the chain starts at TensorFlow itself, not at an import of a part of contrib."""
+    root = site.node
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    return site.names.name_of(root) == ""
+
+
+RULES: dict[str, Rule] = {
+    "contrib.layers.xavier_initializer": _xavier,
+    "contrib.layers.xavier_initializer_conv2d": _xavier,
+    "contrib.layers.flatten": _flatten,
+    "contrib.seq2seq.sequence_loss": _sequence_loss,
+}
