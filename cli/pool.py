@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,9 @@ from tf_modernize.codemods.report import ProgramResult
 
 # Below this many bytes of source (some 20,000 lines) starting processes costs more than they save.
 WORTH_PROCESSES = 800_000
+# What the programs before left behind is collected when they and the next have more bytes of source than this.
+WORTH_COLLECTING = 1_200_000
+_uncollected = 0
 
 Group = tuple[str, ...]
 
@@ -25,9 +29,24 @@ def upgrade_all(
     jobs = min(jobs, len(groups))
     if jobs <= 1:
         for index, group in enumerate(groups):
-            yield index, engine.upgrade_program({path: files[path] for path in group}, options)
+            yield index, _upgrade({path: files[path] for path in group}, options)
         return
     yield from _spread(groups, files, options, jobs, sizes)
+
+
+def _upgrade(files: Mapping[str, bytes], options: engine.Options) -> ProgramResult:
+    """One program, without the cycle collector: a growing syntax tree makes it search for nothing, in 3/5 of the time."""
+    global _uncollected
+    size = sum(map(len, files.values()))
+    if _uncollected + size > WORTH_COLLECTING:
+        gc.collect()
+        _uncollected = 0
+    _uncollected += size
+    gc.disable()
+    try:
+        return engine.upgrade_program(files, options)
+    finally:
+        gc.enable()
 
 
 def _spread(
@@ -40,7 +59,7 @@ def _spread(
     largest_first = sorted(range(len(groups)), key=lambda index: -sizes[index])
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent) as pool:
         futures = {
-            pool.submit(engine.upgrade_program, {path: files[path] for path in groups[index]}, options): index
+            pool.submit(_upgrade, {path: files[path] for path in groups[index]}, options): index
             for index in largest_first
         }
         try:

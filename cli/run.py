@@ -284,13 +284,19 @@ def _problem(error: writing.WriteError, sentence: str | None = None) -> Problem:
 
 
 def _failures(programs: Sequence[ProgramResult], shown: Mapping[str, str]) -> list[Problem]:
-    """A sentence for each file that could not be parsed, and for each internal error."""
-    return [
-        Problem(shown[one.path] + (f":{one.diagnostics[0].line}" if one.diagnostics else ""), one.error)
-        for program in programs
-        for one in program.files.values()
-        if one.error
-    ]
+    """A sentence for each file that could not be parsed, and one for all files of a program that met an internal error."""
+    found: list[Problem] = []
+    for program in programs:
+        by_sentence: dict[str, list[FileResult]] = {}
+        for one in program.files.values():
+            if one.error:
+                parsed = one.diagnostics and one.diagnostics[0].symbol == "internal-error"
+                by_sentence.setdefault(one.error if parsed else one.path, []).append(one)
+        for first, *others in by_sentence.values():
+            place = f"{shown[first.path]}:{first.diagnostics[0].line if first.diagnostics else 1}"
+            more = f" ({len(others)} more files belong to this program, and stay as they are too)" if others else ""
+            found.append(Problem(place, f"{first.error}{more}"))
+    return found
 
 
 def _has_failed(program: ProgramResult) -> bool:

@@ -109,8 +109,9 @@ def _stage(change: Change) -> Path:
         temporary = _temporary(change.path)
         with open(temporary, "wb") as file:
             file.write(change.data)
-            file.flush()
-            os.fsync(file.fileno())
+            if change.before is not None:  # nowhere else are these contents, once they take the place of the old
+                file.flush()
+                os.fsync(file.fileno())
         os.chmod(temporary, _mode(change.like))
         return temporary
     except OSError as error:

@@ -6,6 +6,7 @@ The emitters say what they know of single names; the rest follows from the level
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 
 from .api import lookup
@@ -60,7 +61,7 @@ def is_unchanged(name: str) -> bool:
 
 def _shadowed(module: Module, names: Names) -> list[Account]:
     """Uses of a name that an import binds to TensorFlow elsewhere in the module, but that means something else here."""
-    if not names.bound:
+    if not names.bound or not _may_rebind(module, names):
         return []
     unclear = {node for node, _ in names.unresolvable}
     roots = {id(_root(node)) for node in unclear if isinstance(node, ast.expr)}
@@ -80,6 +81,13 @@ def _shadowed(module: Module, names: Names) -> list[Account]:
         and names.name_of(node) is None
         and id(node) not in roots
     ]
+
+
+def _may_rebind(module: Module, names: Names) -> bool:
+    """Whether the bytes hold a bound name without a dot behind it more often than imports do: only then is a walk worth it."""
+    words = b"|".join(re.escape(name.encode()) for name in names.bound)
+    bare = re.compile(rb"(?<![\w.])(?:" + words + rb")\b(?!\s*\.)")
+    return sum(1 for _ in bare.finditer(module.utf8)) > len(names.imports)
 
 
 def _root(node: ast.expr) -> ast.expr:

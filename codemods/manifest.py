@@ -139,12 +139,14 @@ class Program:
 
 def with_lines(program: Program, texts: Mapping[str, str]) -> Program:
     """The program with each new place that names a function or class, but no line, led to its definition in `texts`."""
-    lines = {path: _definitions(text) for path, text in texts.items()}
+    lines: dict[str, dict[str, int]] = {}
 
     def place(new: NewPlace | None) -> NewPlace | None:
         if new is None or new.line or not new.qualname:
             return new
-        return dataclasses.replace(new, line=lines.get(new.file, {}).get(new.qualname, 0))
+        if new.file not in lines:
+            lines[new.file] = _definitions(texts.get(new.file, ""))
+        return dataclasses.replace(new, line=lines[new.file].get(new.qualname, 0))
 
     executions = tuple(
         dataclasses.replace(
