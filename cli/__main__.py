@@ -5,6 +5,7 @@ Only click is imported here: a command imports what it needs when it runs, so th
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -39,6 +40,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    gc.freeze()  # spares the interpreter a last search through what ends with it anyway
     sys.exit(code if isinstance(code, int) else 0)
 
 
