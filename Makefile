@@ -50,7 +50,7 @@ $(VENV)/made:
 	@touch $@
 
 # Everything that the project and its tests need.
-$(VENV)/tools: $(VENV)/made pyproject.toml
+$(VENV)/tools: $(VENV)/made pyproject.toml setup.py
 	$(PIP) install "setuptools>=77" wheel
 	$(PIP) install ".[lint,verify,dev]"
 	@touch $@
