@@ -64,7 +64,7 @@ def text_of(value):
         return repr(value)
     if isinstance(value, enum.Enum):
         return str(value)
-    return "<%s>" % getattr(value, "__name__", type(value).__name__)
+    return "<" + getattr(value, "__name__", type(value).__name__) + ">"
 
 
 def signature_of(value, inspector):
@@ -72,7 +72,7 @@ def signature_of(value, inspector):
     bound = False
     if inspect.isclass(value):
         bound = True
-        if issubclass(value, enum.Enum) or issubclass(value, BaseException) and "__init__" not in vars(value):
+        if issubclass(value, enum.Enum) or (issubclass(value, BaseException) and "__init__" not in vars(value)):
             return None
         if value.__init__ is not object.__init__:
             value = value.__init__
@@ -117,7 +117,7 @@ def belongs(path, parent, attribute, depth):
         return not FOREIGN.match(path)
     if ".contrib." in path and "contrib" in parent:
         own = parent.split(".")[2:3]
-        if not own or own == ["slim"] and attribute in ("losses", "metrics", "nets"):
+        if not own or (own == ["slim"] and attribute in ("losses", "metrics", "nets")):
             return True
         helper = attribute.endswith(("_ops", "_op", "_pb2")) or attribute in (
             "logging",
@@ -137,13 +137,15 @@ def belongs(path, parent, attribute, depth):
 def walk(root, prefix, skip, inspector, found, trail):
     path = getattr(root, "__name__", "")
     for attribute in sorted(set(dir(root)) - set(skip)):
-        if attribute.startswith("_") or attribute in PRIVATE and not prefix.startswith("tpu"):
+        if attribute.startswith("_") or (attribute in PRIVATE and not prefix.startswith("tpu")):
             continue
         try:
             value = getattr(root, attribute)
         except Exception:  # what its lazy loader refuses isn't there
             continue
         name = prefix + attribute
+        if name in ("compat.v1", "compat.v2"):
+            continue
         kind = kind_of(value)
         if kind == "module" and attribute != "contrib":
             if len(trail) > 6 or any(value is seen for seen in trail):
@@ -160,7 +162,7 @@ def walk(root, prefix, skip, inspector, found, trail):
             row["signature"] = signature_of(value, inspector)
             row["v1"] = exports(value, "_tf_api_names_v1")
             row["v2"] = exports(value, "_tf_api_names")
-            row["defined"] = "%s.%s" % (defined, getattr(value, "__name__", ""))
+            row["defined"] = defined + "." + getattr(value, "__name__", "")
         elif kind == "constant":
             row["value"] = text_of(value)
         found[name] = row
@@ -169,7 +171,7 @@ def walk(root, prefix, skip, inspector, found, trail):
                 dir(value)
             except Exception:
                 continue
-            walk(value, name + ".", (), inspector, found, trail + [value])
+            walk(value, name + ".", (), inspector, found, [*trail, value])
 
 
 def tables():
@@ -194,7 +196,7 @@ def main():
         from tensorflow.python.util import tf_inspect
 
         found = {}
-        walk(module, "", ("compat", "examples"), tf_inspect, found, [module])
+        walk(module, "", ("examples",), tf_inspect, found, [module])
         out[root] = found
     out["version"] = sys.modules["tensorflow"].__version__
     json.dump(out, sys.stdout)

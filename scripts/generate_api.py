@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -26,13 +25,28 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 API = HERE.parent / "codemods" / "api"
-HEADER = "name kind state target compat requires slim signature target_signature renamed dropped inert defaults behaviour successor source"
+HEADER = (
+    "name kind state target compat requires slim signature target_signature "
+    "renamed compat_renamed dropped inert defaults behaviour when successor source"
+)
 Row = dict[str, Any]
 
 # Arguments that never changed a value: a call may lose them.
 INERT = {"use_cudnn_on_gpu", "colocate_gradients_with_ops", "validate_indices", "use_locking"}
 # Defaults that differ in their text alone.
-SAME_DEFAULT = {("None", "False"), ("tf.float32", "None"), ("0", "0.0"), ("1", "1.0"), ("None", "''")}
+SAME_DEFAULT = {
+    ("None", "False"),
+    ("None", "''"),
+    ("tf.int32", "None"),  # shape and size
+    ("0", "0.0"),
+    ("1", "1.0"),
+    ("'NHWC'", "None"),  # pooling
+    ("[1, 1, 1, 1]", "None"),  # dilations
+    ("[1, 1, 1, 1, 1]", "None"),
+    ("False", "None"),
+    ("'auto'", "'sum_over_batch_size'"),
+    ("(1, 1)", "1"),
+}
 
 
 @dataclass
@@ -45,6 +59,7 @@ class Hand:
     renamed: dict[str, str] = field(default_factory=dict)
     inert: list[str] = field(default_factory=list)
     defaults: dict[str, str] = field(default_factory=dict)
+    when: str = ""
     source: str = ""
 
 
@@ -52,7 +67,7 @@ def collect(python: str, roots: Iterable[str], **environment: str) -> Row:
     """Runs the collector in an environment of TensorFlow."""
     env = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
     command = [python, "-W", "ignore", str(HERE / "collect_api.py"), *roots]
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
     found: Row = json.loads(done.stdout)
@@ -70,12 +85,14 @@ def read_hand(path: Path) -> dict[str, Hand]:
         for name in names.split():
             if name in rows:
                 sys.exit(f"{path.name} has {name} twice")
-            hand = rows[name] = Hand(behaviour=behaviour, source=source)
+            hand = rows[name] = Hand(behaviour=None if behaviour == "?" else behaviour.strip("-"), source=source)
             for part in fields.split():
                 if part.startswith("target="):
                     hand.target = part[7:].replace("*", name.rpartition(".")[2])
                 elif part.startswith("successor="):
                     hand.successor = part[10:].replace("*", name.rpartition(".")[2])
+                elif part.startswith("when="):
+                    hand.when = part[5:].replace(",", " ")
                 elif part.startswith("+"):
                     key, _, value = part[1:].partition("=")
                     hand.defaults[key] = value
@@ -91,7 +108,7 @@ def read_hand(path: Path) -> dict[str, Hand]:
 
 def split(signature: Iterable[str] | None) -> dict[str, str | None]:
     """Parameter names with their defaults (None: required); stars keep theirs."""
-    parts = (item.partition("=") for item in signature or ())
+    parts = (item.partition("=") for item in signature or () if item != "*")
     return {name: default if sign else None for name, sign, default in parts}
 
 
@@ -111,20 +128,23 @@ class Merge:
         self.hand = hand
         self.symbols = {old[3:]: new[3:] for old, new in tf2["tables"]["symbols"].items() if old.startswith("tf.")}
         self.keywords = {old[3:]: new for old, new in tf2["tables"]["keywords"].items() if old.startswith("tf.")}
+        for name, row in self.native.items():
+            # raw_ops take keywords alone, whatever their signature says
+            if name.startswith("raw_ops.") and row.get("signature"):
+                row["signature"] = ["*", *(part for part in row["signature"] if part != "*")]
         self.by_id: dict[int, list[str]] = {}
         for name, row in self.native.items():
             if row["kind"] in ("function", "class"):
                 self.by_id.setdefault(row["id"], []).append(name)
-        self.slim_defined: dict[str, list[str]] = {}
-        for name, row in self.slim.items():
-            if row["kind"] in ("function", "class"):
-                self.slim_defined.setdefault(row["defined"].rpartition(".")[2], []).append(name)
 
     def compat(self, name: str) -> tuple[str, str]:
         """The spelling under compat.v1 and what it requires, or two empty strings."""
         row = self.tf1[name]
         spellings = [name, *row.get("v1", ())]
-        for found, requires in ((self.v1, ""), (self.legacy, "legacy-keras")):
+        tables = [(self.v1, ""), (self.legacy, "legacy-keras")]
+        if "keras." in name or name == "keras":  # Keras 3 is no Keras of graph mode
+            tables = tables[1:]
+        for found, requires in tables:
             for spelling in spellings:
                 if spelling in found and found[spelling]["kind"] == row["kind"]:
                     return spelling, requires
@@ -186,27 +206,21 @@ class Merge:
         known = row.get("signature") is not None and goal.get("signature") is not None
         if target and known:
             table = {**self.keywords.get(name, {}), **(hand.renamed if hand else {})}
-            renamed = {a: b for a, b in table.items() if a in old and b is not None and b in new and a != b}
+            renamed = {a: b for a, b in table.items() if (a in old or "**kwargs" in old) and b in new and a != b}
             dropped = [a for a in old if a[:1] != "*" and a not in new and a not in renamed and "**kwargs" not in new]
             for a, default in old.items():
                 b = renamed.get(a, a)
                 other = new.get(b)
-                if (
-                    a[:1] == "*"
-                    or b not in new
-                    or default is None
-                    or other is None
-                    or b in defaults
-                    or default[:1] == "<"
-                ):
+                if a in ("name", "*", "**") or b not in new or (b != a and b in old) or b in defaults:
                     continue
-                if default != other and (default, other) not in SAME_DEFAULT and default != "None":
+                if default not in (None, "None", other) and (default, other) not in SAME_DEFAULT and "<" not in default:
                     defaults[b] = default
             defaults.update(hand.defaults if hand else {})
         inert = [a for a in dropped if a in INERT or (hand and a in hand.inert)]
         behaviour = hand.behaviour if hand and hand.behaviour else ""
         if target and not (hand and hand.behaviour is not None):
-            behaviour = "" if self.certain(name, compat, target, old, new) else "unchecked"
+            unknown = "keras-3" if name.startswith("keras.") else "unchecked"
+            behaviour = "" if self.certain(name, compat, target, old, new) else unknown
         if not target:
             state = "removed"
         elif target != name:
@@ -230,10 +244,12 @@ class Merge:
             signature,
             "=" if signature == target_signature else target_signature,
             "|".join(f"{a}={b}" for a, b in renamed.items()),
+            "",
             " ".join(dropped),
             " ".join(inert),
             "|".join(f"{a}={b}" for a, b in defaults.items()),
             behaviour,
+            hand.when if hand else "",
             successor,
             source,
         ]
@@ -243,7 +259,7 @@ class Merge:
         state, source = ("same", "same name in 2.21") if at_home else ("removed", "no such name in 2.21")
         slim = self.in_slim(name)
         marks = ["=" if at_home else "", "=" if compat == name else compat, requires, slim]
-        return [name, "module", state, *marks, "", "", "", "", "", "", "", "", source]
+        return [name, "module", state, *marks, *[""] * 10, source]
 
     def certain(self, name: str, compat: str, target: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         """Whether the target is known to mean the same: compat.v1, which keeps TF 1's meaning, has the very object there."""
@@ -253,12 +269,19 @@ class Merge:
         if goal["kind"] == "constant":
             return own is not None or name.startswith("contrib.")
         if name.startswith("keras."):  # Keras 3 is another implementation: the arguments must agree
-            return all(a in new and (old[a] == new[a] or (old[a], new[a]) in SAME_DEFAULT) for a in old if a[:1] != "*")
-        return own is not None and own["id"] == goal["id"]
+            return all(
+                new.get(a) is None or old[a] == new[a] or (old[a], new[a]) in SAME_DEFAULT for a in old if a != "name"
+            )
+        if own is None:
+            return False
+        alike = all(own.get(key) == goal.get(key) for key in ("defined", "signature"))
+        return bool(own["id"] == goal["id"] or alike)
 
     def extends(self, old: list[str], new: list[str]) -> bool:
         """Whether every call that fits the old signature fits the new one and passes the same."""
-        if not all(a == b or same_text(a, b) for a, b in zip(old, new)):
+        if new[:1] == ["*"] and old[:1] != ["*"]:
+            return True  # raw_ops, in both
+        if not all(a == b or same_text(a, b) for a, b in zip(old, new, strict=False)):
             return False
         return len(new) >= len(old) and all("=" in part or part[:1] == "*" for part in new[len(old) :])
 
@@ -282,41 +305,38 @@ SLIM_MODULES = (
 
 
 def older(merge: Merge, facts: Mapping[str, list[str]]) -> list[list[str]]:
-    """Names that TensorFlow removed before 1.15: as the TF 1.15 name that replaced them, with their own arguments."""
+    """Names that TensorFlow removed before 1.15: the facts of the 1.15 name that replaced them, with their own arguments."""
     out: list[list[str]] = []
-    for name, kind, signature, successor, renames, source in read_rows(API / "older.tsv"):
+    columns = HEADER.split()
+    for name, kind, signature, replacement, renames, source in read_rows(API / "older.tsv"):
         if name in facts:
             sys.exit(f"older.tsv has {name}, which TF 1.15 still has")
-        row = {"kind": kind, "signature": signature[1:-1].split("|") if signature not in ("", "()") else []}
-        if not signature:
-            row["signature"] = None
-        now = facts.get(successor)
-        if now is None:
-            target, behaviour, compat, requires, target_signature, more = "", "", "", "", "", ""
-        else:
-            target = successor if now[3] == "=" else now[3]
-            compat = successor if now[4] == "=" else now[4]
-            requires, behaviour, more = now[5], now[13], now[14]
-            target_signature = now[7] if now[8] == "=" else now[8]
+        now = dict(zip(columns, facts.get(replacement, [""] * len(columns)), strict=True))
+        target = replacement if now["target"] == "=" else now["target"]
+        compat = replacement if now["compat"] == "=" else now["compat"]
+        goal = text(merge.native.get(target, {}).get("signature"))
+        own = split(signature[1:-1].split("|")) if len(signature) > 2 else {}
+        new = split(goal[1:-1].split("|")) if len(goal) > 2 else {}
         renamed = dict(pair.split(">") for pair in renames.split())
-        new = split(target_signature[1:-1].split("|") if target_signature not in ("", "()") else [])
-        carried = dict(pair.split("=") for pair in now[9].split("|")) if now and now[9] else {}
-        mapped = {}
-        for a in split(row["signature"]):
-            b = carried.get(renamed.get(a, a), renamed.get(a, a))
-            if a != b and (b in new or not target):
-                mapped[a] = b
-        dropped = [a for a in split(row["signature"]) if target and mapped.get(a, a) not in new and a[:1] != "*"]
-        marks = [target, compat, requires, "", signature, target_signature]
-        rest = [
-            "|".join(f"{a}={b}" for a, b in mapped.items()),
-            " ".join(dropped),
-            "",
-            now[12] if now and target else "",
-            behaviour,
-        ]
-        state = "renamed" if target else "removed"
-        out.append([name, kind, state, *marks, *rest, more or ("" if target else successor), f"hand: {source}"])
+        later = dict(pair.split("=") for pair in now["renamed"].split("|")) if now["renamed"] else {}
+        mapped = {a: later.get(renamed.get(a, a), renamed.get(a, a)) if target else a for a in own}
+        dropped = [a for a in own if target and signature and mapped[a] not in new]
+        now.update(
+            name=name,
+            kind=kind,
+            state="renamed" if target else "removed",
+            target=target,
+            compat=compat,
+            signature=signature,
+            target_signature=goal,
+            renamed="|".join(f"{a}={b}" for a, b in mapped.items() if a != b and a not in dropped),
+            compat_renamed="|".join(f"{a}={b}" for a, b in renamed.items()) if compat else "",
+            dropped=" ".join(dropped),
+            inert="",
+            successor=now["successor"],
+            source=f"hand: {source}",
+        )
+        out.append([now[column] for column in columns])
     return out
 
 
@@ -350,9 +370,9 @@ def main() -> None:
     legacy = collected("legacy", options.tf2_python, ["tensorflow.compat.v1", "tf_slim"], TF_USE_LEGACY_KERAS="1")
     hand = read_hand(API / "hand.tsv")
     merge = Merge(tf1, tf2, legacy, hand)
-    for name in hand:
-        if name not in merge.tf1:
-            sys.exit(f"hand.tsv has {name}, which TF 1.15 doesn't have")
+    unknown = [name for name in hand if name not in merge.tf1]
+    if unknown:
+        sys.exit(f"hand.tsv has what TF 1.15 doesn't have: {' '.join(unknown)}")
     facts = {name: merge.fact(name) for name in merge.tf1}
     write(API / "facts.tsv", HEADER, [*facts.values(), *older(merge, facts)])
     native = ([name, row["kind"], text(row.get("signature"))] for name, row in merge.native.items())

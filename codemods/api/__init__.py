@@ -43,12 +43,16 @@ Signature = tuple[Parameter, ...]
 class Fact:
     """What is known of one TF 1.15 name.
 
-    `target` is the name to write instead in native code (the name itself where it is still right), and a call may be rewritten to
-    it from this fact alone if `behaviour` is empty: keywords as `renamed` says, those in `inert` deleted, no other of `dropped`
-    passed, and each of `defaults` written out where the call does not pass it. A `behaviour` names what else has changed
-    (`codemods/api/behaviours.tsv`), which a rule of that name must deal with. `successor` is only what a person or a structural
-    rewrite would use instead. `compat` is the spelling under `tf.compat.v1` and `requires` what that needs ("legacy-keras").
-    `slim` is the spelling under the tf_slim package.
+    `target` is the native name to write instead (the name itself where it still serves). From this fact alone a call may be
+    rewritten to it if `behaviour` is empty, or if `when` is not and the call passes none of `when`. Then: keywords as `renamed`
+    says (positional arguments by their names in `signature`); an argument in `inert` deleted, as is one that is passed its own
+    default; no other of `dropped` passed; each of `defaults` written where the call does not pass it. Otherwise a rule must know
+    what the `behaviour` says (behaviours.tsv).
+
+    `successor` is what a person or a structural rewrite would use instead ("absl." is another package). `compat` is the spelling
+    under `tf.compat.v1`, where the arguments are TF 1.15's (names older than that: as
+    `compat_renamed` says), and `requires` what it needs besides ("legacy-keras"). `slim` is the
+    spelling under the tf_slim package.
     """
 
     name: str
@@ -61,10 +65,12 @@ class Fact:
     signature: Signature | None
     target_signature: Signature | None
     renamed: Mapping[str, str]
+    compat_renamed: Mapping[str, str]
     dropped: tuple[str, ...]
     inert: tuple[str, ...]
     defaults: Mapping[str, str]
     behaviour: str
+    when: tuple[str, ...]
     successor: str | None
     source: str
 
@@ -117,7 +123,7 @@ def lookup(name: str) -> Fact | None:
     if line is None:
         return None
     (_, kind, state, target, compat, requires, slim, signature, target_signature) = line[:9]
-    (renamed, dropped, inert, defaults, behaviour, successor, source) = line[9:]
+    (renamed, compat_renamed, dropped, inert, defaults, behaviour, when, successor, source) = line[9:]
     own = _signature(signature)
     return Fact(
         name=name,
@@ -130,10 +136,12 @@ def lookup(name: str) -> Fact | None:
         signature=own,
         target_signature=own if target_signature == "=" else _signature(target_signature),
         renamed=_mapping(renamed),
+        compat_renamed=_mapping(compat_renamed),
         dropped=tuple(dropped.split()),
         inert=tuple(inert.split()),
         defaults=_mapping(defaults),
         behaviour=behaviour,
+        when=tuple(when.split()),
         successor=successor or None,
         source=source,
     )
