@@ -21,7 +21,7 @@ demo: $(VENV)/installed
 	@$(BIN)/tf-modernize upgrade fixtures/demo
 	@echo "== The upgraded program, run on TensorFlow 2.21 =="
 	@$(BIN)/tf-modernize upgrade fixtures/demo --output demo-output --quiet
-	@cd demo-output && $(abspath $(BIN))/python train.py
+	@cd demo-output && $(abspath $(BIN))/python train.py 2>stderr.txt || { cat demo-output/stderr.txt >&2; exit 1; }
 	@echo "== Done: the upgraded program is in demo-output =="
 
 test: lint types unit
