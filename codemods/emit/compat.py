@@ -23,11 +23,15 @@ from ..symbols.packages import Place, contrib
 from .statements import Statements
 
 LEGACY_KERAS = 'os.environ["TF_USE_LEGACY_KERAS"] = "1"'
-# tf_slim 1.1 looks for the layers of Keras 2 where they were before tf_keras 2.16.
+# tf_slim 1.1 expects the layers of Keras 2, and a few names of TensorFlow, where they were before 2.16.
 SLIM = (
     "import sys",
     "import tf_keras.src.legacy_tf_layers",
-    'sys.modules["tf_keras.legacy_tf_layers"] = tf_keras.src.legacy_tf_layers  # tf_slim looks for it there',
+    "# tf_slim looks for these where they were before TensorFlow 2.16.",
+    'sys.modules["tf_keras.legacy_tf_layers"] = tf_keras.src.legacy_tf_layers',
+    'sys.modules["tensorflow.python.framework.ops"].Tensor = {root}.Tensor',
+    'sys.modules["tensorflow.python.framework.ops"].IndexedSlices = {root}.IndexedSlices',
+    'sys.modules["tensorflow.python.ops.control_flow_ops"].cond = {root}.cond',
 )
 # Packages that import TensorFlow themselves: Keras 2 must be asked for before.
 _IMPORT_TENSORFLOW = frozenset(
@@ -99,7 +103,8 @@ def _module(module: Module, names: Names, edits: Edits, result: Rewritten, legac
         lines.append(f"{root}.disable_v2_behavior()")
     wanted = sorted(slim | {line for line in result.needs.imports if line.encode() not in module.utf8})
     if any(line.split()[1].startswith("tf_slim") for line in wanted) and b"legacy_tf_layers" not in module.utf8:
-        lines.extend(line for line in SLIM if line != "import sys" or not _imports_module(module, "sys"))
+        known = _imports_module(module, "sys")
+        lines.extend(line.format(root=root) for line in SLIM if line != "import sys" or not known)
     lines.extend(_merged(wanted))
     if lines:
         _after_imports(module, statements, own, result, lines)

@@ -6,13 +6,10 @@ A rule takes a site and returns None when it is done, or a sentence that says wh
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 
 from ..api import is_module
 from .packages import Place, contrib
-from .sites import Arguments, Site, is_constant, simple
-
-Rule = Callable[[Site], str | None]
+from .sites import NEXT, Arguments, Rule, Site, is_constant, simple
 
 # tf.layers and RNN cells are the classes of Keras 2; tf.keras in graph mode is too.
 _LEGACY_KERAS = ("layers.", "nn.rnn_cell.", "keras.")
@@ -29,7 +26,7 @@ def rewrite_use(site: Site) -> str | None:
         _plain_root(site)
         return None
     rule = RULES.get(name)
-    if rule is not None and (handled := rule(site)) is not _NEXT:
+    if rule is not None and (handled := rule(site)) != NEXT:
         return handled
     if name.startswith("contrib"):
         return _contrib(site)
@@ -122,16 +119,14 @@ def _part(site: Site, name: str) -> ast.expr:
 
 # --- rules ------------------------------------------------------------------------------------------------------------
 
-_NEXT = "go on with the table"
-
 
 def _xavier(site: Site) -> str | None:
     """xavier_initializer() draws as glorot_uniform_initializer() does; another distribution stays with tf_slim's."""
     if site.call is None or not _from_tensorflow(site):
-        return _NEXT
+        return NEXT
     bound = site.bind(("uniform", "seed", "dtype"))
     if bound is None or ("uniform" in bound and not is_constant(bound["uniform"], True)):
-        return _NEXT
+        return NEXT
     arguments = Arguments(site)
     for index, item in enumerate(arguments.items):
         name = item.keyword or ("uniform", "seed", "dtype")[index]
@@ -148,13 +143,13 @@ def _flatten(site: Site) -> str | None:
     """contrib.layers.flatten(x) is tf.layers.flatten(x); with a scope or collections it stays with tf_slim's."""
     bound = site.bind(("inputs",)) if site.call is not None and _from_tensorflow(site) else None
     if not bound:
-        return _NEXT
+        return NEXT
     site.needs.legacy_keras = True
     site.rename("layers.flatten")
     return None
 
 
-def _sequence_loss(site: Site) -> str | None:
+def sequence_loss(site: Site) -> str | None:
     """sequence_loss with its default averages, written out: sum(loss * weights) / sum(weights)."""
     bound = site.bind(("logits", "targets", "weights")) if site.call is not None else None
     if bound is None or len(bound) != 3:
@@ -192,5 +187,5 @@ RULES: dict[str, Rule] = {
     "contrib.layers.xavier_initializer": _xavier,
     "contrib.layers.xavier_initializer_conv2d": _xavier,
     "contrib.layers.flatten": _flatten,
-    "contrib.seq2seq.sequence_loss": _sequence_loss,
+    "contrib.seq2seq.sequence_loss": sequence_loss,
 }

@@ -17,6 +17,7 @@ from ..names import Names, Use
 from ..parse import Module
 
 Level = Literal["native", "compat"]
+NEXT = "not by this rule"  # what a rule returns where the tables should decide
 
 # Expressions that keep their meaning after an operator or before an attribute without brackets.
 _ATOMS = (
@@ -39,6 +40,8 @@ class Hooks:
     """What only the graph knows: asked where a rewrite depends on it."""
 
     labels_need_stop_gradient: Callable[[ast.Call], bool] = lambda call: True
+    shape_of: Callable[[ast.expr], Sequence[int | None] | None] = lambda node: None
+    dtype_of: Callable[[ast.expr], str | None] = lambda node: None
 
 
 @dataclass
@@ -124,15 +127,28 @@ class Site:
         text = self.module.utf8[line : self.module.span(self.node)[0]].decode()
         return self.module.newline + text[: len(text) - len(text.lstrip())] + "    "
 
+    def dtype_of(self, node: ast.expr) -> str | None:
+        """The dtype of an expression, if it is known."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, float):
+            return "float32"
+        if isinstance(node, ast.Constant) and type(node.value) is int:
+            return None  # takes the other operand's
+        return self.hooks.dtype_of(node)
+
     def has_comment(self) -> bool:
         """Whether a comment stands within the call: it would be lost if the call were written anew."""
         assert self.call is not None
         return "#" in self.module.text(self.call) and _comment_between(self.module, self.call)
 
 
+def is_atom(node: ast.expr) -> bool:
+    """Whether a node can be an operand without brackets around it."""
+    return isinstance(node, _ATOMS)
+
+
 def atom(node: ast.expr) -> tuple[Part, ...]:
     """A node as an operand: in brackets unless it is an atom."""
-    return (node,) if isinstance(node, _ATOMS) else ("(", node, ")")
+    return (node,) if is_atom(node) else ("(", node, ")")
 
 
 def simple(node: ast.expr) -> bool:
@@ -168,9 +184,16 @@ class Arguments:
                 return index
         return None
 
+    def is_bracketed(self, index: int) -> bool:
+        """Whether an argument's value stands in brackets of its own."""
+        item = self.items[index]
+        return item.end > self.site.module.span(item.value)[1]
+
     def keyword(self, index: int, name: str) -> None:
         """Gives an argument this keyword."""
         item = self.items[index]
+        if item.keyword == name:
+            return
         if item.node is not None and item.keyword:
             start = self.site.module.span(item.node)[0]
             self.site.edits.replace_span(start, start + len(item.keyword.encode()), name)
@@ -272,3 +295,6 @@ def _comment_between(module: Module, call: ast.Call) -> bool:
 
 def keywords_of(call: ast.Call) -> Mapping[str, ast.expr]:
     return {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+
+
+Rule = Callable[[Site], str | None]

@@ -1,0 +1,271 @@
+"""Moves the statements of a module: drops, replaces and unwraps them, and puts new ones before them.
+
+The expressions are rewritten already when this begins, so the statements of the LibCST tree stand in the order of `ast`'s and
+are matched with them one by one. Comments of a statement that goes stay at its place, unless they went along with it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+
+@dataclass
+class Moves:
+    """What happens to the statements of one module."""
+
+    dropped: set[ast.stmt] = field(default_factory=set)
+    taken: set[ast.stmt] = field(default_factory=set)  # dropped, and their comments went along
+    unwrapped: set[ast.stmt] = field(default_factory=set)
+    replaced: dict[ast.stmt, str] = field(default_factory=dict)
+    before: dict[ast.stmt, list[str]] = field(default_factory=dict)
+    at_end: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.dropped or self.unwrapped or self.replaced or self.before or self.at_end)
+
+
+def apply(text: str, tree: ast.Module, moves: Moves) -> str:
+    """The module's text with its statements moved. `tree` is that of the source before its expressions were rewritten."""
+    module = cst.parse_module(text)
+    mover = _Mover(module, moves)
+    body, left = mover.block(tree.body, module.body, top=True)
+    for block in moves.at_end:
+        body.extend(mover.parse(block, True))
+    footer = [*left, *module.footer] if left else module.footer
+    header = module.header
+    if body and left and not module.body:
+        header = [*module.header, *left]
+    return module.with_changes(body=body, footer=footer, header=header).code
+
+
+CstStatement = cst.SimpleStatementLine | cst.BaseCompoundStatement
+
+
+class _Mover:
+    def __init__(self, module: cst.Module, moves: Moves) -> None:
+        self.module = module
+        self.moves = moves
+
+    def parse(self, text: str, top: bool) -> list[CstStatement]:
+        """New statements, set off by blank lines where they define something."""
+        parsed = cst.parse_module(text, config=self.module.config_for_parsing)
+        out: list[CstStatement] = []
+        for place, statement in enumerate(parsed.body):
+            lines = list(parsed.header) if place == 0 else []
+            lead = [*lines, *statement.leading_lines]
+            if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
+                blanks = 2 if top else 1
+                lead = [cst.EmptyLine(indent=False)] * blanks + [part for part in lead if part.comment is not None]
+            out.append(statement.with_changes(leading_lines=lead))
+        return out
+
+    def block(
+        self, nodes: Sequence[ast.stmt], statements: Sequence[CstStatement], top: bool = False
+    ) -> tuple[list[CstStatement], list[cst.EmptyLine]]:
+        """The new statements of a block, and the comments that no statement of it is left to carry."""
+        out: list[CstStatement] = []
+        pending: list[cst.EmptyLine] = []
+        place = 0
+        after_definition = False
+        for statement in statements:
+            if isinstance(statement, cst.SimpleStatementLine):
+                own = list(nodes[place : place + len(statement.body)])
+                place += len(own)
+                new, lost, defined = self._simple(own, statement, top)
+            else:
+                own = [nodes[place]]
+                place += 1
+                new, lost, defined = self._compound(own[0], statement, top)
+            if new:
+                first = new[0]
+                lead = list(first.leading_lines)
+                if pending:
+                    lead = _together(pending, lead)
+                    pending = []
+                if after_definition and not defined:
+                    lead = _set_off(lead, 2 if top else 1)
+                if lead != list(first.leading_lines):
+                    new[0] = first.with_changes(leading_lines=lead)
+                out.extend(new)
+                after_definition = defined and len(new) > 0 and isinstance(new[-1], (cst.FunctionDef, cst.ClassDef))
+            pending = [*pending, *lost]
+        return out, [line for line in pending if line.comment is not None]
+
+    def _simple(
+        self, nodes: list[ast.stmt], statement: cst.SimpleStatementLine, top: bool
+    ) -> tuple[list[CstStatement], list[cst.EmptyLine], bool]:
+        moves = self.moves
+        out: list[CstStatement] = []
+        defined = False
+        lead: list[cst.EmptyLine] = list(statement.leading_lines)
+        kept = list(statement.body)
+        for node in nodes:
+            for block in moves.before.get(node, []):
+                out.extend(self.parse(block, top))
+                defined = bool(out) and isinstance(out[-1], (cst.FunctionDef, cst.ClassDef))
+        if not any(node in moves.dropped or node in moves.taken or node in moves.replaced for node in nodes):
+            return [*out, self._after(statement, defined, top)], [], defined and not kept
+        remaining: list[CstStatement] = []
+        run: list[cst.BaseSmallStatement] = []
+        for node, small in zip(nodes, statement.body, strict=True):
+            if node in moves.replaced:
+                if run:
+                    remaining.append(cst.SimpleStatementLine(body=_joined(run)))
+                    run = []
+                remaining.extend(self.parse(moves.replaced[node], top))
+            elif node not in moves.dropped and node not in moves.taken:
+                run.append(small)
+        if run:
+            remaining.append(cst.SimpleStatementLine(body=_joined(run)))
+        if remaining:
+            last = remaining[-1]
+            if isinstance(last, cst.SimpleStatementLine) and statement.trailing_whitespace.comment is not None:
+                remaining[-1] = last.with_changes(trailing_whitespace=statement.trailing_whitespace)
+            first = remaining[0]
+            if not isinstance(first, (cst.FunctionDef, cst.ClassDef)):
+                remaining[0] = first.with_changes(leading_lines=[*lead, *first.leading_lines])
+                remaining[0] = self._after(remaining[0], defined, top)
+            return [*out, *remaining], [], False
+        taken = all(node in moves.taken for node in nodes)
+        lost = [line for line in lead if line.comment is None] if taken else list(lead)
+        comment = statement.trailing_whitespace.comment
+        if comment is not None and not taken:
+            lost.append(cst.EmptyLine(comment=comment))
+        if not taken:
+            lost.extend(cst.EmptyLine(comment=cst.Comment(text)) for text in _inner_comments(self.module, statement))
+        return out, lost, defined
+
+    def _after(self, statement: CstStatement, defined: bool, top: bool) -> CstStatement:
+        if not defined:
+            return statement
+        return statement.with_changes(leading_lines=_set_off(list(statement.leading_lines), 2 if top else 1))
+
+    def _compound(
+        self, node: ast.stmt, statement: cst.BaseCompoundStatement, top: bool
+    ) -> tuple[list[CstStatement], list[cst.EmptyLine], bool]:
+        moves = self.moves
+        out: list[CstStatement] = []
+        defined = False
+        for block in moves.before.get(node, []):
+            out.extend(self.parse(block, top))
+            defined = bool(out) and isinstance(out[-1], (cst.FunctionDef, cst.ClassDef))
+        lead = list(statement.leading_lines)
+        if node in moves.replaced:
+            new = self.parse(moves.replaced[node], top)
+            if new:
+                blank = [line for line in lead if line.comment is not None]
+                new[0] = new[0].with_changes(leading_lines=[*new[0].leading_lines, *blank])
+            return [*out, *new], [], bool(new) and isinstance(new[-1], (cst.FunctionDef, cst.ClassDef))
+        if node in moves.dropped or node in moves.taken:
+            if node in moves.taken:
+                return out, [line for line in lead if line.comment is None], defined
+            texts = _inner_comments(self.module, statement)
+            return out, [*lead, *(cst.EmptyLine(comment=cst.Comment(text)) for text in texts)], defined
+        if node in moves.unwrapped and isinstance(node, ast.With) and isinstance(statement, cst.With):
+            inner, lost = self._body(node.body, statement.body, top)
+            header = _header_comment(statement.body)
+            lead = [*lead, *([cst.EmptyLine(comment=header)] if header else [])]
+            if not inner:
+                return out, [*lead, *lost], defined
+            inner[0] = inner[0].with_changes(leading_lines=_together(lead, list(inner[0].leading_lines)))
+            inner[0] = self._after(inner[0], defined, top)
+            return [*out, *inner], lost, False
+        return [*out, self._after(self._inside(node, statement), defined, top)], [], False
+
+    def _body(
+        self, nodes: Sequence[ast.stmt], suite: cst.BaseSuite, top: bool
+    ) -> tuple[list[CstStatement], list[cst.EmptyLine]]:
+        if isinstance(suite, cst.IndentedBlock):
+            new, lost = self.block(nodes, list(suite.body), top)
+            return new, [*lost, *(line for line in suite.footer if line.comment is not None)]
+        line = cst.SimpleStatementLine(body=list(suite.body))  # type: ignore[arg-type]
+        return self.block(nodes, [line], top)
+
+    def _inside(self, node: ast.stmt, statement: cst.BaseCompoundStatement) -> cst.BaseCompoundStatement:
+        """A compound statement that stays, with its blocks rewritten."""
+        changes: dict[str, object] = {}
+        body = getattr(node, "body", None)
+        suite = getattr(statement, "body", None)
+        if isinstance(node, ast.Match) or not isinstance(body, list) or suite is None:
+            return statement
+        if self._touched(body):
+            changes["body"] = self._suite(body, suite)
+        orelse = getattr(node, "orelse", [])
+        tail = getattr(statement, "orelse", None)
+        if orelse and tail is not None and self._touched(orelse):
+            if isinstance(tail, cst.If):
+                changes["orelse"] = self._inside(orelse[0], tail)
+            else:
+                changes["orelse"] = tail.with_changes(body=self._suite(orelse, tail.body))
+        if isinstance(node, ast.Try) and isinstance(statement, cst.Try):
+            changes["handlers"] = [
+                handler.with_changes(body=self._suite(own.body, handler.body)) if self._touched(own.body) else handler
+                for own, handler in zip(node.handlers, statement.handlers, strict=True)
+            ]
+            if node.finalbody and statement.finalbody is not None and self._touched(node.finalbody):
+                changes["finalbody"] = statement.finalbody.with_changes(body=self._suite(node.finalbody, statement.finalbody.body))
+        return statement.with_changes(**changes) if changes else statement
+
+    def _touched(self, body: Sequence[ast.stmt]) -> bool:
+        moves = self.moves
+        every = (part for statement in body for part in ast.walk(statement) if isinstance(part, ast.stmt))
+        return any(
+            part in moves.dropped or part in moves.taken or part in moves.unwrapped or part in moves.replaced or part in moves.before
+            for part in every
+        )
+
+    def _suite(self, nodes: Sequence[ast.stmt], suite: cst.BaseSuite) -> cst.BaseSuite:
+        new, lost = self._body(nodes, suite, False)
+        if not new:
+            new = [cst.SimpleStatementLine(body=[cst.Pass()])]
+        if isinstance(suite, cst.IndentedBlock):
+            first = new[0]
+            lead = list(first.leading_lines)
+            while lead and lead[0].comment is None:
+                lead.pop(0)
+            new[0] = first.with_changes(leading_lines=lead)
+            footer = [line for line in suite.footer if line.comment is None]
+            return suite.with_changes(body=new, footer=[*lost, *footer])
+        return cst.IndentedBlock(body=new, footer=lost)
+
+
+def _joined(small: list[cst.BaseSmallStatement]) -> list[cst.BaseSmallStatement]:
+    return [*small[:-1], small[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)]
+
+
+def _together(pending: list[cst.EmptyLine], lead: list[cst.EmptyLine]) -> list[cst.EmptyLine]:
+    """What is left of dropped statements above the lines of the next one: the comments, and at most one gap."""
+    kept = [line for line in pending if line.comment is not None]
+    gap = any(line.comment is None for line in pending)
+    if not kept:
+        return lead if lead and lead[0].comment is None else ([cst.EmptyLine(indent=False)] if gap else []) + lead
+    head = [cst.EmptyLine(indent=False)] if pending[0].comment is None else []
+    return [*head, *kept, *lead]
+
+
+def _set_off(lead: list[cst.EmptyLine], blanks: int) -> list[cst.EmptyLine]:
+    """At least so many blank lines before what follows a definition."""
+    own = 0
+    while own < len(lead) and lead[own].comment is None:
+        own += 1
+    return [cst.EmptyLine(indent=False)] * max(0, blanks - own) + lead
+
+
+def _inner_comments(module: cst.Module, statement: cst.CSTNode) -> list[str]:
+    """The comments within a statement's own text."""
+    from .text import comments_in
+
+    bare = statement
+    if isinstance(statement, cst.SimpleStatementLine):
+        bare = statement.with_changes(leading_lines=[], trailing_whitespace=cst.TrailingWhitespace())
+    elif hasattr(statement, "leading_lines"):
+        bare = statement.with_changes(leading_lines=[])
+    return comments_in(module.code_for_node(bare))
+
+
+def _header_comment(suite: cst.BaseSuite) -> cst.Comment | None:
+    return suite.header.comment if isinstance(suite, cst.IndentedBlock) else None

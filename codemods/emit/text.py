@@ -1,0 +1,125 @@
+"""Source text of statements on the move: their comments, their indentation, names that are free."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+
+from ..parse import Module
+
+COMMENT = re.compile(r"\s*#")
+
+
+def first_line(node: ast.stmt) -> int:
+    """The 1-based line where a statement begins, its decorators included."""
+    decorators = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def line(module: Module, number: int) -> str:
+    """One line of a module, without its end."""
+    start = module.starts[number - 1]
+    end = module.starts[number] if number < len(module.starts) else len(module.utf8)
+    return module.utf8[start:end].decode().rstrip("\r\n")
+
+
+def comments_above(module: Module, node: ast.stmt) -> list[str]:
+    """The comment lines directly above a statement, from top to bottom, without their indentation."""
+    found: list[str] = []
+    number = first_line(node) - 1
+    while number >= 1:
+        text = line(module, number).strip()
+        if text and not text.startswith("#"):
+            break
+        found.append(text)
+        number -= 1
+    found.reverse()
+    while found and not found[0]:
+        found.pop(0)
+    while found and not found[-1]:
+        found.pop()
+    if number < 1 and found and found[0].startswith("#!"):
+        return []
+    return found
+
+
+def trailing_comment(module: Module, node: ast.stmt) -> str:
+    """The comment behind a statement on its last line, or ""."""
+    _, end = module.span(node)
+    rest = re.match(rb"[^\r\n]*", module.utf8[end:])
+    text = rest[0].decode().strip() if rest else ""
+    return text if text.startswith("#") else ""
+
+
+def column(module: Module, node: ast.stmt) -> str:
+    """The white space that a statement is indented by."""
+    text = line(module, node.lineno)
+    return text[: len(text) - len(text.lstrip())]
+
+
+def reindent(text: str, old: str, new: str) -> str:
+    """A statement's text (its first line without indentation) at another indentation; strings keep their lines."""
+    lines = text.splitlines()
+    if len(lines) == 1:
+        return new + text
+    kept = _within_strings(old + text)
+    out = [new + lines[0]]
+    for number, body in enumerate(lines[1:], 2):
+        if number in kept:
+            out.append(body)
+        elif not body.strip():
+            out.append("")
+        elif body.startswith(old):
+            out.append(new + body[len(old) :])
+        else:
+            out.append(new + body.lstrip())
+    return "\n".join(out)
+
+
+def _within_strings(text: str) -> set[int]:
+    """The lines that begin inside a string."""
+    found: set[int] = set()
+    start = 0
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            name = tokenize.tok_name[token.type]
+            if name == "STRING":
+                found.update(range(token.start[0] + 1, token.end[0] + 1))
+            elif name == "FSTRING_START":
+                start = token.start[0]
+            elif name == "FSTRING_END":
+                found.update(range(start + 1, token.end[0] + 1))
+    except (tokenize.TokenError, IndentationError, SyntaxError):
+        pass
+    return found
+
+
+def comments_in(text: str) -> list[str]:
+    """Every comment of a piece of source."""
+    found = []
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                found.append(token.string.strip())
+    except (tokenize.TokenError, IndentationError, SyntaxError):
+        pass
+    return found
+
+
+def indentation(module: Module) -> str:
+    """One level of indentation, as the module's first block has it."""
+    for node in ast.walk(module.tree):
+        body = getattr(node, "body", None)
+        if isinstance(node, ast.stmt) and isinstance(body, list) and body and body[0].lineno > node.lineno:
+            outer, inner = column(module, node), column(module, body[0])
+            if inner.startswith(outer) and len(inner) > len(outer):
+                return inner[len(outer) :]
+    return "    "
+
+
+def snake(name: str) -> str:
+    """A name in snake case."""
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub(r"\W+", "_", text).strip("_").lower()

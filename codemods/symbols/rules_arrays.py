@@ -1,0 +1,144 @@
+"""Arrays, arithmetic and randomness: names whose meaning TensorFlow 2 gives to another call."""
+
+from __future__ import annotations
+
+from .sites import Arguments, Rule, Site
+
+
+def _cast(dtype: str) -> Rule:
+    """tf.to_float(x) -> tf.cast(x, tf.float32)."""
+
+    def rule(site: Site) -> str | None:
+        bound = site.bind(("x", "name")) if site.call is not None else None
+        if bound is None or "x" not in bound:
+            return f"tf.{site.name} is gone; where it is not called by itself, write tf.cast"
+        arguments = Arguments(site)
+        for index, item in enumerate(arguments.items):
+            if item.keyword is None and index == 1:
+                arguments.keyword(index, "name")
+                arguments.before[index] = f"{site.tf(dtype)}, " + arguments.before[index]
+                break
+        else:
+            if "name" in bound or arguments.items[0].keyword:
+                arguments.append(f"dtype={site.tf(dtype)}")
+            else:
+                arguments.append(site.tf(dtype))
+        arguments.done()
+        site.rename("cast")
+        return None
+
+    return rule
+
+
+def _set_random_seed(site: Site) -> str | None:
+    site.rename("random.set_seed")
+    return None
+
+
+def _where(site: Site) -> str | None:
+    """With a condition alone nothing changed; with x and y, a condition of one dimension picked whole rows in TF1."""
+    bound = site.bind(("condition", "x", "y", "name")) if site.call is not None else None
+    if bound is None:
+        return "tf.where has another meaning in TensorFlow 2, and its arguments are not seen here"
+    if "x" not in bound and "y" not in bound:
+        return _name(site, "where")
+    shapes = [site.hooks.shape_of(bound[name]) for name in ("condition", "x", "y") if name in bound]
+    if len(shapes) == 3 and shapes[0] is not None and shapes[1] is not None and len(shapes[0]) == len(shapes[1]):
+        return _name(site, "where")
+    if site.has_comment() or len(bound) != 3 or any(key.arg for key in site.call.keywords if site.call):  # type: ignore[union-attr]
+        return "tf.where takes a condition of one dimension otherwise in TensorFlow 2"
+    # The op that TF1's where is: a condition of one dimension picks whole rows.
+    arguments = Arguments(site)
+    for index, name in enumerate(("condition", "t", "e")):
+        arguments.keyword(index, name)
+    arguments.done()
+    site.rename("raw_ops.Select")
+    return None
+
+
+def _div(site: Site) -> str | None:
+    """tf.div floors integers and divides floats: which, the dtype of its operands says."""
+    bound = site.bind(("x", "y", "name")) if site.call is not None else None
+    if bound is None or not {"x", "y"} <= set(bound):
+        return "tf.div is gone, and its arguments are not seen here"
+    dtypes = {site.dtype_of(bound["x"]), site.dtype_of(bound["y"])} - {None}
+    if any(dtype.startswith(("float", "bfloat", "complex")) for dtype in dtypes if dtype):
+        return _name(site, "divide")
+    if len(dtypes) == 1 and all(dtype.startswith(("int", "uint")) for dtype in dtypes if dtype):
+        return _name(site, "math.floordiv")
+    return "tf.div floors integers and divides floats, and the dtype of its operands is not known: write // or /"
+
+
+def _name(site: Site, target: str) -> str | None:
+    if site.name != target or site.use.api == "v1":
+        site.rename(target)
+    return None
+
+
+def _multinomial(site: Site) -> str | None:
+    """tf.multinomial(logits, n, seed, name, output_dtype) -> tf.random.categorical, the rest by keyword."""
+    names = ("logits", "num_samples", "seed", "name", "output_dtype")
+    if site.call is None or site.bind(names) is None:
+        return "tf.multinomial is gone, and its arguments are not seen here"
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        name = item.keyword or names[index]
+        if name == "output_dtype":
+            arguments.keyword(index, "dtype")
+        elif item.keyword is None and index >= 2:
+            arguments.keyword(index, name)
+    arguments.done()
+    site.rename("random.categorical")
+    return None
+
+
+def _py_func(site: Site) -> str | None:
+    """tf.py_func -> tf.numpy_function, which has no `stateful` before its name."""
+    names = ("func", "inp", "Tout", "stateful", "name")
+    if site.call is None or site.bind(names) is None:
+        return "tf.py_func is gone, and its arguments are not seen here"
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        if item.keyword is None and index >= 3:
+            arguments.keyword(index, names[index])
+    arguments.done()
+    site.rename("numpy_function")
+    return None
+
+
+def _xw_plus_b(site: Site) -> str | None:
+    """tf.nn.xw_plus_b(x, w, b) -> tf.nn.bias_add(tf.matmul(x, w), b)."""
+    bound = site.bind(("x", "weights", "biases", "name")) if site.call is not None else None
+    if bound is None or not {"x", "weights", "biases"} <= set(bound) or site.has_comment():
+        return "tf.nn.xw_plus_b is gone: write tf.nn.bias_add(tf.matmul(x, weights), biases)"
+    name = (", name=", bound["name"]) if "name" in bound else ()
+    site.replace_call(
+        f"{site.tf('nn.bias_add')}({site.tf('matmul')}(",
+        bound["x"],
+        ", ",
+        bound["weights"],
+        "), ",
+        bound["biases"],
+        *name,
+        ")",
+    )
+    return None
+
+
+RULES: dict[str, Rule] = {
+    "to_float": _cast("float32"),
+    "to_double": _cast("float64"),
+    "to_int32": _cast("int32"),
+    "to_int64": _cast("int64"),
+    "to_bfloat16": _cast("bfloat16"),
+    "to_complex64": _cast("complex64"),
+    "to_complex128": _cast("complex128"),
+    "set_random_seed": _set_random_seed,
+    "random.set_random_seed": _set_random_seed,
+    "where": _where,
+    "div": _div,
+    "multinomial": _multinomial,
+    "random.multinomial": _multinomial,
+    "py_func": _py_func,
+    "nn.xw_plus_b": _xw_plus_b,
+}

@@ -1,0 +1,255 @@
+"""Initializers and regularizers: Keras has them under the same distributions, with other defaults, so TF1's are written out."""
+
+from __future__ import annotations
+
+import ast
+from decimal import Decimal, InvalidOperation
+
+from .sites import NEXT, Arguments, Rule, Site, is_atom, is_constant
+
+
+def _initializer(target: str, parameters: str, **defaults: str) -> Rule:
+    """tf.random_normal_initializer(...) -> tf.keras.initializers.RandomNormal(..., stddev=1.0)."""
+    names = tuple(parameters.split())
+
+    def rule(site: Site) -> str | None:
+        if site.call is None:
+            if defaults:
+                return f"tf.{site.name} has other defaults in Keras, and how it is called is not seen here"
+            site.rename(target)
+            return None
+        bound = site.bind((*names, "dtype"))
+        if bound is None:
+            return f"tf.{site.name} has other arguments in TensorFlow 2, and these are not seen here"
+        dtype = bound.get("dtype")
+        if dtype is not None and site.names.name_of(dtype) != "float32":
+            return f"tf.{site.name} with a dtype: TensorFlow 2 gives it where the initializer is called"
+        arguments = Arguments(site)
+        for index, item in enumerate(arguments.items):
+            name = item.keyword or (*names, "dtype")[index]
+            if name == "dtype":
+                arguments.drop(index)
+        for name, default in defaults.items():
+            if name not in bound:
+                arguments.append(f"{name}={default}")
+        arguments.done()
+        site.rename(target)
+        return None
+
+    return rule
+
+
+def _constant(site: Site) -> str | None:
+    """tf.constant_initializer keeps its name; its dtype is given where it is called."""
+    if site.call is None:
+        return NEXT
+    bound = site.bind(("value", "dtype", "verify_shape"))
+    if bound is None or "verify_shape" in bound:
+        return "tf.constant_initializer has other arguments in TensorFlow 2"
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        if item.keyword == "dtype" or (item.keyword is None and index == 1):
+            if site.names.name_of(item.value) != "float32":
+                return "tf.constant_initializer with a dtype: TensorFlow 2 gives it where the initializer is called"
+            arguments.drop(index)
+    arguments.done()
+    _renamed(site, "constant_initializer")
+    return None
+
+
+def _fixed(target: str) -> Rule:
+    """tf.zeros_initializer and tf.ones_initializer lost their dtype."""
+
+    def rule(site: Site) -> str | None:
+        if site.call is not None and (site.call.args or site.call.keywords):
+            bound = site.bind(("dtype",))
+            if bound is None or site.names.name_of(bound["dtype"]) != "float32":
+                return f"tf.{site.name} with a dtype: TensorFlow 2 gives it where the initializer is called"
+            arguments = Arguments(site)
+            arguments.drop(0)
+            arguments.done()
+        _renamed(site, target)
+        return None
+
+    return rule
+
+
+def _renamed(site: Site, target: str) -> None:
+    if site.name != target or site.use.api == "v1":
+        site.rename(target)
+
+
+def _variance_scaling(site: Site) -> str | None:
+    """Keras' VarianceScaling has the same scale, mode and distribution; "normal" is the truncated one there too."""
+    names = ("scale", "mode", "distribution", "seed", "dtype")
+    bound = site.bind(names) if site.call is not None else None
+    if bound is None or ("dtype" in bound and site.names.name_of(bound["dtype"]) != "float32"):
+        return "tf.variance_scaling_initializer has other arguments in Keras, and these are not seen here"
+    distribution = bound.get("distribution")
+    if distribution is not None and not is_constant(
+        distribution, "normal", "truncated_normal", "untruncated_normal", "uniform"
+    ):
+        return "the distribution of tf.variance_scaling_initializer is not seen here"
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        name = item.keyword or names[index]
+        if name == "dtype":
+            arguments.drop(index)
+        elif name == "distribution" and is_constant(item.value, "normal"):
+            site.edits.replace(item.value, '"truncated_normal"')
+    arguments.done()
+    site.rename("keras.initializers.VarianceScaling")
+    return None
+
+
+def _xavier(site: Site) -> str | None:
+    """contrib's xavier_initializer() draws as GlorotUniform; with uniform=False its scale is not Keras'."""
+    bound = site.bind(("uniform", "seed", "dtype")) if site.call is not None else None
+    if bound is None:
+        return "contrib's xavier_initializer is not called here"
+    if "uniform" in bound and not is_constant(bound["uniform"], True):
+        return "contrib's xavier_initializer(uniform=False) has a scale that no Keras initializer has"
+    if "dtype" in bound and site.names.name_of(bound["dtype"]) != "float32":
+        return "contrib's xavier_initializer with a dtype: TensorFlow 2 gives it where the initializer is called"
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        name = item.keyword or ("uniform", "seed", "dtype")[index]
+        if name != "seed":
+            arguments.drop(index)
+        elif item.keyword is None:
+            arguments.keyword(index, "seed")
+    arguments.done()
+    site.rename("keras.initializers.GlorotUniform")
+    return None
+
+
+def _contrib_variance_scaling(site: Site) -> str | None:
+    """contrib's variance_scaling_initializer, uniform: the same as Keras'; otherwise its scale is its own."""
+    names = ("factor", "mode", "uniform", "seed", "dtype")
+    bound = site.bind(names) if site.call is not None else None
+    if bound is None or not is_constant(bound.get("uniform"), True):
+        return "contrib's variance_scaling_initializer has a scale that no Keras initializer has"
+    mode = bound.get("mode")
+    if mode is not None and not is_constant(mode, "FAN_IN", "FAN_OUT", "FAN_AVG"):
+        return "the mode of contrib's variance_scaling_initializer is not seen here"
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        name = item.keyword or names[index]
+        if name == "dtype":
+            arguments.drop(index)
+        elif name == "uniform":
+            arguments.drop(index)
+        else:
+            arguments.keyword(index, {"factor": "scale"}.get(name, name))
+        if name == "mode" and isinstance(item.value, ast.Constant):
+            site.edits.replace(item.value, f'"{str(item.value.value).lower()}"')
+    if "factor" not in bound:
+        arguments.append("scale=2.0")
+    arguments.append('distribution="uniform"')
+    arguments.done()
+    site.rename("keras.initializers.VarianceScaling")
+    return None
+
+
+def _l2(site: Site) -> str | None:
+    """contrib's l2_regularizer(s) is s times half the sum of squares; Keras' L2 has no half."""
+    bound = site.bind(("scale", "scope")) if site.call is not None else None
+    if bound is None or "scale" not in bound:
+        return "contrib's l2_regularizer is not called here"
+    if is_constant(bound["scale"], 0, 0.0, None):
+        return "contrib's l2_regularizer(0) is no regularizer"
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        if item.keyword == "scope" or (item.keyword is None and index == 1):
+            arguments.drop(index)
+            continue
+        literal = _half(item.value)
+        if literal:
+            site.edits.replace(item.value, literal)
+        elif is_atom(item.value) or arguments.is_bracketed(index):
+            arguments.wrap(index, "", " / 2")
+        else:
+            arguments.wrap(index, "(", ") / 2")
+        if item.keyword:
+            arguments.keyword(index, "l2")
+    arguments.done()
+    site.rename("keras.regularizers.L2")
+    return None
+
+
+def _half(node: ast.expr) -> str:
+    """Half of a literal, as short as the literal itself."""
+    if not isinstance(node, ast.Constant) or type(node.value) not in (int, float):
+        return ""
+    try:
+        half = Decimal(repr(node.value)) / 2
+    except InvalidOperation:
+        return ""
+    text = repr(float(half))
+    return text if Decimal(text) == half else ""
+
+
+def _l1(site: Site) -> str | None:
+    """contrib's l1_regularizer is Keras' L1."""
+    bound = site.bind(("scale", "scope")) if site.call is not None else None
+    if bound is None or "scale" not in bound:
+        return "contrib's l1_regularizer is not called here"
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        if item.keyword == "scope" or (item.keyword is None and index == 1):
+            arguments.drop(index)
+        elif item.keyword:
+            arguments.keyword(index, "l1")
+    arguments.done()
+    site.rename("keras.regularizers.L1")
+    return None
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(
+        ("random_normal_initializer", "initializers.random_normal"),
+        _initializer("keras.initializers.RandomNormal", "mean stddev seed", stddev="1.0"),
+    ),
+    **dict.fromkeys(
+        ("truncated_normal_initializer", "initializers.truncated_normal"),
+        _initializer("keras.initializers.TruncatedNormal", "mean stddev seed", stddev="1.0"),
+    ),
+    **dict.fromkeys(
+        ("random_uniform_initializer", "initializers.random_uniform"),
+        _initializer("keras.initializers.RandomUniform", "minval maxval seed", minval="0.0", maxval="1.0"),
+    ),
+    **dict.fromkeys(
+        ("glorot_uniform_initializer", "initializers.glorot_uniform"),
+        _initializer("keras.initializers.GlorotUniform", "seed"),
+    ),
+    **dict.fromkeys(
+        ("glorot_normal_initializer", "initializers.glorot_normal"),
+        _initializer("keras.initializers.GlorotNormal", "seed"),
+    ),
+    **dict.fromkeys(
+        ("orthogonal_initializer", "initializers.orthogonal"),
+        _initializer("keras.initializers.Orthogonal", "gain seed"),
+    ),
+    "initializers.he_normal": _initializer("keras.initializers.HeNormal", "seed"),
+    "initializers.he_uniform": _initializer("keras.initializers.HeUniform", "seed"),
+    "initializers.lecun_normal": _initializer("keras.initializers.LecunNormal", "seed"),
+    "initializers.lecun_uniform": _initializer("keras.initializers.LecunUniform", "seed"),
+    **dict.fromkeys(("variance_scaling_initializer", "initializers.variance_scaling"), _variance_scaling),
+    **dict.fromkeys(("constant_initializer", "initializers.constant"), _constant),
+    **dict.fromkeys(("zeros_initializer", "initializers.zeros"), _fixed("zeros_initializer")),
+    **dict.fromkeys(("ones_initializer", "initializers.ones"), _fixed("ones_initializer")),
+    **dict.fromkeys(
+        (
+            "contrib.layers.xavier_initializer",
+            "contrib.layers.xavier_initializer_conv2d",
+            "contrib.slim.xavier_initializer",
+        ),
+        _xavier,
+    ),
+    **dict.fromkeys(
+        ("contrib.layers.variance_scaling_initializer", "contrib.slim.variance_scaling_initializer"),
+        _contrib_variance_scaling,
+    ),
+    **dict.fromkeys(("contrib.layers.l2_regularizer", "contrib.slim.l2_regularizer"), _l2),
+    **dict.fromkeys(("contrib.layers.l1_regularizer", "contrib.slim.l1_regularizer"), _l1),
+}
