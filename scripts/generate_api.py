@@ -321,6 +321,9 @@ def older(merge: Merge, facts: Mapping[str, list[str]]) -> list[list[str]]:
         later = dict(pair.split("=") for pair in now["renamed"].split("|")) if now["renamed"] else {}
         mapped = {a: later.get(renamed.get(a, a), renamed.get(a, a)) if target else a for a in own}
         dropped = [a for a in own if target and signature and mapped[a] not in new]
+        when = [a for a in own if renamed.get(a, a) in now["when"].split()]
+        if now["when"] and signature and not when:  # the arguments that it is about came later
+            now["behaviour"] = ""
         now.update(
             name=name,
             kind=kind,
@@ -333,6 +336,7 @@ def older(merge: Merge, facts: Mapping[str, list[str]]) -> list[list[str]]:
             compat_renamed="|".join(f"{a}={b}" for a, b in renamed.items()) if compat else "",
             dropped=" ".join(dropped),
             inert="",
+            when=" ".join(when),
             successor=now["successor"],
             source=f"hand: {source}",
         )

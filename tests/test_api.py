@@ -52,7 +52,8 @@ json.dump(out, sys.stdout)
 def ask(names: list[tuple[str, str]], **environment: str) -> dict[str, Any]:
     """For each module and name, the arguments that the installed TensorFlow gives it, or None where it doesn't exist."""
     env = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
-    command = [sys.executable, "-W", "ignore", "-c", RESOLVE]
+    python = os.environ.get("TF2_PYTHON", sys.executable)  # where TensorFlow is installed elsewhere
+    command = [python, "-W", "ignore", "-c", RESOLVE]
     done = subprocess.run(command, env=env, input=json.dumps(names), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     found: dict[str, Any] = json.loads(done.stdout)
@@ -115,6 +116,8 @@ def test_every_required_target_argument_can_be_written() -> None:
         if fact.behaviour or fact.signature is None or fact.target_signature is None:
             continue
         if any(p.kind == "**" for p in fact.signature) or fact.name.startswith(("keras.", "contrib.keras.")):
+            continue
+        if fact.name == "data.Dataset":  # nobody calls it: it is abstract in both
             continue
         given = {fact.renamed.get(p.name, p.name) for p in fact.signature} | set(fact.defaults)
         lacking = [p.name for p in fact.target_signature if p.required and p.name not in given]
