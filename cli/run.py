@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -15,12 +15,13 @@ from typing import Any, Literal
 import click
 
 from tf_modernize.codemods import engine, manifest, report
+from tf_modernize.codemods.diagnostics import Diagnostic
 from tf_modernize.codemods.report import FileResult, ProgramResult
 
 from . import writing
 from .pool import upgrade_all
 from .show import Show
-from .sources import Collision, Problem, Source, Sources, collect, reason
+from .sources import Collision, Problem, Source, Sources, collect, missing_imports, places, reason
 
 MANIFEST = "tf-modernize-manifest.json"
 
@@ -61,7 +62,8 @@ def run(request: Request) -> int:
         for index, result in upgrade_all(groups, files, options, request.jobs):
             found[index] = result
             advance(len(result.files))
-    programs = [found[index] for index in sorted(found)]
+    known = places(sources)
+    programs = [_with_missing_parts(found[index], sources, known) for index in sorted(found)]
     changed = {path: one for program in programs for path, one in program.files.items() if one.after is not None}
 
     problems = sources.problems
@@ -119,6 +121,23 @@ def _stdin(request: Request) -> Sources:
     key = Path(name).name
     source = Source(key, Path(name), request.stdin_filename or "<stdin>", sys.stdin.buffer.read())
     return Sources(Path("."), {key: source})
+
+
+def _with_missing_parts(program: ProgramResult, sources: Sources, known: set[str]) -> ProgramResult:
+    """The program with a finding in each file that imports a file which uses TensorFlow, but was not named."""
+    if program.dialect != "tf1":
+        return program
+    files = dict(program.files)
+    for path, one in program.files.items():
+        missing = missing_imports(sources.files[path], known)
+        if missing:
+            message = (
+                f"it imports {', '.join(missing)}, which uses TensorFlow too but is not part of this run: "
+                "files of one program must be upgraded together"
+            )
+            diagnostic = Diagnostic("partial-program", "TFM905", message, path, 1)
+            files[path] = replace(one, diagnostics=(*one.diagnostics, diagnostic))
+    return replace(program, files=files)
 
 
 def _print_source(programs: Sequence[ProgramResult], sources: Sources) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
+
+from tf_modernize.codemods.projects import imports
+from tf_modernize.codemods.triage import mentions_tensorflow
 
 # Neither upgraded nor copied: histories, caches and installed environments can be made again.
 SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", ".tox", ".nox", "__pycache__", "node_modules"})
@@ -183,6 +186,38 @@ def _is_ignored(path: str, specs: Sequence[tuple[str, GitIgnoreSpec]]) -> bool:
 
 def _is_environment(path: str) -> bool:
     return os.path.exists(os.path.join(path, "pyvenv.cfg")) or os.path.exists(os.path.join(path, "conda-meta"))
+
+
+def missing_imports(source: Source, known: Collection[str]) -> list[str]:
+    """Files beside a source that it imports and that use TensorFlow, but that are not among the known ones (`places`)."""
+    own = os.path.dirname(os.path.abspath(source.path))
+    found: set[str] = set()
+    for one in imports(source.data):
+        folder = os.path.join(own, *[".."] * max(one.dots - 1, 0))
+        module = one.module.split(".") if one.module else []
+        for parts in (module, *([*module, name] for name in one.names)):
+            stem = os.path.normpath(os.path.join(folder, *parts))
+            for place in (stem + ".py", os.path.join(stem, "__init__.py")) if parts else ():
+                if (
+                    place not in known
+                    and place not in found
+                    and os.path.isfile(place)
+                    and _uses_tensorflow(Path(place))
+                ):
+                    found.add(place)
+    return sorted(map(os.path.relpath, found))
+
+
+def places(sources: Sources) -> set[str]:
+    """Where the files of a run are."""
+    return {os.path.abspath(one.path) for one in sources.files.values()}
+
+
+def _uses_tensorflow(path: Path) -> bool:
+    try:
+        return mentions_tensorflow(path.read_bytes())
+    except OSError:
+        return False
 
 
 def reason(error: OSError) -> str:

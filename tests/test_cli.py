@@ -288,6 +288,14 @@ def test_a_tree_without_tensorflow_1_gets_no_file_of_ours(tmp_path: Path) -> Non
     assert snapshot(tmp_path) == {"x.py": TF2.encode()}
 
 
+def test_half_a_program_is_told(tree: Path) -> None:
+    (tree / "net.py").write_text(TF1)
+    (tree / "x.py").write_text("from net import x\nimport plain\n" + TF1)
+    alone = run("upgrade", "a/x.py", cwd=tree.parent).stdout.decode()
+    assert "partial-program" in alone and "a/net.py" in alone and "plain.py" not in alone
+    assert "partial-program" not in run("upgrade", "a/x.py", "a/net.py", cwd=tree.parent).stdout.decode()
+
+
 def test_quiet_and_verbose(tree: Path) -> None:
     quiet = run("upgrade", "a", "--output", "o", "--quiet", cwd=tree.parent)
     assert quiet.stdout == quiet.stderr == b""
