@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 
 from tf_modernize.codemods import engine
 from tf_modernize.codemods.report import ProgramResult
@@ -29,7 +32,7 @@ def upgrade_all(
     jobs = min(jobs, len(groups))
     if jobs <= 1:
         for index, group in enumerate(groups):
-            yield index, _upgrade({path: files[path] for path in group}, options)
+            yield index, _upgrade(_part(files, group), options)
         return
     yield from _spread(groups, files, options, jobs, sizes)
 
@@ -52,27 +55,35 @@ def _upgrade(files: Mapping[str, bytes], options: engine.Options) -> ProgramResu
 def _spread(
     groups: Sequence[Group], files: Mapping[str, bytes], options: engine.Options, jobs: int, sizes: Sequence[int]
 ) -> Iterator[tuple[int, ProgramResult]]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    from concurrent.futures.process import BrokenProcessPool
-
     largest_first = sorted(range(len(groups)), key=lambda index: -sizes[index])
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent) as pool:
-        futures = {
-            pool.submit(_upgrade, {path: files[path] for path in groups[index]}, options): index
-            for index in largest_first
-        }
+    broken: list[int] = []
+    with _pool(jobs) as pool:
+        futures = {pool.submit(_upgrade, _part(files, groups[index]), options): index for index in largest_first}
         try:
             for future in as_completed(futures):
-                index = futures[future]
                 try:
-                    yield index, future.result()
+                    yield futures[future], future.result()
                 except BrokenProcessPool:
-                    part = {path: files[path] for path in groups[index]}
-                    yield index, engine.given_up(part, "a worker process ended before it was done (out of memory?)")
+                    broken.append(futures[future])
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    # A worker that dies takes the whole pool with it: the programs that it left undone get a process each.
+    for index in sorted(broken):
+        part = _part(files, groups[index])
+        with _pool(1) as pool:
+            try:
+                yield index, pool.submit(_upgrade, part, options).result()
+            except BrokenProcessPool:
+                yield index, engine.given_up(part, "the process that worked on it died (out of memory?)")
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent)
+
+
+def _part(files: Mapping[str, bytes], group: Group) -> dict[str, bytes]:
+    return {path: files[path] for path in group}
 
 
 def _leave_interrupts_to_the_parent() -> None:
