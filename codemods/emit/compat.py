@@ -8,18 +8,16 @@ TensorFlow is first imported. Graph mode belongs to the process, so the decision
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..api import is_module, lookup
 from ..diagnostics import Diagnostic
 from ..edits import Edits
 from ..names import Import, Names
 from ..parse import Module
 from ..report import Account
 from ..symbols import Rewritten, rewrite
-from ..symbols.packages import Place, contrib
+from . import imports
 from .statements import Statements
 
 LEGACY_KERAS = 'os.environ["TF_USE_LEGACY_KERAS"] = "1"'
@@ -52,7 +50,6 @@ _IMPORT_TENSORFLOW = frozenset(
         "tflearn",
     }
 )
-_MODULE = re.compile(rb"from\s+([\w.]+)")
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,9 @@ def _module(module: Module, names: Names, edits: Edits, result: Rewritten, legac
     if not own:
         return
     statements = Statements(module, edits)
-    slim = _imports(module, names, edits, result, statements)
+    changed = imports.changes(names, result, "compat")
+    slim = _slim(changed, names)
+    imports.apply(module, changed, edits, statements)
     first = _first(module, statements, own)
     lines: list[str] = []
     root = _root(names, result)
@@ -105,7 +104,7 @@ def _module(module: Module, names: Names, edits: Edits, result: Rewritten, legac
     if any(line.split()[1].startswith("tf_slim") for line in wanted) and b"legacy_tf_layers" not in module.utf8:
         known = _imports_module(module, "sys")
         lines.extend(line.format(root=root) for line in SLIM if line != "import sys" or not known)
-    lines.extend(_merged(wanted))
+    lines.extend(imports.merged(wanted))
     if lines:
         _after_imports(module, statements, own, result, lines)
     if legacy and b"TF_USE_LEGACY_KERAS" not in module.utf8 and first is not None:
@@ -122,132 +121,15 @@ def _root(names: Names, result: Rewritten) -> str:
     return "tf" if "tf" in spelt else spelt[0] if spelt else ""
 
 
-# --- import statements ------------------------------------------------------------------------------------------------
-
-
-def _imports(module: Module, names: Names, edits: Edits, result: Rewritten, statements: Statements) -> set[str]:
-    """Rewrites the import statements; the imports of tf_slim are handed back, since they must come later."""
+def _slim(changed: dict[ast.Import | ast.ImportFrom, list[str | None]], names: Names) -> set[str]:
+    """Takes the imports of tf_slim out of the changes: they must come after TensorFlow's switches."""
+    inner = {found.node for found in names.imports if not found.top}
     slim: set[str] = set()
-    left = {_first_name(node) for node in result.left}
-    by_statement: dict[ast.Import | ast.ImportFrom, list[Import]] = {}
-    for found in names.imports:
-        if not found.foreign:
-            by_statement.setdefault(found.node, []).append(found)
-    roots = {found.bound for found in names.imports if found.name == ""}
-    for node, imported in by_statement.items():
-        meant = {found.alias: found for found in imported}
-        new = [_import(node, alias, meant.get(alias), left, roots) for alias in node.names]
-        old = [_spelt(node, alias) for alias in node.names]
-        if new == old:
-            continue
-        later = {line for line in new if line is not None and line.split()[1].startswith("tf_slim")}
-        if all(found.top for found in imported):
-            slim |= later
-            new = [None if line in later else line for line in new]
-        if isinstance(node, ast.ImportFrom) and None not in new and _same_but_module(node, new):
-            start = module.span(node)[0]
-            match = _MODULE.match(module.utf8, start)
-            if match:
-                edits.replace_span(*match.span(1), _module_of(new[0] or ""))
-                continue
-        if isinstance(node, ast.Import) and None not in new and all(line.startswith("import ") for line in new if line):
-            for alias, before, after in zip(node.names, old, new, strict=True):
-                if before != after:
-                    edits.replace(alias, (after or "")[len("import ") :])
-            continue
-        kept = [line for line in new if line is not None]
-        if kept:
-            statements.instead(node, _merged(kept))
-        else:
-            statements.drop(node)
+    for node, new in changed.items():
+        if node not in inner:
+            slim |= {line for line in new if imports.module_of(line or "").startswith("tf_slim") and line}
+            changed[node] = [None if line in slim else line for line in new]
     return slim
-
-
-def _import(
-    node: ast.Import | ast.ImportFrom, alias: ast.alias, found: Import | None, left: set[str], roots: set[str]
-) -> str | None:
-    """The import statement that binds one name at the compat level; None: nothing needs it any more."""
-    same = _spelt(node, alias)
-    if found is None or found.api != "plain":
-        return same
-    bound = found.bound
-    if isinstance(node, ast.Import):
-        dotted = alias.name[len("tensorflow.") :]
-        if not dotted:
-            return f"import tensorflow.compat.v1 as {bound}"
-        if not dotted.startswith("contrib"):
-            if alias.asname is None or dotted.startswith(("python", "keras", "examples", "core", "compat")):
-                return same
-            return f"import tensorflow.compat.v1.{dotted} as {bound}"
-        if alias.asname is None:
-            others = roots - {"tensorflow"}
-            return same if "tensorflow" in left else None if others else "import tensorflow.compat.v1 as tensorflow"
-        return _contrib(dotted, bound, same, left)
-    package = (node.module or "")[len("tensorflow.") :]
-    if package.startswith("contrib") or (not package and alias.name == "contrib"):
-        return same if bound == "*" else _contrib(found.name, bound, same, left)
-    if package.startswith(("python", "keras", "examples", "core", "compat")):
-        return same
-    if not package and alias.name in ("python", "examples", "compat", "core"):
-        return same
-    target = f"tensorflow.compat.v1.{package}".rstrip(".")
-    fact = lookup(found.name)
-    if bound != "*" and fact is not None and fact.compat != found.name and not is_module(found.name):
-        return same if bound in left else None
-    return f"from {target} import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
-
-
-def _contrib(name: str, bound: str, same: str, left: set[str]) -> str | None:
-    """The import of a part of contrib: from the package that took it over, or none where every use was rewritten."""
-    found = contrib(name)
-    if found is None or found[0].package == "tf":
-        return same if bound in left else None
-    place = found[0]
-    path = Place(place.package, (place.target + name[len(found[1]) :]).lstrip("."))
-    if not path.target:
-        return f"import {path.package}" + (f" as {bound}" if bound != path.package else "")
-    head, _, last = path.target.rpartition(".")
-    return f"from {path.package}{'.' + head if head else ''} import {last}" + (f" as {bound}" if bound != last else "")
-
-
-def _spelt(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str:
-    name = alias.name + (f" as {alias.asname}" if alias.asname else "")
-    if isinstance(node, ast.Import):
-        return f"import {name}"
-    return f"from {'.' * node.level}{node.module or ''} import {name}"
-
-
-def _same_but_module(node: ast.ImportFrom, new: list[str | None]) -> bool:
-    """Whether only the module of a from-import changes."""
-    if len({_module_of(line or "") for line in new}) != 1:
-        return False
-    return all(
-        (line or "").partition(" import ")[2] == _spelt(node, alias).partition(" import ")[2]
-        and (line or "")[:5] == "from "
-        for line, alias in zip(new, node.names, strict=True)
-    )
-
-
-def _module_of(line: str) -> str:
-    return line.split()[1]
-
-
-def _merged(lines: list[str]) -> list[str]:
-    """From-imports of one module as one statement, the order kept."""
-    merged: list[str] = []
-    for line in lines:
-        head, separator, name = line.partition(" import ")
-        if merged and separator and head.startswith("from ") and merged[-1].startswith(head + separator):
-            merged[-1] += ", " + name
-        else:
-            merged.append(line)
-    return merged
-
-
-def _first_name(node: ast.expr) -> str:
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 # --- where lines go ---------------------------------------------------------------------------------------------------

@@ -8,49 +8,19 @@ from __future__ import annotations
 
 import ast
 
-from ..api import REMOVED, Fact, is_module, lookup
-from . import rules_arrays, rules_images, rules_initializers, rules_losses, rules_moved, rules_nn
+from ..api import REMOVED, Fact, behaviours, is_module, lookup
+from . import rules_arrays, rules_control, rules_images, rules_initializers, rules_losses, rules_moved, rules_nn
 from .sites import NEXT, Arguments, Rule, Site
 
 RULES: dict[str, Rule] = {
     **rules_arrays.RULES,
+    **rules_control.RULES,
     **rules_images.RULES,
     **rules_initializers.RULES,
     **rules_losses.RULES,
     **rules_moved.RULES,
     **rules_nn.RULES,
 }
-
-# Names that the facts can't vouch for since signatures differ, and that were read: same meaning, arguments as the facts say.
-SAME_MEANING = frozenset(
-    """
-    arg_max arg_min argmax argmin batch_to_space boolean_mask cast clip_by_norm concat confusion_matrix convert_to_tensor
-    count_nonzero cumprod cumsum decode_csv equal not_equal expand_dims eye fill foldl foldr gather gather_nd group
-    identity is_finite is_inf is_nan linspace map_fn matmul meshgrid name_scope norm one_hot ones ones_like pad
-    parse_example parse_single_example io.parse_example io.parse_single_example py_function random_crop random_gamma
-    random_shuffle random_uniform range rank reduce_all reduce_any reduce_join reduce_logsumexp reduce_max reduce_mean
-    reduce_min reduce_prod reduce_sum repeat reshape reverse reverse_sequence scan sequence_mask shape shape_n size
-    slice space_to_batch space_to_depth depth_to_space sparse_reduce_sum split squeeze stack string_join
-    string_to_number strings.length strings.substr substr tensordot tile to_bfloat16 transpose tuple unstack
-    while_loop zeros zeros_like cond case
-    math.argmax math.argmin math.count_nonzero math.reduce_all math.reduce_any math.reduce_logsumexp math.reduce_max
-    math.reduce_mean math.reduce_min math.reduce_prod math.reduce_sum math.cumsum math.cumprod math.log_softmax
-    math.softmax math.in_top_k math.confusion_matrix
-    linalg.norm linalg.diag linalg.svd svd self_adjoint_eig
-    nn.atrous_conv2d nn.avg_pool nn.avg_pool1d nn.avg_pool2d nn.avg_pool3d nn.conv1d nn.conv2d nn.conv2d_transpose
-    nn.conv3d nn.conv3d_transpose nn.convolution nn.crelu nn.depth_to_space nn.depthwise_conv2d nn.elu nn.in_top_k
-    nn.l2_loss nn.leaky_relu nn.log_poisson_loss nn.log_softmax nn.max_pool nn.max_pool1d nn.max_pool2d nn.max_pool3d
-    nn.moments nn.pool nn.relu nn.relu6 nn.selu nn.separable_conv2d nn.sigmoid_cross_entropy_with_logits nn.softmax
-    nn.sparse_softmax_cross_entropy_with_logits nn.space_to_depth nn.weighted_cross_entropy_with_logits
-    nn.weighted_moments nn.zero_fraction
-    gfile.Copy gfile.DeleteRecursively gfile.Exists gfile.FastGFile gfile.GFile gfile.Glob gfile.IsDirectory
-    gfile.ListDirectory gfile.MakeDirs gfile.MkDir gfile.Open gfile.Remove gfile.Rename gfile.Stat gfile.Walk
-    image.central_crop image.adjust_gamma image.rgb_to_grayscale image.random_brightness
-    sparse_placeholder sparse_tensor_to_dense sparse_to_dense sparse.to_dense
-    nn.bidirectional_dynamic_rnn nn.l2_normalize nn.sampled_softmax_loss nn.nce_loss
-    data.TextLineDataset data.TFRecordDataset data.FixedLengthRecordDataset data.Dataset
-    """.split()
-) - {"nn.bidirectional_dynamic_rnn", "sparse_placeholder", "group", "name_scope", "tuple"}
 
 # Defaults that are spelt otherwise and mean the same.
 _EQUAL_DEFAULTS = frozenset({"data_format", "dilations", "out_type", "name", "keepdims"})
@@ -59,7 +29,7 @@ _EQUAL_DEFAULTS = frozenset({"data_format", "dilations", "out_type", "name", "ke
 def rewrite_use(site: Site) -> str | None:
     """Rewrites one use for TensorFlow 2 proper; the sentence says why it can't be."""
     name = site.use.name
-    if site.use.api == "v2":
+    if site.use.api == "v2" or site.use.node in site.needs.dropped:
         return None
     if name == "":
         if isinstance(site.node, ast.Attribute) and site.use.api == "v1":
@@ -79,17 +49,25 @@ def rewrite_use(site: Site) -> str | None:
         return None if fact.target is not None else f"TensorFlow 2 has no tf.{fact.name}"
     if fact.state == REMOVED or fact.target is None:
         return f"TensorFlow 2 has no tf.{fact.name}"
-    if fact.behaviour and not (fact.behaviour == "unchecked" and fact.name in SAME_MEANING):
-        return f"tf.{fact.name} is not known to mean the same in TensorFlow 2"
+    if fact.behaviour:
+        return _changed(fact)
     if site.call is None:
         if fact.renamed and not _same_order(fact):
             return f"the arguments of tf.{fact.name} changed, and how it is called is not seen here"
         _spell(site, fact)
         return None
-    return _call(site, fact)
+    return call(site, fact)
 
 
-def _call(site: Site, fact: Fact) -> str | None:
+def _changed(fact: Fact) -> str:
+    """The sentence for a name whose meaning changed, and that no rule takes."""
+    behaviour = behaviours().get(fact.behaviour)
+    summary = behaviour.summary if behaviour and fact.behaviour != "unchecked" else ""
+    told = f": {summary[0].lower()}{summary[1:]}" if summary else ""
+    return f"tf.{fact.name} does not mean the same in TensorFlow 2{told}"
+
+
+def call(site: Site, fact: Fact) -> str | None:
     """Brings a call's arguments to the target's signature."""
     assert site.call is not None and fact.target is not None
     if fact.signature is None or fact.target_signature is None:

@@ -52,6 +52,7 @@ class Needs:
     tensorflow: str = ""  # the name for TensorFlow itself that no import gives yet
     legacy_keras: bool = False  # TF_USE_LEGACY_KERAS, for tf.layers and RNN cells in graph mode
     slim: bool = False
+    dropped: set[ast.AST] = field(default_factory=set)  # nodes of arguments that are gone
 
 
 @dataclass(frozen=True)
@@ -214,6 +215,7 @@ class Arguments:
 
     def drop(self, index: int) -> None:
         self.dropped.add(index)
+        self.site.needs.dropped.update(ast.walk(self.items[index].value))
 
     def append(self, *parts: Part) -> None:
         self.appended.append(parts)
