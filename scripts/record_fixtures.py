@@ -1,4 +1,4 @@
-"""Runs every program of fixtures/programs under real TensorFlow 1.15 and records what it prints in its expected.json.
+"""Runs every program of fixtures/programs under real TensorFlow 1.15 and records what it prints, and its variables.
 
     python scripts/record_fixtures.py --tf1-python PATH [NAME…] [--check]
 
@@ -14,12 +14,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+import tempfile
 from pathlib import Path
 
 from tf_modernize.harness.printed import difference
 from tf_modernize.harness.running import run_program
 
+LISTER = Path(__file__).with_name("list_variables.py")
+VARIABLE = re.compile(r"^ {3}\[\n.*?\n {3}\]", re.MULTILINE | re.DOTALL)
 PROGRAMS = Path(__file__).resolve().parents[1] / "fixtures" / "programs"
 
 
@@ -48,14 +52,37 @@ def main() -> int:
             print(f"{folder.name}: TWO RUNS DIFFER, {unsteady}")
             failed = True
             continue
+        variables = variables_of(args.tf1_python, folder / "before.py")
         found = difference("\n".join(expected.get("stdout", [])), run.stdout, 1e-5, 1e-6)
-        print(f"{folder.name}: {run.seconds:.1f} s, {'recorded before' if found is None else found}")
+        if found is None and variables != expected.get("variables"):
+            found = "other variables"
+        print(f"{folder.name}: {run.seconds:.1f} s, {'as recorded' if found is None else found}")
         if args.check:
             failed |= found is not None
-        elif found is not None:
-            expected["stdout"] = run.stdout.splitlines()
-            file.write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
+        elif found is not None or file.read_text() != as_text(expected):
+            expected |= {"stdout": run.stdout.splitlines(), "variables": variables}
+            file.write_text(as_text(expected))
     return 1 if failed else 0
+
+
+def variables_of(python: str, program: Path) -> list[list[list[object]]]:
+    """The variables of each graph of the program, as scripts/list_variables.py lists them."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "variables.json")
+        run = run_program(python, LISTER, [str(output), str(program)], timeout=60, path=[program.parent])
+        if not run.succeeded:
+            sys.exit(f"{program}: {run.problem(12)}")
+        listed: list[list[list[object]]] = json.loads(output.read_text())
+        return listed
+
+
+def as_text(expected: dict[str, object]) -> str:
+    """JSON with a line for each printed line and each variable."""
+    text = json.dumps(expected, indent=1, ensure_ascii=False)
+    return (
+        VARIABLE.sub(lambda found: re.sub(r"\s*\n\s*", " ", found[0]).replace("[ ", "[").replace(" ]", "]"), text)
+        + "\n"
+    )
 
 
 if __name__ == "__main__":
