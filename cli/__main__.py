@@ -40,6 +40,13 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except Exception as error:
+        import traceback
+
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{last.name}, {os.path.basename(last.filename)}:{last.lineno}"
+        click.echo(f"Internal error: {type(error).__name__}: {error} ({place}); please report it.", err=True)
+        code = 2
     gc.freeze()  # spares the interpreter a last search through what ends with it anyway
     sys.exit(code if isinstance(code, int) else 0)
 

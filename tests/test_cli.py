@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import stat
@@ -13,6 +14,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+
+from tf_modernize.cli.__main__ import main
 
 TF1 = """import tensorflow as tf
 
@@ -349,3 +352,17 @@ def test_an_interrupted_reader_is_no_error(tree: Path) -> None:
     errors = process.stderr.read()
     process.wait(timeout=60)
     assert b"Traceback" not in errors and b"BrokenPipe" not in errors
+
+
+def test_an_error_of_ours_is_a_sentence(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*args: object) -> None:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr("tf_modernize.cli.run.collect", fails)
+    monkeypatch.setattr(sys, "argv", ["tf-modernize", "upgrade", str(tree)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    gc.unfreeze()
+    assert ended.value.code == 2 and "Internal error: RuntimeError: out of luck" in capsys.readouterr().err
