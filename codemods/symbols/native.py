@@ -48,7 +48,7 @@ def rewrite_use(site: Site) -> str | None:
     if fact.kind == "module":
         return None if fact.target is not None else f"TensorFlow 2 has no tf.{fact.name}"
     if fact.state == REMOVED or fact.target is None:
-        return f"TensorFlow 2 has no tf.{fact.name}"
+        return f"TensorFlow 2 has no tf.{fact.name}" + _told(fact)
     if fact.behaviour:
         return _changed(fact)
     if site.call is None:
@@ -61,10 +61,13 @@ def rewrite_use(site: Site) -> str | None:
 
 def _changed(fact: Fact) -> str:
     """The sentence for a name whose meaning changed, and that no rule takes."""
+    return f"tf.{fact.name} does not mean the same in TensorFlow 2" + _told(fact)
+
+
+def _told(fact: Fact) -> str:
     behaviour = behaviours().get(fact.behaviour)
     summary = behaviour.summary if behaviour and fact.behaviour != "unchecked" else ""
-    told = f": {summary[0].lower()}{summary[1:]}" if summary else ""
-    return f"tf.{fact.name} does not mean the same in TensorFlow 2{told}"
+    return f": {summary[0].lower()}{summary[1:]}" if summary else ""
 
 
 def call(site: Site, fact: Fact) -> str | None:
