@@ -2,7 +2,8 @@
 
 `generate_api.py` starts it under both interpreters; it therefore keeps to Python 3.7 and knows nothing of the table.
 
-    collect_api.py ROOT …        a ROOT is `tensorflow`, `tensorflow.compat.v1`, `tf_slim`, or `tables` for the rename tables
+    collect_api.py ROOT …        a ROOT is `tensorflow`, `tensorflow.compat.v1`, `tf_slim`, `tables` for the rename
+    tables, or `private` for other paths to what `tensorflow` has
 """
 
 import enum
@@ -35,6 +36,11 @@ FOREIGN = re.compile(
 # contrib modules that don't hide what they import
 LEAKY = re.compile(
     r"^contrib\.(slim|quantization|specs|grid_rnn|solvers|testing|tensor_forest|labeled_tensor|reduce_slice_ops)\."
+)
+
+# modules that programs import for what others define
+WRAPPER = re.compile(
+    r"(^|\.)(nn|rnn_cell|layers|summary|training|gfile|tf_logging|app|flags|standard_ops|learn|slim|seq2seq|framework|session)$"
 )
 
 
@@ -131,6 +137,8 @@ def belongs(path, parent, attribute, depth):
             and not helper
             and depth < 4 + (own == ["learn"])
         )
+    if "contrib" in parent:
+        return parent.endswith(".contrib.framework") and attribute == "nest"
     return ".python." in path and attribute in ("nest", "app", "flags", "gfile", "logging", "resource_loader", "core")
 
 
@@ -144,7 +152,7 @@ def walk(root, prefix, skip, inspector, found, trail):
         except Exception:  # what its lazy loader refuses isn't there
             continue
         name = prefix + attribute
-        if name in ("compat.v1", "compat.v2"):
+        if name in ("compat.v1", "compat.v2"):  # a root of its own
             continue
         kind = kind_of(value)
         if kind == "module" and attribute != "contrib":
@@ -174,6 +182,41 @@ def walk(root, prefix, skip, inspector, found, trail):
             walk(value, name + ".", (), inspector, found, [*trail, value])
 
 
+def private(public, second):
+    """Paths below tensorflow.python and contrib.*.python under which programs reach public functions and classes."""
+    names = {}
+    for name, row in public.items():
+        if row["kind"] in ("function", "class"):
+            names.setdefault(row["id"], []).append(name)
+    plain = lambda row: [part.partition("=")[0] for part in row.get("signature") or ["?"]]  # noqa: E731
+    # some modules hold under the plain name what became TF 2's function: the same but for arguments that only TF 1 had
+    more = {}
+    for name, row in second.items():
+        own = public.get(name, {})
+        if row["kind"] == own.get("kind") == "function" and row["id"] not in names:
+            if plain(own)[: len(plain(row))] == plain(row) and row["defined"].endswith("." + name.rpartition(".")[2]):
+                more.setdefault(row["id"], []).append(name)
+    names.update(more)
+    found = {}
+    for path, module in sorted(sys.modules.items()):
+        place = re.sub("^tensorflow(_core)?[.]", "", path)
+        if place == path or module is None or ".python." not in "." + place or "keras" in place:
+            continue
+        for attribute, value in sorted(vars(module).items()):
+            if attribute.startswith("_") or id(value) not in names or kind_of(value) == "module":
+                continue
+            home = str(getattr(value, "__module__", ""))
+            if home.rpartition(".")[2] == path.rpartition(".")[2] or ".gen_" in home or WRAPPER.search(place):
+                # the best known of an object's names: that of the same part of contrib, or none of contrib's; the shortest
+                part = place.split(".python.")[0] + "."
+                best = min(
+                    (n.startswith("contrib.") and not n.startswith(part), n.count("."), len(n), n)
+                    for n in names[id(value)]
+                )
+                found[place + "." + attribute] = best[-1]
+    return found
+
+
 def tables():
     """The rename tables that TensorFlow ships with tf_upgrade_v2."""
     from tensorflow.tools.compatibility import tf_upgrade_v2
@@ -185,8 +228,8 @@ def tables():
 def main():
     out = {}
     for root in sys.argv[1:]:
-        if root == "tables":
-            out[root] = tables()
+        if root in ("tables", "private"):
+            out[root] = tables() if root == "tables" else private(out["tensorflow"], out["tensorflow.compat.v2"])
             continue
         module = importlib.import_module(root)
         if root == "tensorflow" and hasattr(module, "contrib"):

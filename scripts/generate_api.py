@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -26,7 +27,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 API = HERE.parent / "codemods" / "api"
 HEADER = (
-    "name kind state target compat requires slim signature target_signature "
+    "name kind state since target compat requires slim signature target_signature "
     "renamed compat_renamed dropped inert defaults behaviour when successor source"
 )
 Row = dict[str, Any]
@@ -121,7 +122,9 @@ class Merge:
 
     def __init__(self, tf1: Row, tf2: Row, legacy: Row, hand: Mapping[str, Hand]) -> None:
         self.tf1: dict[str, Row] = tf1["tensorflow"]
+        self.first: dict[str, Row] = tf1["tensorflow.compat.v2"]
         self.native: dict[str, Row] = tf2["tensorflow"]
+        self.before_keras3: dict[str, Row] = legacy["tensorflow"]
         self.v1: dict[str, Row] = tf2["tensorflow.compat.v1"]
         self.legacy: dict[str, Row] = legacy["tensorflow.compat.v1"]
         self.slim: dict[str, Row] = legacy["tf_slim"]
@@ -237,6 +240,7 @@ class Merge:
             name,
             row["kind"],
             state,
+            self.since(name, state),
             "=" if target == name else target,
             "=" if compat == name else compat,
             requires,
@@ -259,7 +263,20 @@ class Merge:
         state, source = ("same", "same name in 2.21") if at_home else ("removed", "no such name in 2.21")
         slim = self.in_slim(name)
         marks = ["=" if at_home else "", "=" if compat == name else compat, requires, slim]
-        return [name, "module", state, *marks, *[""] * 10, source]
+        return [name, "module", state, self.since(name, state), *marks, *[""] * 10, source]
+
+    def since(self, name: str, state: str) -> str:
+        """The version that first had the state: 1.15 holds what became 2.0, and tf_keras what was before Keras 3."""
+        if state == "same":
+            return ""
+        own, first = self.tf1[name], self.first.get(name)
+        if first is None or (state == "changed-arguments" and first.get("signature") != own.get("signature")):
+            return "2.0"
+        if name.startswith("keras."):
+            before = self.before_keras3.get(name)
+            if before is not None and (state != "changed-arguments" or before.get("signature") == own.get("signature")):
+                return "2.16"
+        return "2.16" if name.startswith("estimator") else "after 2.0"
 
     def certain(self, name: str, compat: str, target: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         """Whether the target is known to mean the same: compat.v1, which keeps TF 1's meaning, has the very object there."""
@@ -328,6 +345,7 @@ def older(merge: Merge, facts: Mapping[str, list[str]]) -> list[list[str]]:
             name=name,
             kind=kind,
             state="renamed" if target else "removed",
+            since=match[0] if (match := re.search(r"\d\.\d+", source)) else "",
             target=target,
             compat=compat,
             signature=signature,
@@ -369,9 +387,11 @@ def main() -> None:
             cache.write_text(json.dumps(found))
         return found
 
-    tf1 = collected("tf1", options.tf1_python, ["tensorflow"])
+    tf1 = collected("tf1", options.tf1_python, ["tensorflow", "tensorflow.compat.v2", "private"])
     tf2 = collected("tf2", options.tf2_python, ["tensorflow", "tensorflow.compat.v1", "tables"])
-    legacy = collected("legacy", options.tf2_python, ["tensorflow.compat.v1", "tf_slim"], TF_USE_LEGACY_KERAS="1")
+    legacy = collected(
+        "legacy", options.tf2_python, ["tensorflow", "tensorflow.compat.v1", "tf_slim"], TF_USE_LEGACY_KERAS="1"
+    )
     hand = read_hand(API / "hand.tsv")
     merge = Merge(tf1, tf2, legacy, hand)
     unknown = [name for name in hand if name not in merge.tf1]
@@ -381,6 +401,7 @@ def main() -> None:
     write(API / "facts.tsv", HEADER, [*facts.values(), *older(merge, facts)])
     native = ([name, row["kind"], text(row.get("signature"))] for name, row in merge.native.items())
     write(API / "native.tsv", "name kind signature", native)
+    write(API / "private.tsv", "path name", ([path, name] for path, name in tf1["private"].items()))
     print(f"{len(facts)} names of TensorFlow {tf1['version']} against {tf2['version']}")
 
 

@@ -241,6 +241,24 @@ def test_longest_prefix() -> None:
     assert (found[0].name, found[1]) == ("GraphKeys", "TRAINABLE_VARIABLES")
 
 
+def test_private_paths() -> None:
+    assert api.public("python.ops.math_ops.reduce_sum") == "reduce_sum"
+    assert api.public("python.ops.rnn_cell.BasicLSTMCell") == "nn.rnn_cell.BasicLSTMCell"
+    assert api.public("contrib.framework.python.ops.arg_scope.arg_scope") == "contrib.framework.arg_scope"
+    assert api.public("python.no.such.path") is None
+    known = set(api.names())
+    table = (HAND / "private.tsv").read_text("utf-8").splitlines()[1:]
+    assert [line for line in table if line.split("\t")[1] not in known] == []
+
+
+def test_since() -> None:
+    check("placeholder", since="2.0")
+    check("estimator.Estimator", since="2.16")
+    check("keras.backend.get_session", since="2.0")
+    check("mul", since="1.0")
+    check("nn.relu", since="")
+
+
 def test_modules_and_native_names() -> None:
     assert api.is_module("nn") and api.is_module("contrib.layers") and api.is_module("nn.seq2seq")
     assert not api.is_module("nn.relu") and not api.is_module("nope")

@@ -49,15 +49,16 @@ class Fact:
     default; no other of `dropped` passed; each of `defaults` written where the call does not pass it. Otherwise a rule must know
     what the `behaviour` says (behaviours.tsv).
 
-    `successor` is what a person or a structural rewrite would use instead ("absl." is another package). `compat` is the spelling
-    under `tf.compat.v1`, where the arguments are TF 1.15's (names older than that: as
-    `compat_renamed` says), and `requires` what it needs besides ("legacy-keras"). `slim` is the
-    spelling under the tf_slim package.
+    `since` is the version of TensorFlow that first had the state. `successor` is what a person or a structural rewrite would use
+    instead ("absl." is another package). `compat` is the spelling under `tf.compat.v1`, where the arguments are TF 1.15's (for
+    names older than that: as `compat_renamed` says), and `requires` what it needs besides ("legacy-keras"). `slim` is the spelling
+    under the tf_slim package.
     """
 
     name: str
     kind: str
     state: str
+    since: str
     target: str | None
     compat: str | None
     requires: str
@@ -122,13 +123,14 @@ def lookup(name: str) -> Fact | None:
     line = _table("facts.tsv").line(name)
     if line is None:
         return None
-    (_, kind, state, target, compat, requires, slim, signature, target_signature) = line[:9]
-    (renamed, compat_renamed, dropped, inert, defaults, behaviour, when, successor, source) = line[9:]
+    (_, kind, state, since, target, compat, requires, slim, signature, target_signature) = line[:10]
+    (renamed, compat_renamed, dropped, inert, defaults, behaviour, when, successor, source) = line[10:]
     own = _signature(signature)
     return Fact(
         name=name,
         kind=kind,
         state=state,
+        since=since,
         target=_name(target, name),
         compat=_name(compat, name),
         requires=requires,
@@ -168,6 +170,13 @@ def is_module(name: str) -> bool:
     """Whether TF 1 has a public module of that name ("nn", "contrib.layers")."""
     fact = lookup(name)
     return fact is not None and fact.kind == "module"
+
+
+@cache
+def public(path: str) -> str | None:
+    """The public name of what programs reach by a private path: "python.ops.math_ops.reduce_sum" is "reduce_sum"."""
+    line = _table("private.tsv").line(path)
+    return None if line is None else line[1]
 
 
 @cache
