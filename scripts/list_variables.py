@@ -51,6 +51,8 @@ except SystemExit as end:
         raise
 listed = []
 for graph in graphs:
+    if type(graph).__name__ != "Graph":
+        continue  # the body of a function, which sees the variables of the graph around it
     with graph.as_default():
         listed.append(variables(graph))
 with open(output, "w") as file:

@@ -16,7 +16,10 @@ from typing import Any
 
 import pytest
 
-from tf_modernize.codemods.engine import upgrade
+from tf_modernize.codemods import projects
+from tf_modernize.codemods.engine import resolve_all, upgrade
+from tf_modernize.codemods.graph import recover
+from tf_modernize.codemods.parse import parse
 from tf_modernize.codemods.report import ProgramResult
 from tf_modernize.harness.printed import difference
 from tf_modernize.harness.running import Run
@@ -104,6 +107,39 @@ def test_source_is_kept(name: str) -> None:
         assert data.count(b"\r\n") == (data.count(b"\n") if b"\r\n" in before[path] else 0), f"{path}: line endings"
     again = {path: file.after for result in upgrade(now) for path, file in result.files.items()}
     assert not any(again.values()), f"a second run changes {[path for path, text in again.items() if text]}"
+
+
+def recorded_variables(name: str) -> list[list[str]]:
+    """The names of the variables of each graph under TF 1.15, without those that optimizers made."""
+    graphs = expected(name).get("variables", [])
+    named = [[variable for variable, _, _, _, slot in graph if not slot] for graph in graphs]
+    return [graph for graph in named if graph]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_variables(name: str) -> None:
+    """Where the graph is understood without a problem, its variables have TF 1.15's names, in its order."""
+    record = expected(name)
+    if record["level"] in ("tf2", "none"):
+        return
+    files = sources(name)
+    layout = projects.Layout(files)
+    modules = {path: parse(data, path, layout.name(path)) for path, data in files.items()}
+    found = recover(modules, resolve_all(modules, files, layout), "before.py")
+    if not found.problems:
+        named = [[variable.name for variable in graph.variables] for graph in found.graphs]
+        assert [graph for graph in named if graph] == recorded_variables(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_manifest_maps_variables(name: str) -> None:
+    """A native program's manifest has every variable of the checkpoint."""
+    result = upgraded(name)
+    if result is None or result.level != "native":
+        return
+    assert result.manifest is not None
+    mapped = {variable.tf1_name for variable in result.manifest.variables}
+    assert mapped == {variable for graph in recorded_variables(name) for variable in graph}
 
 
 @pytest.fixture(scope="session")
