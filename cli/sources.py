@@ -151,9 +151,12 @@ def _walk(base: Path, output: Path | None, sources: Sources) -> Iterator[_Found]
 
 
 def _specs_above(base: Path) -> list[tuple[str, GitIgnoreSpec]]:
-    """The .gitignore files of the folders above, up to the top of the repository, outermost first."""
+    """The .gitignore files of the folders above, up to the top of the repository, outermost first.
+
+    None of them where they exclude the folder itself: it was named all the same.
+    """
     found: list[tuple[str, GitIgnoreSpec]] = []
-    folder = Path(os.path.abspath(base))
+    within = folder = Path(os.path.abspath(base))
     while not (folder / ".git").exists():
         if folder == folder.parent:
             return []
@@ -161,7 +164,8 @@ def _specs_above(base: Path) -> list[tuple[str, GitIgnoreSpec]]:
         spec = _spec(folder)
         if spec is not None:
             found.insert(0, (str(folder), spec))
-    return found
+    on_the_way = (one for one in (within, *within.parents) if one.is_relative_to(folder) and one != folder)
+    return [] if any(_is_ignored(f"{one}/", found) for one in on_the_way) else found
 
 
 def _spec(folder: Path) -> GitIgnoreSpec | None:

@@ -231,6 +231,14 @@ def test_gitignore_hidden_folders_and_environments_are_respected(tree: Path) -> 
     assert (tree.parent / "o" / "ignored" / "x.py").read_text() == TF1 and not (tree.parent / "o" / "env").exists()
 
 
+def test_an_ignored_folder_that_is_named_is_upgraded(tree: Path) -> None:
+    (tree.parent / ".git").mkdir()
+    (tree.parent / ".gitignore").write_text("/a/\n*.tmp.py\n")
+    (tree / "other.tmp.py").write_text(TF1)
+    assert b"+++ b/x.py" in run("upgrade", ".", "--diff", cwd=tree).stdout
+    assert run("upgrade", ".", "--diff", cwd=tree.parent).stdout == b""
+
+
 @pytest.mark.parametrize(
     "args, sentence",
     [
