@@ -37,7 +37,10 @@ def rewrite_use(site: Site) -> str | None:
     if name.startswith(("python", "core")):
         return None  # private: most modules are still there, at the same place
     if site.fact is None:
-        return None if is_module(name) else f"TensorFlow 1.15 has no tf.{name}"
+        known = is_module(name) or name.startswith("__")
+        return None if known else f"TensorFlow 1.15 has no tf.{name}"
+    if name.startswith("keras.") and site.fact.compat is None and site.fact.target == site.fact.name:
+        return _keras(site)
     if site.fact.compat is None:
         if is_module(site.name):
             return None
@@ -46,6 +49,17 @@ def rewrite_use(site: Site) -> str | None:
         site.rename(site.fact.compat)
     else:
         _plain_root(site)
+    return None
+
+
+def _keras(site: Site) -> str | None:
+    """A name of tf.keras whose arguments are called otherwise in Keras 2."""
+    if site.call is not None and site.fact is not None:
+        arguments = Arguments(site)
+        for index, item in enumerate(arguments.items):
+            if item.keyword in site.fact.renamed:
+                arguments.keyword(index, site.fact.renamed[item.keyword])
+        arguments.done()
     return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from ..api import REMOVED, Fact, behaviours, is_module, lookup
+from ..api import REMOVED, Fact, behaviours, is_module, is_native, lookup
 from . import rules_arrays, rules_control, rules_images, rules_initializers, rules_losses, rules_moved, rules_nn
 from .sites import NEXT, Arguments, Rule, Site
 
@@ -44,7 +44,8 @@ def rewrite_use(site: Site) -> str | None:
         return "tensorflow.examples was removed from TensorFlow 2; it is the program's data, which only its author can replace"
     fact = site.fact
     if fact is None:
-        return None if is_module(name) else f"TensorFlow 1.15 has no tf.{name}"
+        known = is_module(name) or name.startswith("__") or is_native(name)
+        return None if known else f"TensorFlow 1.15 has no tf.{name}"
     if fact.kind == "module":
         return None if fact.target is not None else f"TensorFlow 2 has no tf.{fact.name}"
     if fact.state == REMOVED or fact.target is None:
