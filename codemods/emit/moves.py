@@ -22,10 +22,11 @@ class Moves:
     unwrapped: set[ast.stmt] = field(default_factory=set)
     replaced: dict[ast.stmt, str] = field(default_factory=dict)
     before: dict[ast.stmt, list[str]] = field(default_factory=dict)
+    after: dict[ast.stmt, list[str]] = field(default_factory=dict)
     at_end: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.dropped or self.unwrapped or self.replaced or self.before or self.at_end)
+        return bool(self.dropped or self.unwrapped or self.replaced or self.before or self.after or self.at_end)
 
 
 def apply(text: str, tree: ast.Module, moves: Moves) -> str:
@@ -80,6 +81,9 @@ class _Mover:
                 own = [nodes[place]]
                 place += 1
                 new, lost, defined = self._compound(own[0], statement, top)
+            for node in own:
+                for block in self.moves.after.get(node, []):
+                    new.extend(self.parse(block, top))
             if new:
                 first = new[0]
                 lead = list(first.leading_lines)
@@ -207,14 +211,20 @@ class _Mover:
                 for own, handler in zip(node.handlers, statement.handlers, strict=True)
             ]
             if node.finalbody and statement.finalbody is not None and self._touched(node.finalbody):
-                changes["finalbody"] = statement.finalbody.with_changes(body=self._suite(node.finalbody, statement.finalbody.body))
+                changes["finalbody"] = statement.finalbody.with_changes(
+                    body=self._suite(node.finalbody, statement.finalbody.body)
+                )
         return statement.with_changes(**changes) if changes else statement
 
     def _touched(self, body: Sequence[ast.stmt]) -> bool:
         moves = self.moves
         every = (part for statement in body for part in ast.walk(statement) if isinstance(part, ast.stmt))
         return any(
-            part in moves.dropped or part in moves.taken or part in moves.unwrapped or part in moves.replaced or part in moves.before
+            part in moves.dropped
+            or part in moves.taken
+            or part in moves.unwrapped
+            or part in moves.replaced
+            or part in moves.before
             for part in every
         )
 

@@ -210,7 +210,6 @@ def _while(run: Interpreter, node: ast.While) -> None:
 
 def _once(run: Interpreter, node: ast.For | ast.While, target: ast.expr | None, item: Value | None) -> None:
     """Reads a loop's body once, for every round: what the body assigns is unknown when it begins."""
-    before = dict(run.frame.bindings)
     for name in assigned(node.body):
         run.forget(name)
     if target is not None and item is not None:
@@ -226,8 +225,6 @@ def _once(run: Interpreter, node: ast.For | ast.While, target: ast.expr | None, 
         pass
     if len(run.graph.variables) > made:
         run.problem(node, "variables made in a loop whose number of rounds is not known")
-    after = run.frame.bindings
-    run.frame.bindings = after
     run_block(run, node.orelse)
 
 

@@ -20,7 +20,7 @@ def enter(run: Interpreter, node: ast.With) -> list[Leave]:
     for item in node.items:
         manager = expressions.evaluate(run, item.context_expr)
         bound: Value = manager
-        if isinstance(manager, _Entered):
+        if isinstance(manager, Entered):
             leave, bound = manager.enter(run)
             left.append(leave)
         if item.optional_vars is not None:
@@ -28,7 +28,7 @@ def enter(run: Interpreter, node: ast.With) -> list[Leave]:
     return left
 
 
-class _Entered(Value):
+class Entered(Value):
     """A context manager that changes the graph's state."""
 
     def __init__(self, enter: Callable[[Interpreter], tuple[Leave, Value]]) -> None:
@@ -75,7 +75,7 @@ def _variable_scope(run: Interpreter, name: str, node: ast.Call) -> Value:
 
         return leave, Scope(full)
 
-    return _Entered(opened)
+    return Entered(opened)
 
 
 def _name_scope(run: Interpreter, name: str, node: ast.Call) -> Value:
@@ -90,7 +90,7 @@ def _name_scope(run: Interpreter, name: str, node: ast.Call) -> Value:
         graph.name_scopes.append(graph.unique(text or "?"))
         return lambda: graph.name_scopes.pop() and None, Scope(graph.name_scopes[-1], variable=False)
 
-    return _Entered(opened)
+    return Entered(opened)
 
 
 def _get_variable_scope(run: Interpreter, name: str, node: ast.Call) -> Value:
@@ -125,7 +125,7 @@ def _graph_method(run: Interpreter, owner: Graph, name: str, node: ast.Call) -> 
 
             return leave, owner
 
-        return _Entered(opened)
+        return Entered(opened)
     if name == "finalize":
         return Known(None)
     return run.problem(node, f"a method .{name}() of a graph")
@@ -141,13 +141,13 @@ def _control(run: Interpreter, name: str, node: ast.Call) -> Value:
         graph.controls.append(before)
         return lambda: graph.controls.pop() and None, Value()
 
-    return _Entered(opened)
+    return Entered(opened)
 
 
 def _device(run: Interpreter, name: str, node: ast.Call) -> Value:
     for argument in node.args:
         expressions.evaluate(run, argument)
-    return _Entered(lambda run: (_nothing, Value()))
+    return Entered(lambda run: (_nothing, Value()))
 
 
 def method(run: Interpreter, owner: Graph | Scope, name: str, node: ast.Call) -> Value:

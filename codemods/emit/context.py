@@ -1,0 +1,205 @@
+"""What the parts of the native emitter share: edits, moves, spellings, free names, and how a value is reached."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..diagnostics import Diagnostic
+from ..edits import Edits
+from ..graph.frames import Frame, Statement
+from ..graph.interpreter import Interpreter
+from ..graph.values import Dict, GraphValue, Known, Optimizer, Sequence, Value, Variable
+from ..names import Names
+from ..parse import Module
+from ..plan.functions import Plan, Undecided
+from ..plan.units import Units
+from . import text
+from .moves import Moves
+
+
+@dataclass(eq=False)
+class Context:
+    """One native emission of a program."""
+
+    modules: Mapping[str, Module]
+    names: Mapping[str, Names]
+    run: Interpreter
+    units: Units
+    plan: Plan
+    edits: dict[str, Edits] = field(default_factory=dict)
+    moves: dict[str, Moves] = field(default_factory=dict)
+    owned: set[ast.AST] = field(default_factory=set)  # names whose calls this level writes itself
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    imports: dict[str, set[str]] = field(default_factory=dict)
+    optimizers: dict[Optimizer, str] = field(default_factory=dict)
+    steps: dict[Variable, str] = field(default_factory=dict)  # a global step that became an optimizer's iterations
+    taken: set[str] = field(default_factory=set)
+    parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
+    late: list[tuple[Moves, ast.stmt, Callable[[], str]]] = field(
+        default_factory=list
+    )  # texts that need every other edit
+
+    def __post_init__(self) -> None:
+        for path, module in self.modules.items():
+            self.edits[path] = Edits(module)
+            self.moves[path] = Moves()
+            self.imports[path] = set()
+            for node in ast.walk(module.tree):
+                for child in ast.iter_child_nodes(node):
+                    self.parents[child] = node
+                if isinstance(node, ast.Name):
+                    self.taken.add(node.id)
+                elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                    self.taken.add(node.name)
+                elif isinstance(node, ast.arg):
+                    self.taken.add(node.arg)
+
+    def module(self, statement: Statement) -> Module:
+        return statement.frame.module
+
+    def edits_of(self, statement: Statement) -> Edits:
+        return self.edits[statement.frame.module.path]
+
+    def moves_of(self, statement: Statement) -> Moves:
+        return self.moves[statement.frame.module.path]
+
+    def tf(self, path: str) -> str:
+        """How a module spells TensorFlow; asks for the import where it does not."""
+        spelt = [
+            found.bound for found in self.names[path].imports if found.name == "" and found.bound != "*" and found.top
+        ]
+        if spelt:
+            return "tf" if "tf" in spelt else spelt[0]
+        self.imports[path].add("import tensorflow as tf")
+        return "tf"
+
+    def fresh(self, name: str, free: Iterable[str] = ()) -> str:
+        """A name that the program does not use; names in `free` are about to go."""
+        candidate, count = name, 2
+        while candidate in self.taken and candidate not in free:
+            candidate, count = f"{name}_{count}", count + 1
+        self.taken.add(candidate)
+        return candidate
+
+    def note(self, symbol: str, code: str, message: str, node: ast.AST, path: str) -> None:
+        """A diagnostic of the emitter."""
+        self.diagnostics.append(Diagnostic(symbol, code, message, path, node.lineno, node.col_offset))  # type: ignore[attr-defined]
+
+    def stop(self, message: str, node: ast.AST, path: str) -> Undecided:
+        return Undecided(message, node, path)
+
+    def indent(self, path: str) -> str:
+        return text.indentation(self.modules[path])
+
+    # -- values ---------------------------------------------------------------------------------------------------------
+
+    def reach(self, value: GraphValue, frame: Frame) -> str | None:
+        """The expression by which a frame's names reach a variable (or another object that stays), None if none does."""
+        if isinstance(value, Variable) and value in self.steps:
+            return self.steps[value]
+        current: Frame | None = frame
+        while current is not None:
+            for name, binding in current.bindings.items():
+                if binding.value is value:
+                    return name
+            current = current.parent
+        current = frame
+        while current is not None:
+            for name, binding in current.bindings.items():
+                found = _inside(name, binding.value, value)
+                if found is not None:
+                    return found
+            current = current.parent
+        return None
+
+    def variables(self, variables: list[Variable], frame: Frame, node: ast.AST) -> str:
+        """A list expression of variables, whole containers spread out where all of their variables are in it."""
+        parts: list[str] = []
+        left = list(variables)
+        while left:
+            variable = left[0]
+            holder = self._container(variable, left, frame)
+            if holder is not None:
+                parts.append(holder[0])
+                left = [one for one in left if one not in holder[1]]
+                continue
+            found = self.reach(variable, frame)
+            if found is None:
+                raise self.stop(
+                    f"the variable {variable.name}, which no name of the program reaches", node, frame.module.path
+                )
+            parts.append(found)
+            left = left[1:]
+        if len(parts) == 1 and parts[0].startswith("*"):
+            return f"list({parts[0][1:]})" if parts[0].endswith(".values()") else parts[0][1:]
+        return "[" + ", ".join(parts) + "]"
+
+    def owner(self, variable: Variable, frame: Frame) -> tuple[str, list[Value]] | None:
+        """The name that holds a variable, itself or in a list or dict, and the variables that it holds."""
+        current: Frame | None = frame
+        while current is not None:
+            for name, binding in current.bindings.items():
+                if binding.value is variable:
+                    return name, [variable]
+            current = current.parent
+        current = frame
+        while current is not None:
+            for name, binding in current.bindings.items():
+                value = binding.value
+                members = (
+                    value.items if isinstance(value, Sequence) else value.values if isinstance(value, Dict) else []
+                )
+                if any(one is variable for one in members) and all(isinstance(one, Variable) for one in members):
+                    if not isinstance(value, Dict) or all(
+                        isinstance(key, Known) and isinstance(key.value, str) for key in value.keys
+                    ):
+                        return name, members
+            current = current.parent
+        return None
+
+    def _container(self, variable: Variable, wanted: list[Variable], frame: Frame) -> tuple[str, list[Value]] | None:
+        current: Frame | None = frame
+        while current is not None:
+            if any(binding.value is variable for binding in current.bindings.values()):
+                return None
+            for name, binding in current.bindings.items():
+                value = binding.value
+                members = (
+                    value.items if isinstance(value, Sequence) else value.values if isinstance(value, Dict) else []
+                )
+                if len(members) > 1 and any(one is variable for one in members):
+                    if all(any(one is other for other in wanted) for one in members):
+                        suffix = ".values()" if isinstance(value, Dict) else ""
+                        return f"*{name}{suffix}", members
+            current = current.parent
+        return None
+
+
+def _inside(prefix: str, holder: Value, value: Value) -> str | None:
+    if isinstance(holder, Sequence):
+        for index, item in enumerate(holder.items):
+            if item is value:
+                return f"{prefix}[{index}]"
+            found = _inside(f"{prefix}[{index}]", item, value) if isinstance(item, (Sequence, Dict)) else None
+            if found is not None:
+                return found
+    if isinstance(holder, Dict):
+        for key, item in zip(holder.keys, holder.values, strict=True):
+            if not isinstance(key, Known):
+                continue
+            place = f"{prefix}[{quoted(key.value)}]"
+            if item is value:
+                return place
+            found = _inside(place, item, value) if isinstance(item, (Sequence, Dict)) else None
+            if found is not None:
+                return found
+    return None
+
+
+def quoted(value: object) -> str:
+    """A literal as the house style writes it: strings in double quotes."""
+    if isinstance(value, str) and '"' not in value and "\\" not in value and value.isprintable():
+        return f'"{value}"'
+    return repr(value)

@@ -1,0 +1,401 @@
+"""The text of a new tf.function: its signature, the slice, the tape, the update, what it returns."""
+
+from __future__ import annotations
+
+import ast
+
+from ..edits import Edits
+from ..graph.values import (
+    Assign,
+    Gradients,
+    GraphValue,
+    Group,
+    Known,
+    Layer,
+    Op,
+    Optimizer,
+    Placeholder,
+    Sequence,
+    Summary,
+    Tensor,
+    TrainOp,
+    Variable,
+)
+from ..parse import Module
+from ..plan import slices
+from ..plan.functions import Fetched, FunctionPlan, Parameter
+from ..plan.units import Unit
+from .context import Context, quoted
+from .setup import NOISE, module_of
+from .text import column, comments_above, reindent, snake, trailing_comment
+
+WIDTH = 100
+
+
+class Writer:
+    """Writes one function."""
+
+    def __init__(self, context: Context, function: FunctionPlan) -> None:
+        self.context = context
+        self.function = function
+        self.path = function.frame.module.path
+        self.module: Module = function.frame.module
+        self.tab = context.indent(self.path)
+        self.tf = context.tf(self.path)
+        self.overlay = self._overlay()
+        self.used = {name for unit in function.units for part in unit.parts for name in part.writes}
+        self.used |= {name for unit in function.units for part in unit.parts for _, name in part.reads}
+        self.used |= {parameter.name for parameter in function.parameters}
+        self.tape = self._free("tape")
+
+    def _free(self, name: str) -> str:
+        candidate, count = name, 2
+        while candidate in self.used:
+            candidate, count = f"{name}_{count}", count + 1
+        self.used.add(candidate)
+        return candidate
+
+    def _overlay(self) -> Edits:
+        """The module's edits, and what differs within this function: constants for bool placeholders, parameters."""
+        overlay = Edits(self.module, self.context.edits[self.path])
+        function = self.function
+        parameters = {
+            parameter.value: parameter.name for parameter in function.parameters if parameter.value is not None
+        }
+        own = {parameter.value: parameter.kind for parameter in function.parameters}
+        for node, values in self.context.run.meanings.items():
+            if not isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)) or not values:
+                continue
+            value = values[0]
+            if not isinstance(value, GraphValue) or module_of(self.context, node) != self.path:
+                continue
+            if value in function.constants and len(values) == 1:
+                overlay.replace(node, str(function.constants[value]))
+            elif value in parameters and len(values) == 1:
+                if isinstance(node, ast.Name):
+                    continue
+                if own[value] == "placeholder" and isinstance(node, ast.Call):
+                    continue
+                overlay.replace(node, parameters[value])
+        return overlay
+
+    # -- the whole ------------------------------------------------------------------------------------------------------
+
+    def text(self) -> str:
+        """The function's source at the indentation of the module, without blank lines around it."""
+        function = self.function
+        names = ", ".join(parameter.name for parameter in function.parameters)
+        lines = [*self._decorator(), f"def {function.name}({names}):"]
+        body = self._body()
+        lines.extend(self.tab + line if line else "" for line in body)
+        return "\n".join(lines) + "\n"
+
+    def _body(self) -> list[str]:
+        function = self.function
+        lines: list[str] = []
+        taped = set(function.taped)
+        rest = [unit for unit in function.units if unit not in taped]
+        if function.trains or function.gradients:
+            losses, inner = self._losses()
+            block = [line for unit in function.taped for line in self._statement(unit)] + inner
+            persistent = "persistent=True" if len(function.trains) + len(function.gradients) > 1 else ""
+            watched = self._watched()
+            lines.append(f"with {self.tf}.GradientTape({persistent}) as {self.tape}:")
+            lines.extend(self.tab + line if line else "" for line in [*watched, *(block or ["pass"])])
+        else:
+            losses = {}
+            lines.extend(line for unit in function.taped for line in self._statement(unit))
+        for unit in rest:
+            if not any(isinstance(value, TrainOp) for value in unit.made):
+                lines.extend(self._statement(unit))
+        lines.extend(self._summaries())
+        lines.extend(self._updates(losses))
+        lines.extend(self._return())
+        return lines or ["pass"]
+
+    # -- signature ------------------------------------------------------------------------------------------------------
+
+    def _decorator(self) -> list[str]:
+        specs = [self._spec(parameter) for parameter in self.function.parameters]
+        if not specs or any(spec is None for spec, _ in specs):
+            return [f"@{self.tf}.function"]
+        plain = f"@{self.tf}.function(input_signature=[{', '.join(spec or '' for spec, _ in specs)}])"
+        if len(specs) == 1 and len(plain) <= WIDTH and not specs[0][1]:
+            return [plain]
+        lines = [f"@{self.tf}.function(input_signature=["]
+        lines.extend(f"{self.tab}{spec},{'  ' + comment if comment else ''}" for spec, comment in specs)
+        return [*lines, "])"]
+
+    def _spec(self, parameter: Parameter) -> tuple[str | None, str]:
+        value = parameter.value
+        if parameter.kind == "step":
+            return f"{self.tf}.TensorSpec([], {self.tf}.int64)", ""
+        if isinstance(value, Placeholder):
+            return self._placeholder_spec(value)
+        if parameter.kind == "element" and isinstance(value, Tensor):
+            source = value.inputs[0].__dict__.get("source")
+            return (f"{self.module.text(source)}.element_spec" if isinstance(source, ast.Name) else None), ""
+        if isinstance(value, Tensor):
+            if value.dtype is None:
+                raise self._stop("a tensor that is fed and whose dtype is not known", value.node)
+            shape = "None" if value.shape is None else f"[{', '.join(map(str, value.shape))}]"
+            return f"{self.tf}.TensorSpec({shape}, {self.tf}.{value.dtype})", ""
+        return None, ""
+
+    def _placeholder_spec(self, value: Placeholder) -> tuple[str, str]:
+        shape, dtype = value.arguments.get("shape"), value.arguments.get("dtype")
+        unit = self.context.units.unit(value)
+        local = unit is not None and value.chain[-1].frame is not unit.statement.frame
+        if shape is None and value.op == "placeholder_with_default":
+            shape_text = "[]" if isinstance(value.default, Known) else "None"
+        elif shape is None:
+            shape_text = "None"
+        elif local:
+            if value.shape is None:
+                raise self._stop("a placeholder made in a function, whose shape is not known", value.node)
+            shape_text = f"[{', '.join(map(str, value.shape))}]"
+        else:
+            shape_text = self.context.edits[value.chain[-1].frame.module.path].render(shape)
+        dtype_text = f"{self.tf}.{value.dtype}"
+        if isinstance(dtype, (ast.Attribute, ast.Name)) and not local:
+            dtype_text = self.context.edits[value.chain[-1].frame.module.path].render(dtype)
+        name = value.arguments.get("name")
+        named = ""
+        if isinstance(name, ast.Constant) and isinstance(name.value, str) and name.value.isidentifier():
+            named = f", name={quoted(name.value)}"
+        comment = trailing_comment(value.chain[-1].frame.module, value.chain[-1].node)
+        if unit is not None and comment:
+            self.context.moves_of(unit.statement).taken.add(unit.node) if not comments_above(
+                unit.statement.frame.module, unit.node
+            ) else None
+        return f"{self.tf}.TensorSpec({shape_text}, {dtype_text}{named})", comment
+
+    # -- statements -----------------------------------------------------------------------------------------------------
+
+    def _statement(self, unit: Unit) -> list[str]:
+        """One statement of the slice, with its comments."""
+        if any(isinstance(value, Summary) for value in unit.made):
+            return []
+        module = unit.statement.frame.module
+        node = unit.node
+        overlay = self.overlay if module is self.module else self.context.edits[module.path]
+        lines = list(comments_above(module, node))
+        before = self._before(unit)
+        old = column(module, node)
+        start = module.span(node)[0]
+        decorators = getattr(node, "decorator_list", [])
+        if decorators:
+            start = module.starts[min(one.lineno for one in decorators) - 1] + len(old)
+        body = reindent(overlay.render_span(start, module.span(node)[1]), old, "").splitlines()
+        comment = trailing_comment(module, node)
+        if comment and body:
+            body[-1] += f"  {comment}"
+        self.context.moves_of(unit.statement).taken.add(node)
+        return [*lines, *before, *body]
+
+    def _before(self, unit: Unit) -> list[str]:
+        """What compute_gradients and tf.gradients want before their statement; their calls become the tape's."""
+        lines: list[str] = []
+        for found in unit.made:
+            if not isinstance(found, Gradients) or not isinstance(found.node, ast.Call):
+                continue
+            arguments: dict[str, ast.expr] = found.__dict__["arguments"]
+            loss = self.overlay.render(arguments["loss" if found.pairs else "ys"])
+            if found.pairs:
+                variables = [one for one in found.variables if isinstance(one, Variable)]
+                text = self._variable_list(variables, found.loss, arguments.get("var_list"), found.explicit, found.node)
+                if not text.isidentifier():
+                    name = self._free("trainable_variables")
+                    lines.append(f"{name} = {text}")
+                    text = name
+                self.overlay.replace(found.node, f"list(zip({self.tape}.gradient({loss}, {text}), {text}))")
+            else:
+                wanted = self.overlay.render(arguments["xs"])
+                gradient = f"{self.tape}.gradient({loss}, {wanted})"
+                self.overlay.replace(found.node, f"[{gradient}]" if found.__dict__.get("single") else gradient)
+        return lines
+
+    def _watched(self) -> list[str]:
+        lines = []
+        parameters = {parameter.value: parameter.name for parameter in self.function.parameters}
+        for found in self.function.gradients:
+            for one in found.variables:
+                if isinstance(one, Variable):
+                    continue
+                if one not in parameters:
+                    raise self._stop("a gradient with regard to a tensor that is computed", found.node)
+                line = f"{self.tape}.watch({parameters[one]})"  # type: ignore[index]
+                if line not in lines:
+                    lines.append(line)
+        return lines
+
+    # -- training -------------------------------------------------------------------------------------------------------
+
+    def _losses(self) -> tuple[dict[TrainOp, str], list[str]]:
+        """The expression of each loss; those that have no name get one, as the last statement under the tape."""
+        names: dict[TrainOp, str] = {}
+        lines: list[str] = []
+        for train in self.function.trains:
+            if train.loss is None:
+                continue
+            node: ast.expr = train.__dict__["arguments"]["loss"]
+            text = self.overlay.render(node)
+            if not isinstance(node, ast.Name):
+                name = self._free("loss")
+                lines.append(f"{name} = {text}")
+                text = name
+            names[train] = text
+        return names, lines
+
+    def _variable_list(
+        self, variables: list[Variable], loss: object, node: ast.expr | None, explicit: bool, where: ast.AST | None
+    ) -> str:
+        """The variables that are trained: those given, else those that the loss depends on."""
+        if explicit and node is not None:
+            if isinstance(node, ast.Name):
+                return node.id
+            text = self.overlay.render(node)
+            return f"list({text})" if isinstance(node, ast.Call) else text
+        if isinstance(loss, GraphValue):
+            variables = [variable for variable in variables if variable in loss.roots]
+        return self.context.variables(variables, self.function.frame, where or ast.Pass())
+
+    def _updates(self, losses: dict[TrainOp, str]) -> list[str]:
+        """Gradients first, for every train op; then the updates."""
+        first: list[str] = []
+        then: list[str] = []
+        several = len(self.function.trains) > 1
+        for train in self.function.trains:
+            optimizer = train.optimizer
+            assert optimizer is not None
+            name = self.context.optimizers[optimizer]
+            prefix = "_".join(word for word in snake(name).split("_") if word not in NOISE) if several else ""
+            if train.loss is not None:
+                gradients, text = self._gradients(train, losses[train], prefix, first)
+                pairs = f"zip({gradients}, {text})"
+            else:
+                node: ast.expr = train.__dict__["arguments"]["grads_and_vars"]
+                pairs = self.overlay.render(node)
+            then.extend(self._rate(optimizer))
+            then.append(f"{name}.apply_gradients({pairs})")
+            step = train.global_step
+            if isinstance(step, Variable) and step not in self.context.steps:
+                reached = self.context.reach(step, self.function.frame)
+                if reached is None:
+                    raise self._stop("a global step that no name reaches", train.node)
+                then.append(f"{reached}.assign_add(1)")
+        return [*first, *then]
+
+    def _gradients(self, train: TrainOp, loss: str, prefix: str, lines: list[str]) -> tuple[str, str]:
+        arguments = train.__dict__["arguments"]
+        shared = train.__dict__.get("variables_name")
+        text: str = shared or self._variable_list(
+            train.variables, train.loss, arguments.get("var_list"), train.explicit, train.node
+        )
+        if not text.isidentifier():
+            name = self._free(f"{prefix}_variables" if prefix else "trainable_variables")
+            lines.append(f"{name} = {text}")
+            text = name
+        gradients = self._free(f"{prefix}_gradients" if prefix else "gradients")
+        call = f"{self.tape}.gradient({loss}, {text})"
+        if train.optimizer is not None and train.optimizer.__dict__.get("densify"):
+            lines.append(f"{gradients} = [{self.tf}.convert_to_tensor(gradient) for gradient in {call}]")
+        else:
+            lines.append(f"{gradients} = {call}")
+        return gradients, text
+
+    def _rate(self, optimizer: Optimizer) -> list[str]:
+        node = optimizer.__dict__.get("assigned_rate")
+        if node is None:
+            return []
+        return [f"{self.context.optimizers[optimizer]}.learning_rate.assign({self.overlay.render(node)})"]
+
+    # -- summaries and results ------------------------------------------------------------------------------------------
+
+    def _summaries(self) -> list[str]:
+        use = self.function.runs[0].summary
+        wanted = [part.value for part in self.function.returns if isinstance(part.value, Summary)]
+        if use is None or not wanted or not isinstance(wanted[0], Summary):
+            return []
+        members = wanted[0].members or [wanted[0]]
+        self._check_summaries(members)
+        if not use.inside:
+            entries = [f"{quoted(member.tag)}: {self._summary_data(member, True)}" for member in members]
+            name = self._free("summaries")
+            self.function.__dict__["summary_name"] = name
+            return [f"{name} = {{{', '.join(entries)}}}"]
+        func = use.use.node.func
+        writer = self.context.edits[self.path].render(func.value) if isinstance(func, ast.Attribute) else ""
+        lines = [f"with {writer}.as_default(step=step):"]
+        for member in members:
+            unit = self.context.units.unit(member)
+            comments = comments_above(unit.statement.frame.module, unit.node) if unit is not None else []
+            if unit is not None:
+                self.context.moves_of(unit.statement).taken.add(unit.node)
+                trailing = trailing_comment(unit.statement.frame.module, unit.node)
+                comments = [*comments, *([trailing] if trailing else [])]
+            lines.extend(self.tab + comment for comment in comments)
+            lines.append(
+                f"{self.tab}{self.tf}.summary.{member.kind}({quoted(member.tag)}, {self._summary_data(member, False)})"
+            )
+        return lines
+
+    def _check_summaries(self, members: list[Summary]) -> None:
+        """A name that a summary reads must still mean the same at the function's end."""
+        for member in members:
+            unit = self.context.units.unit(member)
+            if unit is None or unit.statement.frame is not member.chain[-1].frame:
+                raise self._stop("a summary made in a function", member.node)
+            reads = {name for part in unit.parts for _, name in part.reads}
+            for other in self.function.units:
+                if other.index > unit.index and reads & {name for part in other.parts for name in part.writes}:
+                    raise self._stop("a summary of a name that means something else later", member.node)
+
+    def _summary_data(self, member: Summary, apart: bool) -> str:
+        arguments: dict[str, ast.expr] = member.__dict__["arguments"]
+        node = arguments.get("tensor") or arguments.get("values")
+        if node is None:
+            raise self._stop("a summary without a value", member.node)
+        text = self.overlay.render(node)
+        if apart:
+            values = self.context.run.meanings.get(node, [])
+            return f"{self.tf}.identity({text})" if any(isinstance(value, Variable) for value in values) else text
+        extra = [
+            f"{key}={self.overlay.render(arguments[key])}"
+            for key in ("max_outputs", "sample_rate", "description")
+            if key in arguments
+        ]
+        return ", ".join([text, *extra])
+
+    def _return(self) -> list[str]:
+        texts = [self.fetched(part) for part in self.function.returns if self.returned(part)]
+        if not texts:
+            return []
+        return [f"return {', '.join(texts)}"]
+
+    def returned(self, part: Fetched) -> bool:
+        """Whether the function hands a fetch back: a train op's None is dropped, and summaries that are written inside."""
+        return is_returned(self.function, part)
+
+    def fetched(self, part: Fetched) -> str:
+        """The expression of a fetch at the function's end."""
+        if isinstance(part.value, Summary):
+            return str(self.function.__dict__["summary_name"])
+        if isinstance(part.value, Variable) and part.value in self.context.steps:
+            return self.context.steps[part.value]
+        if part.node is not None:
+            return self.overlay.render(part.node)
+        return part.text or ""
+
+    def _stop(self, message: str, node: ast.AST | None) -> Exception:
+        return self.context.stop(message, node or ast.Pass(lineno=1, col_offset=0), self.path)
+
+
+def is_returned(function: FunctionPlan, part: Fetched) -> bool:
+    if isinstance(part.value, Summary):
+        summary = function.runs[0].summary
+        return summary is not None and not summary.inside
+    return not (isinstance(part.value, Op) and not isinstance(part.value, Assign))
+
+
+__all__ = ["Group", "Layer", "Sequence", "Writer", "is_returned", "slices"]

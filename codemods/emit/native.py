@@ -1,0 +1,584 @@
+"""The native level: no session, no graph; tf.functions that compute what the executions did.
+
+`emit` interprets the program, plans it, and writes the result, or says why it can't: then the whole program stays in graph
+mode, since both can't live in one process.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..diagnostics import Diagnostic
+from ..graph import Interpreter, recover
+from ..graph.frames import Frame, Problem, Statement
+from ..graph.ops.collections import VariableList
+from ..graph.ops.scopes import Entered
+from ..graph.values import (
+    Assign,
+    Config,
+    DataIterator,
+    Dataset,
+    Function,
+    GraphValue,
+    Init,
+    Known,
+    Layer,
+    Optimizer,
+    Saver,
+    Schedule,
+    Session,
+    Tensor,
+    TrainOp,
+    Value,
+    Variable,
+    Writer,
+    graph_values,
+)
+from ..manifest import Program
+from ..names import Names
+from ..parse import Module
+from ..plan import functions as planning
+from ..plan.functions import FunctionPlan, Plan, Undecided
+from ..plan.slices import names_in
+from ..plan.units import Unit, Units, find, moves
+from ..report import Account
+from ..symbols import Hooks, rewrite
+from . import moves as moving
+from . import savers, setup, sites
+from .context import Context, quoted
+from .functions import Writer as FunctionWriter
+from .imports import native_imports
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """The new texts of the modules that change, by path."""
+
+    texts: Mapping[str, str]
+    diagnostics: list[Diagnostic]
+    accounts: list[Account]
+    manifest: Program | None = None
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """Why a program can't go native."""
+
+    reasons: list[Diagnostic] = field(default_factory=list)
+
+
+def emit(modules: Mapping[str, Module], names: Mapping[str, Names]) -> Emitted | Fallback:
+    """Takes the modules of one connected program to the native level, or says why not."""
+    entries = _entries(modules)
+    if not entries:
+        return Fallback([_reason(_first(modules), "modules that import each other in a circle")])
+    if len(entries) > 1:
+        return _several(modules, names, entries)
+    run = recover(modules, names, entries[0])
+    if run.problems:
+        return Fallback([_problem(problem) for problem in run.problems])
+    try:
+        return _emit(modules, names, run)
+    except Undecided as undecided:
+        return Fallback([_reason(Problem(undecided.node, modules[undecided.path], ""), str(undecided))])
+
+
+def _several(modules: Mapping[str, Module], names: Mapping[str, Names], entries: list[str]) -> Emitted | Fallback:
+    return Fallback([_reason(_first(modules), "several programs in one: " + ", ".join(entries))])
+
+
+def _first(modules: Mapping[str, Module]) -> Problem:
+    module = modules[min(modules)]
+    return Problem(module.tree, module, "")
+
+
+def _entries(modules: Mapping[str, Module]) -> list[str]:
+    """The modules that no other of the program imports."""
+    imported: set[str] = set()
+    by_name = {module.name: path for path, module in modules.items()}
+    for module in modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Import):
+                imported.update(by_name.get(alias.name, "") for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                package = module.name.split(".")[: -node.level] if node.level else []
+                source = ".".join([*package, node.module] if node.module else package)
+                imported.add(by_name.get(source, ""))
+                imported.update(by_name.get(f"{source}.{alias.name}", "") for alias in node.names)
+    return [path for path in modules if path not in imported]
+
+
+def _problem(problem: Problem) -> Diagnostic:
+    return _reason(problem, problem.message)
+
+
+def _reason(problem: Problem, message: str) -> Diagnostic:
+    node = problem.node
+    return Diagnostic(
+        "unit-left", "TFM910", f"not native because of {message}", problem.module.path,
+        getattr(node, "lineno", 1), getattr(node, "col_offset", 0), getattr(node, "end_lineno", 0) or 0,
+        getattr(node, "end_col_offset", 0) or 0,
+    )  # fmt: skip
+
+
+# -- the emission -------------------------------------------------------------------------------------------------------
+
+
+def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interpreter) -> Emitted | Fallback:
+    units = find(run)
+    for unit in units.ordered:
+        if unit.kind in {"mixed", "layers"}:
+            raise Undecided(
+                "a statement that makes both variables and tensors", unit.node, unit.statement.frame.module.path
+            )
+    plan = planning.make(units)
+    context = Context(modules, names, run, units, plan)
+    setup.optimizers(context)
+    setup.variables(context)
+    setup.schedules(context)
+    setup.iterators(context)
+    setup.writers(context)
+    _statements(context)
+    _host_reads(context)
+    _calls(context)
+    _check_stable(context)
+    left = _symbols(context)
+    if left:
+        return Fallback(left)
+    savers.rewrite(context)
+    sites.rewrite(context)
+    for function in plan.functions:
+        _place(context, function)
+    _train_statements(context)
+    texts = {}
+    for moves, node, text in context.late:
+        moves.replaced[node] = text()
+    for path in modules:
+        text = _module_text(context, path)
+        if text is not None:
+            texts[path] = text
+    return Emitted(texts, context.diagnostics, [], None)
+
+
+def _module_text(context: Context, path: str) -> str | None:
+    edits, moves = context.edits[path], context.moves[path]
+    native_imports(context, path)
+    if not edits and not moves:
+        return None
+    moves.dropped -= moves.taken
+    text = edits.apply()
+    return moving.apply(text, context.modules[path].tree, moves) if moves else text
+
+
+def _statements(context: Context) -> None:
+    """What goes from where it stood: placeholders, sessions, initializers, everything that moves into functions."""
+    for unit in context.units.ordered:
+        moves = context.moves_of(unit.statement)
+        node = unit.node
+        if isinstance(node, ast.With):
+            _with(context, unit)
+        elif unit.kind in {"placeholder", "session", "graph"}:
+            if not isinstance(node, ast.FunctionDef) and unit.statement.executions and unit.kind != "graph":
+                continue
+            if unit.kind == "session" and unit.statement.executions:
+                continue
+            moves.dropped.add(node)
+        elif unit.kind == "host" and isinstance(node, (ast.Assign, ast.Expr)) and _is_configuration(context, unit):
+            moves.dropped.add(node)
+    for use in context.run.uses:
+        if isinstance(use.owner, Session):
+            statement = use.chain[-1]
+            if not isinstance(statement.node, ast.Expr):
+                raise context.stop("a session closed within an expression", use.node, statement.frame.module.path)
+            context.moves_of(statement).dropped.add(statement.node)
+
+
+def _is_configuration(context: Context, unit: Unit) -> bool:
+    """Whether a statement only makes or changes a session's configuration."""
+    node = unit.node
+    if any(isinstance(value, Config) for value in unit.statement.writes.values()):
+        return True
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
+        owner: ast.expr = node.targets[0].value
+        while isinstance(owner, ast.Attribute):
+            owner = owner.value
+        return any(isinstance(value, Config) for value in context.run.meanings.get(owner, []))
+    return False
+
+
+def _with(context: Context, unit: Unit) -> None:
+    """Scopes, devices and sessions are looked through; other managers stay."""
+    node = unit.node
+    assert isinstance(node, ast.With)
+    kinds = []
+    for item in node.items:
+        values = context.run.meanings.get(item.context_expr, [])
+        kinds.append(bool(values) and all(isinstance(value, (Entered, Session)) for value in values))
+        expression = item.context_expr
+        if kinds[-1] and isinstance(expression, ast.Call):
+            context.owned.add(expression.func)
+    if all(kinds):
+        context.moves_of(unit.statement).unwrapped.add(node)
+    elif any(kinds):
+        raise context.stop(
+            "a with statement that enters a scope and something else", node, unit.statement.frame.module.path
+        )
+
+
+def _host_reads(context: Context) -> None:
+    """Statements that stay must not read what moves: printing and asserting it is dropped, known values are written out."""
+    for unit in context.units.ordered:
+        if unit.kind in {"graph", "placeholder", "session", "feed"}:
+            continue
+        for part in unit.parts:
+            if part.node in context.moves_of(part).dropped or isinstance(part.node, (ast.FunctionDef, ast.ClassDef)):
+                continue
+            _host_read(context, unit, part)
+
+
+def _host_read(context: Context, unit: Unit, part: Statement) -> None:
+    node = part.node
+    inner = _own_expressions(node)
+    for expression in inner:
+        for name in [
+            one for one in ast.walk(expression) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)
+        ]:
+            values = context.run.meanings.get(name, [])
+            if not any(moves(leaf) for value in values for leaf in graph_values(value)):
+                continue
+            if _within_execution(context, name, expression):
+                continue
+            known = _known_around(context, name, expression)
+            if known is not None:
+                context.edits_of(part).replace(known[0], quoted(known[1]))
+                continue
+            if isinstance(node, ast.Assert) or _is_print(node):
+                context.moves_of(part).dropped.add(node)
+                what = "an assertion about" if isinstance(node, ast.Assert) else "a print of"
+                context.note(
+                    "symbolic-host-code", "TFM912", f"{what} a symbolic tensor, dropped: there is none any more", node,
+                    part.frame.module.path,
+                )  # fmt: skip
+                return
+            raise context.stop("host code that reads a tensor of the graph", node, part.frame.module.path)
+
+
+def _own_expressions(node: ast.stmt) -> list[ast.expr]:
+    """The expressions of a statement itself, not those of the statements within it."""
+    return [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+
+
+def _is_print(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Name)
+        and node.value.func.id == "print"
+    )
+
+
+def _within_execution(context: Context, node: ast.AST, top: ast.AST) -> bool:
+    runs = {run.execution.node for run in context.plan.runs} | {use.node for use in context.run.uses}
+    current: ast.AST | None = node
+    while current is not None:
+        if current in runs:
+            return True
+        if current is top:
+            return False
+        current = context.parents.get(current)
+    return False
+
+
+def _known_around(context: Context, node: ast.AST, top: ast.AST) -> tuple[ast.expr, object] | None:
+    """The outermost expression around a name whose value is known while the graph is built (a static size)."""
+    current: ast.AST | None = node
+    found = None
+    while current is not None:
+        values = context.run.meanings.get(current, [])
+        if isinstance(current, ast.expr) and len(values) == 1 and isinstance(values[0], Known):
+            found = (current, values[0].value)
+        if current is top:
+            break
+        current = context.parents.get(current)
+    return found
+
+
+# -- calls that this level writes itself --------------------------------------------------------------------------------
+
+
+def _calls(context: Context) -> None:
+    """Calls whose TF1 form the graph stage knows: assignments, lists of variables, sessions, initializers."""
+    for node, values in list(context.run.meanings.items()):
+        if not isinstance(node, ast.Call):
+            continue
+        path = setup.module_of(context, node)
+        if path is None:
+            continue
+        value = values[0]
+        if isinstance(value, Assign):
+            _assign(context, node, path)
+        elif isinstance(value, VariableList) and len(values) == 1:
+            _variable_list(context, node, value, path)
+        if any(_structural(one) for one in values):
+            context.owned.add(node.func)
+    for value in context.run.values:
+        if isinstance(value.node, ast.Call) and _structural(value):
+            context.owned.add(value.node.func)
+
+
+def _structural(value: Value) -> bool:
+    from ..graph.ops.training import GradientList
+    from ..graph.values import Gradients, Group, Placeholder, Summary, UpdateOps
+
+    kinds = (
+        Placeholder, Session, Init, Saver, Writer, Optimizer, TrainOp, Gradients, GradientList, Group, UpdateOps, Summary, Assign,
+        Config, Entered, DataIterator, Schedule, VariableList, Layer,
+    )  # fmt: skip
+    if isinstance(value, Variable):
+        return value.maker in {"Variable", "get_variable", "global_step"}
+    return isinstance(value, kinds)
+
+
+def _assign(context: Context, node: ast.Call, path: str) -> None:
+    """tf.assign(v, x) is v.assign(x)."""
+    name = context.names[path].name_of(node.func)
+    if name is None:
+        return
+    from ..symbols.sites import atom
+
+    arguments = {keyword.arg: keyword.value for keyword in node.keywords}
+    for parameter, given in zip(("ref", "value"), node.args, strict=False):
+        arguments[parameter] = given
+    method = name.rpartition(".")[2]
+    context.edits[path].replace(node, *atom(arguments["ref"]), f".{method}(", arguments["value"], ")")
+    context.owned.add(node.func)
+
+
+def _variable_list(context: Context, node: ast.Call, value: VariableList, path: str) -> None:
+    """tf.trainable_variables() and collections of variables, written as the list of what was in them."""
+    outermost = _outermost_list(context, node)
+    if outermost is None:
+        raise context.stop("a list of variables that is taken apart in a way that is not followed", node, path)
+    target, variables = outermost
+    frame = _frame_of(context, node, path)
+    context.edits[path].replace(target, context.variables(variables, frame, node))
+    for part in ast.walk(target):
+        context.owned.add(part)
+
+
+def _outermost_list(context: Context, node: ast.Call) -> tuple[ast.expr, list[Variable]] | None:
+    """The list itself, or the comprehension around it that only filters it."""
+    current: ast.AST | None = node
+    found = None
+    while isinstance(current, (ast.expr, ast.comprehension)):
+        if isinstance(current, ast.expr):
+            values = context.run.meanings.get(current, [])
+            items = getattr(values[0], "items", None) if len(values) == 1 else None
+            if items is not None and all(isinstance(item, Variable) for item in items):
+                found = (current, list(items))
+        current = context.parents.get(current)
+    return found
+
+
+def _frame_of(context: Context, node: ast.AST, path: str) -> Frame:
+    current: ast.AST | None = node
+    while current is not None:
+        if isinstance(current, ast.FunctionDef) and current in context.run.activations:
+            return context.run.activations[current][0]
+        current = context.parents.get(current)
+    return context.run.module_frames[path]
+
+
+# -- checks -------------------------------------------------------------------------------------------------------------
+
+
+def _check_stable(context: Context) -> None:
+    """What a function reads from outside must still be what it was when the graph was built."""
+    for function in context.plan.functions:
+        inside = {
+            name
+            for unit in function.units
+            for part in unit.parts
+            if part.frame in context.units.frames
+            for name in part.writes
+        }
+        for (frame, name), reader in function.outside.items():
+            binding = frame.bindings.get(name)
+            later = [
+                one for one in frame.history.get(name, []) if one.index > reader.index and not _drops(context, one)
+            ]
+            value = reader.reads_values.get((frame, name))
+            if later and not isinstance(value, (Function,)):
+                raise context.stop(
+                    f"`{name}`, which is bound again after the graph was built", reader.node, frame.module.path
+                )
+            if name in inside and frame is function.frame:
+                raise context.stop(
+                    f"`{name}`, which is both read from outside and bound by the graph", reader.node, frame.module.path
+                )
+            for owner, chain in context.run.mutated:
+                if owner is value and type(owner) is not Value and chain[-1].index > reader.index:
+                    raise context.stop(
+                        f"`{name}`, which is changed after the graph was built", reader.node, frame.module.path
+                    )
+            _ = binding
+
+
+def _drops(context: Context, statement: Statement) -> bool:
+    return statement.node in context.moves_of(statement).dropped
+
+
+def _symbols(context: Context) -> list[Diagnostic]:
+    """Everything else is rewritten name by name; what can't be makes the program stay."""
+    reasons: list[Diagnostic] = []
+    for path, module in context.modules.items():
+        gone = [module.span(node) for node in context.moves[path].dropped if not _is_used_text(context, node)]
+
+        def keep(node: ast.AST, path: str = path) -> bool:
+            current: ast.AST | None = node
+            while current is not None:
+                if current in context.owned:
+                    return False
+                if not isinstance(current, ast.Attribute):
+                    break
+                current = current.value
+            return not _is_owned_prefix(context, node)
+
+        result = rewrite(module, context.names[path], context.edits[path], "native", keep, _hooks(context))
+        for node, why in result.left.items():
+            name = context.names[path].name_of(node) or ""
+            if name.startswith("examples"):
+                context.note("examples-left", "TFM104", why, node, path)
+                continue
+            reasons.append(_reason(Problem(node, module, ""), f"tf.{name}: {why}" if name else why))
+        context.imports[path].update(result.needs.imports)
+        if result.needs.tensorflow:
+            context.imports[path].add(f"import tensorflow as {result.needs.tensorflow}")
+        _ = gone
+    return reasons
+
+
+def _is_owned_prefix(context: Context, node: ast.AST) -> bool:
+    parent = context.parents.get(node)
+    while isinstance(parent, ast.Attribute):
+        if parent in context.owned:
+            return True
+        parent = context.parents.get(parent)
+    return False
+
+
+def _is_used_text(context: Context, node: ast.stmt) -> bool:
+    return True
+
+
+def _hooks(context: Context) -> Hooks:
+    def labels(call: ast.Call) -> bool:
+        for keyword in call.keywords:
+            if keyword.arg == "labels":
+                found = context.run.meanings.get(keyword.value, [])
+                return not found or any(
+                    isinstance(root, Variable) for value in found for leaf in graph_values(value) for root in leaf.roots
+                )
+        return True
+
+    def shape_of(node: ast.expr) -> object:
+        found = context.run.meanings.get(node, [])
+        shapes = {value.shape for value in found if isinstance(value, Tensor)}
+        return next(iter(shapes)) if len(shapes) == 1 and len(found) >= 1 else None
+
+    def dtype_of(node: ast.expr) -> str | None:
+        found = context.run.meanings.get(node, [])
+        kinds = {value.dtype for value in found if isinstance(value, Tensor)}
+        return next(iter(kinds)) if len(kinds) == 1 else None
+
+    return Hooks(labels, shape_of, dtype_of)  # type: ignore[arg-type]
+
+
+# -- where functions go -------------------------------------------------------------------------------------------------
+
+
+def _place(context: Context, function: FunctionPlan) -> None:
+    """Puts a function before the statement of its frame that runs it first."""
+    frame = function.frame
+    tops = []
+    for run in function.runs:
+        for statement in run.execution.chain:
+            if statement.frame is frame:
+                tops.append(_top_of(context, statement))
+                break
+    text = FunctionWriter(context, function).text()
+    moves = context.moves[frame.module.path]
+    if not tops:
+        raise context.stop(
+            "an execution outside of the function that builds its graph",
+            function.runs[0].execution.node,
+            frame.module.path,
+        )
+    anchor = _anchor(context, frame)
+    moves.before.setdefault(anchor or tops[0], []).append(text)
+
+
+def _top_of(context: Context, statement: Statement) -> ast.stmt:
+    """The statement of the frame's own block that a statement stands in; the blocks of sessions and scopes are open."""
+    return statement.node
+
+
+def _anchor(context: Context, frame: Frame) -> ast.stmt | None:
+    """The statement before which the functions of a frame go: the first that runs one of them or opens a session for it."""
+    found: list[Statement] = []
+    for run in context.plan.runs:
+        if run.kind != "function":
+            continue
+        for statement in run.execution.chain:
+            if statement.frame is frame:
+                found.append(statement)
+                break
+    return min(found, key=lambda one: one.index).node if found else None
+
+
+def _train_statements(context: Context) -> None:
+    """Statements that make an optimizer and a train op at once keep the optimizer."""
+    for unit in context.units.ordered:
+        if unit.kind != "graph":
+            continue
+        made = [value for value in unit.made if isinstance(value, Optimizer)]
+        trains = [value for value in unit.made if isinstance(value, TrainOp)]
+        lines = []
+        moves = context.moves_of(unit.statement)
+        edits = context.edits_of(unit.statement)
+        for optimizer in made:
+            if optimizer.node is not None:
+                lines.append(f"{context.optimizers[optimizer]} = {edits.render(optimizer.node)}")
+        for train in trains:
+            if train.optimizer is not None and train.optimizer.name == "RMSPropOptimizer":
+                lines.extend(_rmsprop(context, unit, train))
+        iterators = [value for value in unit.made if isinstance(value, DataIterator) and value.__dict__.get("inline")]
+        for iterator in iterators:
+            lines.append(f"{iterator.__dict__['name']} = iter({edits.render(iterator.__dict__['source'])})")
+        if lines:
+            moves.dropped.discard(unit.node)
+            moves.taken.discard(unit.node)
+            moves.replaced[unit.node] = "\n".join(lines)
+
+
+def _rmsprop(context: Context, unit: Unit, train: TrainOp) -> list[str]:
+    assert train.optimizer is not None
+    name = context.optimizers[train.optimizer]
+    tab = context.indent(unit.statement.frame.module.path)
+    tf = context.tf(unit.statement.frame.module.path)
+    variables = train.__dict__.get("variables_text")
+    if variables is None:
+        loss = train.loss
+        wanted = [one for one in train.variables if not isinstance(loss, GraphValue) or one in loss.roots]
+        variables = context.variables(wanted, unit.statement.frame, unit.node)
+    return [
+        f"{name}.build({variables})",
+        f"for variable in {name}.variables:",
+        f'{tab}if variable.path.endswith("velocity"):',
+        f"{tab}{tab}variable.assign({tf}.ones_like(variable))  # as TF1's RMSProp starts",
+    ]
+
+
+__all__ = ["Dataset", "Emitted", "Fallback", "Plan", "Units", "emit", "names_in"]

@@ -1,0 +1,142 @@
+"""Savers become tf.train.Checkpoint, with a CheckpointManager where steps or the latest checkpoint are asked for."""
+
+from __future__ import annotations
+
+import ast
+
+from ..edits import Part
+from ..graph.frames import Frame, Use
+from ..graph.values import Known, Optimizer, Saver, Variable
+from ..names import Names
+from .context import Context, quoted
+
+STATE = frozenset({"train.latest_checkpoint", "train.get_checkpoint_state"})
+
+
+def rewrite(context: Context) -> None:
+    """Rewrites every Saver and what is done with it."""
+    savers = [value for value in context.run.values if isinstance(value, Saver)]
+    uses = [use for use in context.run.uses if isinstance(use.owner, Saver)]
+    managed = any(_asks_for_state(names) for names in context.names.values())
+    for saver in savers:
+        mine = [use for use in uses if use.owner is saver]
+        _saver(context, saver, mine, managed)
+
+
+def _asks_for_state(names: Names) -> bool:
+    return any(use.name in STATE for use in names.uses)
+
+
+def _saver(context: Context, saver: Saver, uses: list[Use], managed: bool) -> None:
+    node = saver.node
+    assert isinstance(node, ast.Call)
+    statement = saver.chain[-1]
+    path = statement.frame.module.path
+    context.owned.add(node.func)
+    if context.units.unit(saver) is None or statement.frame not in context.units.frames:
+        raise context.stop("a Saver made in a function", node, path)
+    if not uses:
+        context.moves_of(statement).dropped.add(statement.node)
+        return
+    entries = _entries(context, saver, statement.frame, node, path)
+    own = next((name for name, value in statement.writes.items() if value is saver), None)
+    if own is None:
+        raise context.stop("a Saver that no name is bound to", node, path)
+    name = own if own != "saver" or "checkpoint" in context.taken else context.fresh("checkpoint")
+    tf = context.tf(path)
+    checkpoint = f"{tf}.train.Checkpoint({', '.join(f'{key}={value}' for key, value in entries)})"
+    edits = context.edits[path]
+    if name != own and isinstance(statement.node, ast.Assign):
+        edits.replace(statement.node.targets[0], name)
+    edits.replace(node, checkpoint)
+    numbered = [use for use in uses if "global_step" in use.arguments and not _is_none(use, "global_step")]
+    saves = [use for use in uses if use.method == "save"]
+    if not numbered and not managed:
+        for use in uses:
+            method = "write" if use.method == "save" else "read"
+            _call(context, use, f"{name}.{method}(", [use.arguments["save_path"]])
+        return
+    if saves and len(numbered) != len(saves):
+        raise context.stop("checkpoints found again by their state that are saved without a step", node, path)
+    keep = saver.keywords.get("max_to_keep")
+    for use in uses:
+        if use.method == "restore":
+            _call(context, use, f"{name}.restore(", [use.arguments["save_path"]])
+        else:
+            _manager(context, use, name, tf, keep)
+
+
+def _is_none(use: Use, key: str) -> bool:
+    value = use.values.get(key)
+    return isinstance(value, Known) and value.value is None
+
+
+def _call(context: Context, use: Use, head: str, arguments: list[Part]) -> None:
+    statement = use.chain[-1]
+    context.edits_of(statement).replace(use.node, head, *arguments, ")")
+
+
+def _manager(context: Context, use: Use, name: str, tf: str, keep: ast.expr | None) -> None:
+    """`CheckpointManager(checkpoint, directory, max_to_keep, name).save(checkpoint_number=step)`, where save was."""
+    statement = use.chain[-1]
+    path = statement.frame.module.path
+    directory, prefix = _split(context, use.arguments["save_path"], path)
+    step = use.arguments["global_step"]
+    value = use.values.get("global_step")
+    number: list[Part] = [step]
+    if isinstance(value, Variable) and value in context.steps:
+        number = [context.steps[value]]
+    parts: list[Part] = [f"{tf}.train.CheckpointManager({name}, ", *directory, ", max_to_keep="]
+    parts.extend([keep] if keep is not None else ["5"])
+    parts.extend([", checkpoint_name=", *prefix, ").save(checkpoint_number=", *number, ")"])
+    context.edits_of(statement).replace(use.node, *parts)
+
+
+def _split(context: Context, node: ast.expr, path: str) -> tuple[list[Part], list[Part]]:
+    """A checkpoint's path as its folder and the name of its files."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        head, _, tail = node.value.rpartition("/")
+        return [quoted(head or ("/" if node.value.startswith("/") else "."))], [quoted(tail)]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and isinstance(node.right, ast.Constant):
+        text = node.right.value
+        if isinstance(text, str) and text.startswith("/") and "/" not in text[1:]:
+            return [node.left], [quoted(text[1:])]
+    if (
+        isinstance(node, ast.Call)
+        and len(node.args) == 2
+        and not node.keywords
+        and isinstance(node.func, ast.Attribute)
+    ):
+        last = node.args[1]
+        if node.func.attr == "join" and isinstance(last, ast.Constant) and "/" not in str(last.value):
+            return [node.args[0]], [last]
+    if isinstance(node, ast.Name):
+        if not any(
+            isinstance(one, ast.Import) and any(alias.name == "os" and not alias.asname for alias in one.names)
+            for one in context.modules[path].tree.body
+        ):
+            context.imports[path].add("import os")
+        return [f'os.path.dirname({node.id}) or "."'], [f"os.path.basename({node.id})"]
+    raise context.stop("a checkpoint's path that can't be split into folder and name", node, path)
+
+
+def _entries(context: Context, saver: Saver, frame: Frame, node: ast.AST, path: str) -> list[tuple[str, str]]:
+    """What the checkpoint holds: variables or their containers by name, and the optimizers."""
+    entries: list[tuple[str, str]] = []
+    left = [variable for variable in saver.variables if variable not in context.steps]
+    if saver.explicit and any(variable in context.steps for variable in saver.variables):
+        raise context.stop("a Saver over chosen variables with a global step among them", node, path)
+    while left:
+        variable = left[0]
+        found = context.owner(variable, frame)
+        if found is None:
+            raise context.stop(f"the saved variable {variable.name}, which no name of the program reaches", node, path)
+        name, members = found
+        entries.append((name, name))
+        left = [one for one in left if one not in members]
+    if not saver.explicit:
+        for optimizer, name in context.optimizers.items():
+            made = context.run.values.index(optimizer) < context.run.values.index(saver)
+            if made and isinstance(optimizer, Optimizer):
+                entries.append((name, name))
+    return entries

@@ -1,0 +1,497 @@
+"""The places where sessions ran something: each becomes a call of the new function, a variable read, or nothing."""
+
+from __future__ import annotations
+
+import ast
+
+from ..graph.values import Array, Dict, GraphValue, Init, Known, Op, Placeholder, Sequence, Summary, Tensor, Variable
+from ..plan.functions import Fetched, FunctionPlan, Parameter, Run
+from ..symbols.sites import atom
+from .context import Context
+from .functions import is_returned
+from .text import column
+
+CHEAP = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.BinOp, ast.UnaryOp,
+         ast.expr_context, ast.operator, ast.unaryop)  # fmt: skip
+NUMPY_TYPES = {"int8", "int16", "int32", "int64", "uint8", "uint16", "bool"}
+
+
+def rewrite(context: Context) -> None:
+    """Rewrites every execution of the plan."""
+    feeds = _FeedDicts(context)
+    for run in context.plan.runs:
+        if run.kind == "dropped":
+            _dropped(context, run)
+        elif run.kind == "iterator":
+            _iterator(context, run)
+        elif run.kind in {"variable-read", "evaluated"}:
+            _read(context, run)
+        else:
+            _call(context, run, feeds)
+    feeds.finish()
+
+
+def _edits(context: Context, run: Run):  # type: ignore[no-untyped-def]
+    assert run.statement is not None
+    return context.edits_of(run.statement)
+
+
+def _stop(context: Context, run: Run, message: str) -> Exception:
+    assert run.statement is not None
+    return context.stop(message, run.execution.node, run.statement.frame.module.path)
+
+
+def _dropped(context: Context, run: Run) -> None:
+    """An initializer: the variables are made with their initial values."""
+    assert run.statement is not None
+    if not isinstance(run.statement.node, (ast.Expr, ast.Assign)):
+        raise _stop(context, run, "an initializer run within an expression")
+    context.moves_of(run.statement).dropped.add(run.statement.node)
+
+
+def _iterator(context: Context, run: Run) -> None:
+    assert run.statement is not None
+    initializer = run.fetched[0].value
+    iterator = getattr(initializer, "iterator", None)
+    if len(run.fetched) != 1 or iterator is None or not isinstance(run.statement.node, ast.Expr):
+        raise _stop(context, run, "an iterator initialized together with other things")
+    if run.feeds:
+        raise _stop(context, run, "an iterator initialized with feeds")
+    unit = context.units.unit(iterator)
+    if unit is None or unit.statement.frame is not run.statement.frame:
+        raise _stop(context, run, "an iterator initialized in another function")
+    source, name = iterator.__dict__["source"], iterator.__dict__["name"]
+    text = context.edits_of(unit.statement).render(source)
+    context.moves_of(run.statement).replaced[run.statement.node] = f"{name} = iter({text})"
+
+
+def _read(context: Context, run: Run) -> None:
+    """A variable, or something that needs no function: its value where it stands."""
+    edits = _edits(context, run)
+    node = run.execution.node
+    if len(run.fetched) == 1 and run.fetched[0].place == ():
+        part = run.fetched[0]
+        statement = run.statement
+        assert statement is not None
+        if isinstance(statement.node, ast.Expr) and statement.node.value is node and run.kind == "evaluated":
+            edits.replace(node, *_expression(context, run, part, bare=True))
+        else:
+            edits.replace(node, *_expression(context, run, part), ".numpy()")
+        return
+    statement = run.statement
+    assert statement is not None
+    parts: list[object] = []
+    for place, part in enumerate(run.fetched):
+        if len(part.place) != 1 or not isinstance(part.place[0], int):
+            raise _stop(context, run, "nested fetches of variables")
+        parts.extend([", "] if place else [])
+        parts.extend([*_expression(context, run, part), ".numpy()"])
+    unpacked = (
+        isinstance(statement.node, ast.Assign)
+        and statement.node.value is node
+        and isinstance(statement.node.targets[0], (ast.Tuple, ast.List))
+        and len(run.fetched) > 1
+    )
+    edits.replace(node, *(parts if unpacked else ["[", *parts, "]"]))  # type: ignore[arg-type]
+
+
+def _expression(context: Context, run: Run, part: Fetched, bare: bool = False) -> list[ast.AST | str]:
+    assert run.statement is not None
+    if isinstance(part.value, Variable) and part.value in context.steps:
+        return [context.steps[part.value]]
+    if part.node is None:
+        return [part.text or ""]
+    return [part.node] if bare else list(atom(part.node))
+
+
+# -- calls of functions -------------------------------------------------------------------------------------------------
+
+
+def _call(context: Context, run: Run, feeds: _FeedDicts) -> None:
+    function = run.function
+    statement = run.statement
+    assert function is not None and statement is not None
+    edits = context.edits_of(statement)
+    node = run.execution.node
+    arguments: list[ast.AST | str] = []
+    for place, parameter in enumerate(function.parameters):
+        arguments.extend([", "] if place else [])
+        arguments.extend(_argument(context, run, parameter, feeds))
+    call: list[ast.AST | str] = [f"{function.name}(", *arguments, ")"]
+    parts = run.fetched
+    returned = [part for part in parts if is_returned(function, part)]
+    single = len(parts) == 1 and parts[0].place == ()
+    _summary_site(context, run)
+    if single:
+        _single(context, run, call, parts[0], returned)
+        return
+    if isinstance(run.execution.fetches, Dict) or not all(part.place for part in parts):
+        edits.replace(node, *_mapped(context, statement.frame.module.path, call, run))
+        return
+    if _unpacking(context, run, call, returned):
+        return
+    edits.replace(node, *_listed(context, run, call, returned))
+
+
+def _single(context: Context, run: Run, call: list[ast.AST | str], part: Fetched, returned: list[Fetched]) -> None:
+    statement = run.statement
+    assert statement is not None
+    node, edits = run.execution.node, context.edits_of(statement)
+    if returned:
+        if isinstance(statement.node, ast.Expr) and statement.node.value is node:
+            edits.replace(node, *call)
+        else:
+            edits.replace(node, *call, ".numpy()")
+        return
+    if isinstance(statement.node, ast.Expr) and statement.node.value is node:
+        edits.replace(node, *call)
+    elif (
+        isinstance(statement.node, ast.Assign)
+        and statement.node.value is node
+        and _unused(context, statement.node.targets)
+    ):
+        edits.replace(statement.node, *call)
+    elif isinstance(part.value, Summary) and isinstance(statement.node, ast.Assign) and statement.node.value is node:
+        edits.replace(statement.node, *call)
+    else:
+        raise _stop(context, run, "the None of a train op that is used")
+
+
+def _unused(context: Context, targets: list[ast.expr]) -> bool:
+    """Whether names are never read in the program."""
+    names = {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+    if any(not isinstance(target, (ast.Name, ast.Tuple, ast.List)) for target in targets):
+        return False
+    return not any(
+        isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and part.id in names
+        for module in context.modules.values()
+        for part in ast.walk(module.tree)
+    )
+
+
+def _top(part: Fetched) -> int:
+    place = part.place[0]
+    return place if isinstance(place, int) else -1
+
+
+def _unpacking(context: Context, run: Run, call: list[ast.AST | str], returned: list[Fetched]) -> bool:
+    """`_, a, b = sess.run([train, x, y])`: the targets of what is handed back get its values."""
+    statement = run.statement
+    assert statement is not None and run.function is not None
+    node = statement.node
+    if not isinstance(node, ast.Assign) or node.value is not run.execution.node or len(node.targets) != 1:
+        return False
+    target = node.targets[0]
+    if not isinstance(target, (ast.Tuple, ast.List)) or any(isinstance(one, ast.Starred) for one in target.elts):
+        return False
+    tops = {_top(part) for part in returned}
+    kept = [one for place, one in enumerate(target.elts) if place in tops]
+    lost = [one for place, one in enumerate(target.elts) if place not in tops]
+    for place, one in enumerate(target.elts):
+        if place in tops:
+            continue
+        summary = any(_top(part) == place and isinstance(part.value, Summary) for part in run.fetched)
+        if not summary and not (isinstance(one, ast.Name) and one.id == "_") and not _unused(context, [one]):
+            raise _stop(context, run, "the None of a train op that is used")
+    edits = context.edits_of(statement)
+    if not kept:
+        edits.replace(node, *call)
+        return True
+    nested = any(len(part.place) > 1 or isinstance(part.value, Summary) for part in returned)
+    tf = context.tf(statement.frame.module.path)
+    left: list[ast.AST | str] = []
+    for place, one in enumerate(kept):
+        left.extend([", "] if place else [])
+        left.append(one)
+    if len(kept) == 1 and not nested:
+        value: list[ast.AST | str] = [*call, ".numpy()"]
+    elif nested:
+        value = [f"{tf}.nest.map_structure(lambda value: value.numpy(), ", *call, ")"]
+    else:
+        value = ["[value.numpy() for value in ", *call, "]"]
+    if not lost:
+        edits.replace(node.value, *value)
+    else:
+        edits.replace(node, *left, " = ", *value)
+    return True
+
+
+def _listed(context: Context, run: Run, call: list[ast.AST | str], returned: list[Fetched]) -> list[ast.AST | str]:
+    """The list that the run gave, as an expression."""
+    fetches = run.execution.fetches
+    assert isinstance(fetches, Sequence)
+    count = len(fetches.items)
+    tops = [_top(part) for part in returned]
+    statement = run.statement
+    assert statement is not None
+    if any(len(part.place) > 1 for part in returned) or len(set(tops)) != len(tops):
+        if len({*tops}) == count:
+            return _mapped(context, statement.frame.module.path, call, run)
+        raise _stop(context, run, "nested fetches beside a train op")
+    tail = "]" if fetches.kind == "list" else ",)" if count == 1 else ")"
+    head = "[" if fetches.kind == "list" else "("
+    if len(returned) == 0:
+        if isinstance(statement.node, ast.Expr) and statement.node.value is run.execution.node:
+            return call
+        if isinstance(statement.node, ast.Assign) and _unused(context, statement.node.targets):
+            context.moves_of(statement)
+            return call
+        raise _stop(context, run, "the None of a train op that is used")
+    if len(returned) == 1:
+        parts: list[ast.AST | str] = [head]
+        for place in range(count):
+            parts.extend([", "] if place else [])
+            parts.extend([*call, ".numpy()"] if place == tops[0] else ["None"])
+        return [*parts, tail]
+    if len(returned) == count:
+        inner: list[ast.AST | str] = ["[value.numpy() for value in ", *call, "]"]
+        return inner if fetches.kind == "list" else ["tuple(value.numpy() for value in ", *call, ")"]
+    if tops == list(range(tops[0], tops[0] + len(tops))):
+        before = ["None"] * tops[0]
+        after = ["None"] * (count - tops[-1] - 1)
+        inside: list[ast.AST | str] = ["*[value.numpy() for value in ", *call, "]"]
+        text: list[ast.AST | str] = [
+            head,
+            "".join(f"{one}, " for one in before),
+            *inside,
+            "".join(f", {one}" for one in after),
+            tail,
+        ]
+        return text
+    raise _stop(context, run, "a result with the None of a train op between other values")
+
+
+def _mapped(context: Context, path: str, call: list[ast.AST | str], run: Run) -> list[ast.AST | str]:
+    function = run.function
+    assert function is not None
+    if len([part for part in run.fetched if is_returned(function, part)]) != len(run.fetched):
+        raise _stop(context, run, "a dict or nested list of fetches with a train op in it")
+    return [f"{context.tf(path)}.nest.map_structure(lambda value: value.numpy(), ", *call, ")"]
+
+
+# -- arguments ----------------------------------------------------------------------------------------------------------
+
+
+def _argument(context: Context, run: Run, parameter: Parameter, feeds: _FeedDicts) -> list[ast.AST | str]:
+    value = parameter.value
+    statement = run.statement
+    assert statement is not None and run.function is not None
+    if parameter.kind == "step":
+        step = run.summary.step if run.summary is not None else None
+        return [step] if step is not None else ["0"]
+    if parameter.kind == "element" and isinstance(value, Tensor):
+        iterator = value.inputs[0]
+        unit = context.units.unit(value)
+        if unit is not None and unit.statement.frame is not statement.frame and unit.statement.frame.parent is not None:
+            raise _stop(context, run, "an iterator that is read in another function")
+        return [f"{iterator.__dict__['name']}.get_next()"]
+    assert value is not None
+    feed = run.feeds.get(value)
+    if feed is None:
+        if isinstance(value, Placeholder) and "input" in value.arguments:
+            return [context.edits[value.chain[-1].frame.module.path].render(value.arguments["input"])]
+        raise _stop(context, run, "a placeholder that is needed but not fed")
+    wanted = feeds.argument(run, value, feed.node, feed.holder, parameter.name)
+    dtype = getattr(value, "dtype", None)
+    if dtype in NUMPY_TYPES and not _converts(feed.value, dtype):
+        path = statement.frame.module.path
+        return [f"{_numpy(context, path)}.asarray(", *wanted, f", {_numpy(context, path)}.{dtype})"]
+    return wanted
+
+
+def _converts(value: object, dtype: str | None) -> bool:
+    """Whether a tf.function takes a value for a whole-number parameter as feeding did."""
+    if isinstance(value, Array):
+        return True
+    if isinstance(value, Known):
+        return isinstance(value.value, bool) if dtype == "bool" else isinstance(value.value, int)
+    if isinstance(value, Sequence):
+        return all(_converts(item, dtype) for item in value.items)
+    return False
+
+
+def _numpy(context: Context, path: str) -> str:
+    for node in context.modules[path].tree.body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name == "numpy":
+                    return alias.asname or "numpy"
+    context.imports[path].add("import numpy as np")
+    return "np"
+
+
+class _FeedDicts:
+    """Dicts of feeds that are held in variables: written out at the call where that is the same, else keyed by name."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.inlined: dict[ast.stmt, bool] = {}
+        self.keyed: set[int] = set()
+        self.statements: dict[int, list[ast.stmt]] = {}
+
+    def argument(
+        self, run: Run, key: GraphValue, node: ast.expr | None, holder: str | None, name: str
+    ) -> list[ast.AST | str]:
+        statement = run.statement
+        assert statement is not None
+        if holder is None:
+            if node is None:
+                raise _stop(self.context, run, "a feed whose value is not written in the source")
+            return [node]
+        made = self._maker(run, holder)
+        if made is not None and self._inline(run, made, holder) and node is not None:
+            return [node]
+        self._key(run, holder)
+        return [f'{holder}["{name}"]']
+
+    def _maker(self, run: Run, holder: str):  # type: ignore[no-untyped-def]
+        statement = run.statement
+        assert statement is not None
+        makers = {maker for (_, name), found in statement.reads.items() if name == holder for maker in found}
+        return next(iter(makers)) if len(makers) == 1 else None
+
+    def _uses(self, holder: str, frame_node: ast.AST) -> int:
+        return sum(
+            isinstance(part, ast.Name) and part.id == holder and isinstance(part.ctx, ast.Load)
+            for part in ast.walk(frame_node)
+        )
+
+    def _inline(self, run: Run, made, holder: str) -> bool:  # type: ignore[no-untyped-def]
+        node = made.node
+        if node in self.inlined:
+            return self.inlined[node] and self._stable(run, made)
+        literal = (
+            isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and isinstance(node.targets[0], ast.Name)
+        )
+        stores = len(made.frame.history.get(holder, []))
+        mutated = any(owner is made.writes.get(holder) for owner, _ in self.context.run.mutated)
+        runs = [
+            other
+            for other in self.context.plan.runs
+            if other.statement is not None
+            and self._maker(other, holder) is made
+            and isinstance(other.execution.feed_node, ast.Name)
+        ]
+        single = self._uses(holder, made.frame.node) == len(runs)
+        cheap = literal and all(self._is_cheap(value) for value in node.value.values)
+        fine = literal and not mutated and single and stores >= 1 and (cheap or len(runs) == 1)
+        if fine:
+            fine = all(self._stable(other, made) for other in runs)
+            if not cheap:
+                fine = fine and runs[0].statement.parent is made.parent
+        self.inlined[node] = bool(fine)
+        if fine:
+            self.context.moves_of(made).dropped.add(node)
+        return bool(fine)
+
+    def _is_cheap(self, node: ast.expr) -> bool:
+        return all(isinstance(part, CHEAP) for part in ast.walk(node))
+
+    def _stable(self, run: Run, made) -> bool:  # type: ignore[no-untyped-def]
+        """Whether what the dict's values read means the same at the run."""
+        statement = run.statement
+        assert statement is not None
+        names = {name for _, name in made.reads}
+        for one in self.context.run.statements:
+            if made.index < one.index < statement.index and one.frame is made.frame and names & one.writes.keys():
+                return False
+        return True
+
+    def _key(self, run: Run, holder: str) -> None:
+        """Turns the keys of a dict of feeds into the parameters' names."""
+        statement = run.statement
+        assert statement is not None
+        frame = statement.frame
+        for part in ast.walk(frame.node):
+            if isinstance(part, ast.Name) and part.id == holder and isinstance(part.ctx, ast.Load):
+                parent = self.context.parents.get(part)
+                if isinstance(parent, ast.keyword) or (isinstance(parent, ast.Call) and part in parent.args):
+                    call = parent if isinstance(parent, ast.Call) else self.context.parents.get(parent)
+                    if any(other.execution.node is call for other in self.context.plan.runs):
+                        continue
+                if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store) and parent.value is part:
+                    self._name_key(run, parent.slice)
+                    continue
+                if (
+                    isinstance(parent, ast.Attribute)
+                    and parent.attr == "update"
+                    and isinstance(call := self.context.parents.get(parent), ast.Call)
+                    and len(call.args) == 1
+                    and isinstance(call.args[0], ast.Dict)
+                ):
+                    for key in call.args[0].keys:
+                        if key is not None:
+                            self._name_key(run, key)
+                    continue
+                raise _stop(self.context, run, "a dict of feeds that is used in another way, too")
+            if isinstance(part, ast.Assign) and any(
+                isinstance(one, ast.Name) and one.id == holder for one in part.targets
+            ):
+                if not isinstance(part.value, ast.Dict):
+                    raise _stop(self.context, run, "a dict of feeds that is built in a way that is not followed")
+                for key in part.value.keys:
+                    if key is None:
+                        raise _stop(self.context, run, "a dict of feeds that takes in another")
+                    self._name_key(run, key)
+
+    def _name_key(self, run: Run, key: ast.expr) -> None:
+        values = self.context.run.meanings.get(key, [])
+        placeholders = [value for value in values if isinstance(value, Tensor)]
+        if len(placeholders) != 1:
+            raise _stop(self.context, run, "a feed whose key is not known to be one tensor")
+        name = _key_name(self.context, placeholders[0], key)
+        assert run.statement is not None
+        self.context.edits_of(run.statement).replace(key, f'"{name}"')
+
+    def finish(self) -> None:
+        """Every dict of feeds was either written out or keyed."""
+
+
+def _key_name(context: Context, value: Tensor, key: ast.expr) -> str:
+    for function in context.plan.functions:
+        for parameter in function.parameters:
+            if parameter.value is value:
+                return parameter.name
+    return key.id if isinstance(key, ast.Name) else "unused"
+
+
+# -- summaries ----------------------------------------------------------------------------------------------------------
+
+
+def _summary_site(context: Context, run: Run) -> None:
+    """Where add_summary was: nothing, or the values that the function handed back."""
+    use = run.summary
+    if use is None:
+        return
+    statement = use.use.chain[-1]
+    moves = context.moves_of(statement)
+    if use.inside:
+        moves.dropped.add(statement.node)
+        return
+    function = run.function
+    assert function is not None
+    summary = next(part.value for part in run.fetched if isinstance(part.value, Summary))
+    assert isinstance(summary, Summary)
+    path = statement.frame.module.path
+    tf, tab = context.tf(path), context.indent(path)
+    members = summary.members or [summary]
+    node = use.use.node
+    writer = context.edits[path].render(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+    result = use.use.arguments["summary"]
+    name = result.id if isinstance(result, ast.Name) else "summaries"
+
+    def written() -> str:
+        step = context.edits[path].render(use.step) if use.step is not None else "0"
+        lines = [f"with {writer}.as_default(step={step}):"]
+        for member in members:
+            extra = ""
+            arguments: dict[str, ast.expr] = member.__dict__["arguments"]
+            if "max_outputs" in arguments:
+                extra = f", max_outputs={context.edits[path].render(arguments['max_outputs'])}"
+            lines.append(f'{tab}{tf}.summary.{member.kind}("{member.tag}", {name}["{member.tag}"]{extra})')
+        return "\n".join(lines)
+
+    context.late.append((moves, statement.node, written))
+
+
+__all__ = ["FunctionPlan", "Init", "Op", "column", "rewrite"]

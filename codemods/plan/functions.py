@@ -1,0 +1,669 @@
+"""What becomes of each execution: a function, a variable read, something evaluated in place, or nothing.
+
+Executions that fetch the same values with the same Python arguments share a function.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ..graph.frames import Execution, Frame, Statement, Use
+from ..graph.values import (
+    Assign,
+    DataIterator,
+    Dict,
+    Gradients,
+    GraphValue,
+    Group,
+    Init,
+    IteratorInit,
+    Known,
+    Op,
+    Placeholder,
+    Sequence,
+    Summary,
+    Tensor,
+    TrainOp,
+    UpdateOps,
+    Value,
+    Variable,
+    flatten,
+)
+from . import slices
+from .units import Unit, Units, moves
+
+
+class Undecided(Exception):
+    """A unit that can't go native: the reason, and where."""
+
+    def __init__(self, message: str, node: ast.AST, path: str) -> None:
+        super().__init__(message)
+        self.node = node
+        self.path = path
+
+
+@dataclass(eq=False)
+class Fetched:
+    """One leaf of what an execution fetches: its value, and the expression that reaches it."""
+
+    value: GraphValue
+    node: ast.expr | None  # an expression within the execution's own statement
+    text: str | None  # else how the value is reached from the unit's names
+    place: tuple[int | str, ...] = ()  # where in the structure of the result
+
+
+@dataclass(eq=False)
+class Feed:
+    """What stands in for a parameter at one execution."""
+
+    value: Value
+    node: ast.expr | None
+    key: ast.expr | None = None
+    holder: str | None = None  # the name of the dict that holds it
+
+
+@dataclass(eq=False)
+class Run:
+    """One execution, resolved. kind: function | variable-read | evaluated | dropped | iterator."""
+
+    execution: Execution
+    kind: str
+    fetched: list[Fetched] = field(default_factory=list)
+    feeds: dict[GraphValue, Feed] = field(default_factory=dict)
+    function: FunctionPlan | None = None
+    statement: Statement | None = None
+    summary: SummaryUse | None = None
+
+
+@dataclass(eq=False)
+class SummaryUse:
+    """The add_summary that takes an execution's summary: written inside the function, at `step`."""
+
+    use: Use
+    step: ast.expr | None
+    inside: bool = True  # else the function hands the values back, and they are written where add_summary was
+
+
+@dataclass(eq=False)
+class Parameter:
+    """A parameter of a function: a placeholder, a fed tensor, an iterator's element, or the step of its summaries."""
+
+    name: str
+    value: GraphValue | None
+    kind: str = "placeholder"
+
+
+@dataclass(eq=False)
+class FunctionPlan:
+    """One function of the result."""
+
+    name: str
+    frame: Frame
+    runs: list[Run]
+    parameters: list[Parameter] = field(default_factory=list)
+    constants: dict[GraphValue, bool] = field(default_factory=dict)
+    cut: dict[GraphValue, str] = field(default_factory=dict)
+    units: list[Unit] = field(default_factory=list)
+    taped: list[Unit] = field(default_factory=list)
+    trains: list[TrainOp] = field(default_factory=list)
+    gradients: list[Gradients] = field(default_factory=list)
+    returns: list[Fetched] = field(default_factory=list)
+    outside: dict[tuple[Frame, str], Statement] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Plan:
+    """The native plan of a program."""
+
+    units: Units
+    runs: list[Run] = field(default_factory=list)
+    functions: list[FunctionPlan] = field(default_factory=list)
+
+
+def undecided(message: str, node: ast.AST, statement: Statement) -> Undecided:
+    return Undecided(message, node, statement.frame.module.path)
+
+
+def make(units: Units) -> Plan:
+    """Plans every execution. Raises Undecided with the reason where the program can't go native."""
+    plan = Plan(units)
+    seen: dict[ast.Call, Run] = {}
+    for execution in units.run.executions:
+        run = _resolve(units, execution)
+        known = seen.get(execution.node)
+        if known is not None:
+            if not _alike(known, run):
+                raise undecided(
+                    "one place that runs different things at different times", execution.node, execution.chain[-1]
+                )
+            continue
+        seen[execution.node] = run
+        plan.runs.append(run)
+    _check_sessions(plan)
+    _check_initializers(plan)
+    for run in plan.runs:
+        if run.kind == "function":
+            _pair_summary(plan, run)
+            _assign_function(plan, run)
+    from .names import name_functions
+
+    for function in plan.functions:
+        _order(plan, function)
+    name_functions(plan)
+    return plan
+
+
+def _alike(one: Run, two: Run) -> bool:
+    return (
+        one.kind == two.kind
+        and [fetched.value for fetched in one.fetched] == [fetched.value for fetched in two.fetched]
+        and one.feeds.keys() == two.feeds.keys()
+    )
+
+
+# -- one execution ------------------------------------------------------------------------------------------------------
+
+
+def _resolve(units: Units, execution: Execution) -> Run:
+    statement = execution.chain[-1]
+    if units.leaf(execution.chain) is None:
+        raise undecided("an execution in code that is not followed", execution.node, statement)
+    node = execution.fetch_node if execution.kind == "run" else _receiver(execution.node)
+    if node is None:
+        raise undecided("a run without fetches", execution.node, statement)
+    fetched = list(_expand(units, execution, node, execution.fetches, ()))
+    run = Run(execution, "function", fetched, statement=statement)
+    run.feeds = _feeds(units, execution)
+    values = [part.value for part in fetched]
+    leaves = [leaf for value in values for leaf in _effects(value)]
+    if (
+        values
+        and all(isinstance(leaf, (Init, UpdateOps)) for leaf in leaves)
+        and any(isinstance(leaf, Init) for leaf in leaves)
+    ):
+        run.kind = "dropped"
+    elif values and all(isinstance(leaf, IteratorInit) for leaf in leaves):
+        run.kind = "iterator"
+    elif any(isinstance(leaf, (Init, IteratorInit)) for leaf in leaves):
+        raise undecided("an initializer run together with other things", execution.node, statement)
+    elif all(isinstance(value, Variable) for value in values) and not _trains(values):
+        run.kind = "variable-read"
+    elif all(value.constant and not isinstance(value, Op) for value in values):
+        run.kind = "evaluated"
+    elif _in_place(units, execution, run):
+        run.kind = "evaluated"
+    return run
+
+
+def _receiver(node: ast.Call) -> ast.expr | None:
+    return node.func.value if isinstance(node.func, ast.Attribute) else None
+
+
+def _effects(value: GraphValue) -> Iterator[GraphValue]:
+    if isinstance(value, Group):
+        for member in value.members:
+            if isinstance(member, GraphValue):
+                yield from _effects(member)
+        if not value.members:
+            yield value
+    else:
+        yield value
+
+
+def _trains(values: list[GraphValue]) -> bool:
+    return any(isinstance(leaf, (TrainOp, Assign)) for value in values for leaf in _effects(value))
+
+
+def _expand(
+    units: Units, execution: Execution, node: ast.expr, value: Value, place: tuple[int | str, ...]
+) -> Iterator[Fetched]:
+    if isinstance(value, GraphValue):
+        text = None
+        if isinstance(node, ast.Name):
+            text = None
+        yield Fetched(value, node, text, place)
+    elif isinstance(value, Sequence):
+        literal = isinstance(node, (ast.List, ast.Tuple)) and not any(
+            isinstance(part, ast.Starred) for part in node.elts
+        )
+        for index, item in enumerate(value.items):
+            if literal and isinstance(node, (ast.List, ast.Tuple)):
+                yield from _expand(units, execution, node.elts[index], item, (*place, index))
+            else:
+                yield from _held(units, execution, item, (*place, index))
+    elif isinstance(value, Dict):
+        for index, (key, item) in enumerate(zip(value.keys, value.values, strict=True)):
+            name = key.value if isinstance(key, Known) and isinstance(key.value, str) else None
+            if name is None:
+                raise undecided("a dict of fetches whose keys are not strings", execution.node, execution.chain[-1])
+            if isinstance(node, ast.Dict):
+                yield from _expand(units, execution, node.values[index], item, (*place, name))
+            else:
+                yield from _held(units, execution, item, (*place, name))
+    else:
+        raise undecided("a fetch that can't be known from the source", execution.node, execution.chain[-1])
+
+
+def _held(units: Units, execution: Execution, value: Value, place: tuple[int | str, ...]) -> Iterator[Fetched]:
+    if isinstance(value, GraphValue):
+        yield Fetched(value, None, reach(units, value, execution), place)
+    elif isinstance(value, Sequence):
+        for index, item in enumerate(value.items):
+            yield from _held(units, execution, item, (*place, index))
+    else:
+        raise undecided("fetches that are held in a way that is not followed", execution.node, execution.chain[-1])
+
+
+def reach(units: Units, value: GraphValue, execution: Execution) -> str:
+    """The expression by which the unit's own names reach a value. Raises Undecided where none does."""
+    for unit in units.ordered:
+        for part in unit.parts:
+            for name, bound in part.writes.items():
+                text = _path(name, bound, value)
+                if text is not None and part.frame in units.frames:
+                    return text
+    raise undecided("a fetched value that no name reaches", execution.node, execution.chain[-1])
+
+
+def _path(text: str, bound: Value, value: GraphValue) -> str | None:
+    if bound is value:
+        return text
+    if isinstance(bound, Sequence):
+        for index, item in enumerate(bound.items):
+            found = _path(f"{text}[{index}]", item, value)
+            if found is not None:
+                return found
+    if isinstance(bound, Dict):
+        for key, item in zip(bound.keys, bound.values, strict=True):
+            if isinstance(key, Known):
+                found = _path(f"{text}[{key.value!r}]", item, value)
+                if found is not None:
+                    return found
+    return None
+
+
+def _feeds(units: Units, execution: Execution) -> dict[GraphValue, Feed]:
+    feeds = execution.feeds
+    if feeds is None:
+        return {}
+    if not isinstance(feeds, Dict) or feeds.open:
+        raise undecided("feeds that can't be known from the source", execution.node, execution.chain[-1])
+    result: dict[GraphValue, Feed] = {}
+    node = execution.feed_node
+    literal = node if isinstance(node, ast.Dict) else None
+    for index, key in enumerate(feeds.keys):
+        if not isinstance(key, Tensor):
+            raise undecided("a feed whose key is not known to be a tensor", execution.node, execution.chain[-1])
+        holder = None
+        if literal is None:
+            if not isinstance(node, ast.Name):
+                raise undecided("feeds that are built where they are used", execution.node, execution.chain[-1])
+            holder = node.id
+        own = literal.keys[index] if literal is not None and index < len(literal.keys) else None
+        result[key] = Feed(feeds.values[index], feeds.nodes[index], own, holder)
+    return result
+
+
+def _in_place(units: Units, execution: Execution, run: Run) -> bool:
+    """Whether the fetch is an expression of its own that needs nothing but variables and host values."""
+    if run.feeds or len(run.fetched) != 1:
+        return False
+    value, node = run.fetched[0].value, run.fetched[0].node
+    if (
+        node is None
+        or isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
+        or isinstance(value, (TrainOp, Group))
+    ):
+        return False
+    if any(not isinstance(root, Variable) and not getattr(root, "random", False) for root in value.roots):
+        return False
+    reads = slices.reads_of(node, execution.chain[-1])
+    for frame, name, maker, _ in reads:
+        unit = units.of.get(maker)
+        if frame in units.frames and unit is not None and unit.kind in {"graph", "placeholder"}:
+            bound = maker.writes.get(name)
+            if not isinstance(bound, Variable):
+                return False
+    return True
+
+
+# -- the whole ----------------------------------------------------------------------------------------------------------
+
+
+def _check_sessions(plan: Plan) -> None:
+    """A second session starts with variables of its own."""
+    sessions = []
+    for run in plan.runs:
+        touches = any(isinstance(root, Variable) for part in run.fetched for root in part.value.roots)
+        session = run.execution.session
+        if touches and session is not None and session not in sessions:
+            sessions.append(session)
+
+
+def _check_initializers(plan: Plan) -> None:
+    """Running the initializer a second time starts the variables afresh, unless they are restored at once."""
+    seen: list[Run] = []
+    for run in plan.runs:
+        if run.kind != "dropped":
+            continue
+        if all(
+            isinstance(leaf, Init) and (leaf.local or not leaf.variables)
+            for part in run.fetched
+            for leaf in _effects(part.value)
+        ):
+            continue
+        looped = _looped(run.execution.chain)
+        variables = {
+            v for part in run.fetched for leaf in _effects(part.value) if isinstance(leaf, Init) for v in leaf.variables
+        }
+        again = any(
+            variables
+            & {
+                v
+                for part in other.fetched
+                for leaf in _effects(part.value)
+                if isinstance(leaf, Init)
+                for v in leaf.variables
+            }
+            for other in seen
+        )
+        if (again or looped) and not _restored_next(plan, run):
+            raise undecided(
+                "an initializer that runs again and starts the variables afresh",
+                run.execution.node,
+                run.execution.chain[-1],
+            )
+        seen.append(run)
+
+
+def _looped(chain: tuple[Statement, ...]) -> bool:
+    return any(isinstance(statement.node, (ast.For, ast.While)) for statement in chain)
+
+
+def _restored_next(plan: Plan, run: Run) -> bool:
+    """Whether a restore of all variables follows in the same block before anything else runs."""
+    statement = run.execution.chain[-1]
+    for use in plan.units.run.uses:
+        other = use.chain[-1]
+        if use.method == "restore" and other.parent is statement.parent and other.index > statement.index:
+            between = [
+                r for r in plan.runs if statement.index < r.execution.chain[-1].index < other.index and r is not run
+            ]
+            return not between
+    return False
+
+
+def _pair_summary(plan: Plan, run: Run) -> None:
+    """Finds the add_summary that takes what this execution's summary fetch gave."""
+    wanted = [part for part in run.fetched if isinstance(part.value, Summary)]
+    if not wanted:
+        return
+    statement = run.execution.chain[-1]
+    if len(wanted) > 1:
+        raise undecided("several summaries fetched at once", run.execution.node, statement)
+    name = _target_at(statement.node, run.execution.node, wanted[0].place)
+    if name is None:
+        raise undecided("a summary that is not written at once", run.execution.node, statement)
+    for use in plan.units.run.uses:
+        node = use.arguments.get("summary")
+        other = use.chain[-1]
+        if use.method != "add_summary" or not isinstance(node, ast.Name) or node.id != name:
+            continue
+        if other.parent is statement.parent and other.index > statement.index and isinstance(other.node, ast.Expr):
+            step = use.arguments.get("global_step")
+            run.summary = SummaryUse(use, step, _step_is_known_before(plan, step, statement, other))
+            return
+    raise undecided("a summary that is not written at once", run.execution.node, statement)
+
+
+def _step_is_known_before(plan: Plan, step: ast.expr | None, run: Statement, write: Statement) -> bool:
+    """Whether a summary's step can be computed before the execution whose summary it counts."""
+    if step is None:
+        return True
+    if any(isinstance(part, ast.Call) for part in ast.walk(step)):
+        return False
+    names = slices.names_in(step)
+    between = [
+        one for one in plan.units.run.statements if run.index <= one.index < write.index and one.frame is run.frame
+    ]
+    return not any(names & one.writes.keys() for one in between)
+
+
+def _target_at(node: ast.stmt, call: ast.Call, place: tuple[int | str, ...]) -> str | None:
+    """The name that an assignment gives to one part of an execution's result."""
+    if not isinstance(node, ast.Assign) or node.value is not call or len(node.targets) != 1:
+        return None
+    target: ast.expr = node.targets[0]
+    for index in place:
+        if not isinstance(target, (ast.Tuple, ast.List)) or not isinstance(index, int) or index >= len(target.elts):
+            return None
+        target = target.elts[index]
+    return target.id if isinstance(target, ast.Name) else None
+
+
+def _assign_function(plan: Plan, run: Run) -> None:
+    units = plan.units
+    execution = run.execution
+    statement = execution.chain[-1]
+    constants: dict[GraphValue, bool] = {}
+    cut: set[GraphValue] = set()
+    for key, feed in run.feeds.items():
+        if isinstance(key, Placeholder):
+            if key.dtype == "bool":
+                if not isinstance(feed.value, Known):
+                    raise undecided(
+                        "a bool placeholder that is fed a value that is not known", execution.node, statement
+                    )
+                constants[key] = bool(feed.value.value)
+        else:
+            cut.add(key)
+    needed = {root for part in run.fetched for root in _roots(part.value, cut)}
+    for root in needed:
+        if isinstance(root, Placeholder) and root not in run.feeds:
+            if root.default is None:
+                raise undecided("a placeholder that is needed but not fed", execution.node, statement)
+            if root.dtype == "bool" and isinstance(root.default, Known):
+                constants[root] = bool(root.default.value)
+    constants = {key: value for key, value in constants.items() if key in needed}
+    key = (
+        tuple((part.value, part.place) for part in run.fetched),
+        frozenset(constants.items()),
+        frozenset(value for value in cut if value in _all_inputs(run)),
+        (run.summary.use.owner, run.summary.inside) if run.summary is not None else None,
+    )
+    for function in plan.functions:
+        if function.__dict__["_key"] == key and function.frame is _frame(plan, run, function):
+            function.runs.append(run)
+            run.function = function
+            return
+    made = FunctionPlan("", statement.frame, [run])
+    made.__dict__["_key"] = key
+    made.constants = constants
+    made.returns = run.fetched
+    run.function = made
+    starts: list[Unit] = []
+    reads = []
+    for part in run.fetched:
+        if part.node is not None:
+            reads.extend(slices.reads_of(part.node, statement))
+        else:
+            unit = units.unit(part.value)
+            if unit is not None and unit.kind == "graph":
+                starts.append(unit)
+        starts.extend(_summary_units(units, part.value))
+        starts.extend(_rate_units(units, part.value))
+    cut = {value for value in cut if value in _all_inputs(run)}
+    found = slices.of(units, starts, reads, cut)
+    made.units, made.outside = found.units, found.outside
+    made.cut = dict.fromkeys(cut, "")
+    frames = {unit.statement.frame for unit in made.units} | {
+        frame for frame, _ in made.outside if frame in units.frames
+    }
+    inner = [frame for frame in frames if frame.parent is not None]
+    made.frame = inner[0] if inner else next(iter(units.run.module_frames.values()))
+    if inner and len(set(inner)) > 1:
+        raise undecided("a graph that is built in several functions", execution.node, statement)
+    made.frame = inner[0] if inner else statement.frame.top
+    plan.functions.append(made)
+    _parameters(plan, made, needed)
+
+
+def _frame(plan: Plan, run: Run, function: FunctionPlan) -> Frame:
+    return function.frame
+
+
+def _roots(value: GraphValue, cut: set[GraphValue]) -> set[GraphValue]:
+    """The roots that a value needs when some tensors are fed."""
+    found: set[GraphValue] = set()
+    seen: set[GraphValue] = set()
+    stack = [value]
+    while stack:
+        current = stack.pop()
+        if current in seen or current in cut:
+            continue
+        seen.add(current)
+        if current.is_root:
+            found.add(current)
+        stack.extend(current.inputs)
+        if isinstance(current, Group):
+            stack.extend(member for member in current.members if isinstance(member, GraphValue))
+    return found
+
+
+def _all_inputs(run: Run) -> set[GraphValue]:
+    seen: set[GraphValue] = set()
+    stack = [part.value for part in run.fetched]
+    while stack:
+        value = stack.pop()
+        if value not in seen:
+            seen.add(value)
+            stack.extend(value.inputs)
+    return seen
+
+
+def _summary_units(units: Units, value: GraphValue) -> list[Unit]:
+    """The statements of the summaries that a merge takes: it finds them through the collection, not by name."""
+    if not isinstance(value, Summary):
+        return []
+    found = [units.unit(member) for member in value.members]
+    return [unit for unit in found if unit is not None]
+
+
+def _rate_units(units: Units, value: GraphValue) -> list[Unit]:
+    """The statements that compute the learning rates of train ops, where those depend on the graph."""
+    rates = [
+        rate
+        for leaf in _effects(value)
+        if isinstance(leaf, TrainOp) and leaf.optimizer
+        for rate in leaf.optimizer.inputs
+    ]
+    found = [units.unit(rate) for rate in rates]
+    return [unit for unit in found if unit is not None and unit.kind == "graph"]
+
+
+def _parameters(plan: Plan, function: FunctionPlan, needed: set[GraphValue]) -> None:
+    run = plan.units.run
+    order = {value: place for place, value in enumerate(run.values)}
+    for root in sorted(needed, key=lambda value: order.get(value, 0)):
+        if isinstance(root, Placeholder) and root not in function.constants:
+            function.parameters.append(Parameter(_bound_name(plan, root), root))
+    for value in sorted(function.cut, key=lambda value: order.get(value, 0)):
+        name = _bound_name(plan, value)
+        function.cut[value] = name
+        function.parameters.append(Parameter(name, value, "fed"))
+    for root in sorted(needed, key=lambda value: order.get(value, 0)):
+        if isinstance(root, DataIterator):
+            for draw in root.draws:
+                if any(draw in _all_inputs(r) for r in function.runs):
+                    function.parameters.append(Parameter("element", draw, "element"))
+    if len({parameter.name for parameter in function.parameters}) != len(function.parameters):
+        node = function.runs[0].execution
+        raise undecided("two inputs of one execution that have the same name", node.node, node.chain[-1])
+    summary = function.runs[0].summary
+    if summary is not None and summary.inside:
+        function.parameters.append(Parameter("step", None, "step"))
+
+
+def _bound_name(plan: Plan, value: GraphValue) -> str:
+    unit = plan.units.unit(value)
+    if unit is not None:
+        for part in unit.parts:
+            for name, bound in part.writes.items():
+                if bound is value:
+                    return name
+    given = getattr(value, "arguments", {}).get("name")
+    if isinstance(given, ast.Constant) and isinstance(given.value, str) and given.value.isidentifier():
+        return given.value
+    node = value.node or ast.Pass()
+    raise Undecided("an input that no name is bound to", node, next(iter(plan.units.run.modules)))
+
+
+def _order(plan: Plan, function: FunctionPlan) -> None:
+    """Sorts out the train ops of a function: what the tape must see, what follows."""
+    units = plan.units
+    effects = [leaf for part in function.returns for leaf in _effects(part.value)]
+    function.trains = [leaf for leaf in effects if isinstance(leaf, TrainOp)]
+    made = [value for unit in function.units for value in unit.made]
+    function.gradients = [value for value in made if isinstance(value, Gradients)]
+    inside = {unit for unit in function.units}
+    for value in made:
+        if isinstance(value, TrainOp) and value not in function.trains:
+            node = function.runs[0].execution
+            raise undecided("a train op within a larger statement", node.node, node.chain[-1])
+    losses = [train.loss for train in function.trains if train.loss is not None]
+    losses.extend(found.loss for found in function.gradients)
+    taped: set[Unit] = set()
+    for loss in losses:
+        if not isinstance(loss, GraphValue):
+            continue
+        unit = units.unit(loss)
+        starts = [unit] if unit is not None and unit in inside else []
+        taped.update(slices.of(units, starts, [], set(function.cut)).units)
+    taped &= inside
+    gradient_units = {units.unit(value) for value in (*function.gradients, *function.trains)}
+    if any(isinstance(value, Gradients) for unit in taped for value in unit.made):
+        node = function.runs[0].execution
+        raise undecided("gradients of gradients", node.node, node.chain[-1])
+    for train in function.trains:
+        own = units.unit(train)
+        if own is not None and train.loss is not None and isinstance(train.loss, GraphValue):
+            taped.update(_inner(units, own, train, inside))
+    taped -= {unit for unit in gradient_units if unit is not None}
+    changed = True
+    while changed:
+        changed = False
+        for unit in function.units:
+            if unit in taped or unit in gradient_units or not _can_tape(unit):
+                continue
+            later = [other for other in taped if other.index > unit.index]
+            if any(_conflict(unit, other) for other in later):
+                taped.add(unit)
+                changed = True
+    function.taped = [unit for unit in function.units if unit in taped]
+
+
+def _inner(units: Units, own: Unit, train: TrainOp, inside: set[Unit]) -> set[Unit]:
+    """What the loss that a minimize call computes itself needs."""
+    loss = train.loss
+    if not isinstance(loss, GraphValue) or units.unit(loss) is not own:
+        return set()
+    node = train.__dict__["arguments"].get("loss")
+    reads = slices.reads_of(node, own.statement) if node is not None else []
+    return set(slices.of(units, [], reads, set()).units) & inside
+
+
+def _can_tape(unit: Unit) -> bool:
+    return not any(isinstance(value, (Assign, Gradients)) for value in unit.made)
+
+
+def _conflict(unit: Unit, later: Unit) -> bool:
+    """Whether moving a unit behind a later one changes what a name means."""
+    mine = {name for part in unit.parts for name in part.writes}
+    its = {name for part in later.parts for name in part.writes}
+    reads = {name for part in unit.parts for _, name in part.reads}
+    return bool(its & (mine | reads))
+
+
+__all__ = ["Plan", "Undecided", "flatten", "make", "moves"]

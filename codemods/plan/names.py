@@ -1,0 +1,121 @@
+"""The names of the new functions: `train_step`, `compute_loss`, and none that the module already uses."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from ..graph.values import Assign, Group, Op, Summary, TrainOp, Variable
+from .functions import Fetched, FunctionPlan, Plan, _effects, _target_at
+
+NOISE = frozenset(
+    {
+        "train",
+        "trainer",
+        "training",
+        "op",
+        "ops",
+        "step",
+        "optimizer",
+        "optim",
+        "opt",
+        "solver",
+        "minimize",
+        "update",
+        "run",
+    }
+)
+
+
+def name_functions(plan: Plan) -> None:
+    """Names every function of a plan."""
+    taken = {
+        node.id if isinstance(node, ast.Name) else node.arg if isinstance(node, ast.arg) else getattr(node, "name", "")
+        for module in plan.units.run.modules.values()
+        for node in ast.walk(module.tree)
+        if isinstance(node, (ast.Name, ast.arg, ast.FunctionDef, ast.ClassDef))
+    }
+    steps = {train for function in plan.functions for train in function.trains}
+    for function in plan.functions:
+        wanted = _train_name(function, len(steps)) if function.trains else _compute_name(function)
+        name, count = wanted, 2
+        if name in taken and function.trains:
+            name = _with(function, wanted)
+        while name in taken:
+            name, count = f"{wanted}_{count}", count + 1
+        taken.add(name)
+        function.name = name
+
+
+def _words(text: str) -> list[str]:
+    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower().split("_")
+    return [part for part in parts if part]
+
+
+def _train_name(function: FunctionPlan, steps: int) -> str:
+    if steps == 1 or len(function.trains) > 1:
+        return "train_step"
+    text = next((_text(part) for part in function.returns if function.trains[0] in _effects(part.value)), "")
+    words = [word for word in _words(text) if word not in NOISE]
+    return "_".join([*words, "train_step"])
+
+
+def _with(function: FunctionPlan, wanted: str) -> str:
+    rest = [_text(part) for part in function.returns if not isinstance(part.value, Op)]
+    return f"{wanted}_with_{'_and_'.join(rest[:3])}" if rest and all(text.isidentifier() for text in rest) else wanted
+
+
+def _text(part: Fetched) -> str:
+    """The name that a fetch is known by, or ""."""
+    if part.node is None:
+        found = re.match(r"\w+", part.text or "")
+        return found[0] if found else ""
+    if isinstance(part.node, ast.Name):
+        return part.node.id
+    if isinstance(part.node, ast.Attribute):
+        return part.node.attr
+    if isinstance(part.node, ast.Subscript) and isinstance(part.node.slice, ast.Constant):
+        return re.sub(r"\W+", "_", str(part.node.slice.value)) if isinstance(part.node.slice.value, str) else ""
+    return ""
+
+
+def _compute_name(function: FunctionPlan) -> str:
+    values = [part for part in function.returns if not isinstance(part.value, Variable)]
+    effects = [part for part in values if isinstance(part.value, (Assign, Group))]
+    names = [_text(part) for part in values]
+    if effects and len(values) == 1 and names[0]:
+        name = "_".join(word for word in _words(names[0]) if word not in {"op", "ops"})
+        return name if "_" in name else f"update_{name}"
+    if not all(names):
+        execution = function.runs[0].execution
+        target = _target_at(execution.chain[-1].node, execution.node, ())
+        inline = [_inline_name(part) for part in values if not _text(part)]
+        names = [target] if target and len(values) == 1 else [name or _next(inline) for name in names]
+    short = []
+    for name in names:
+        if name and name not in short:
+            short.append("_".join(_words(name)) if name else name)
+    if len(short) > 3:
+        return "compute_values"
+    return "compute_" + "_and_".join(short or ["value"])
+
+
+def _inline_name(part: Fetched) -> str:
+    node = part.node
+    if isinstance(node, ast.Call):
+        function = node.func
+        return (
+            function.attr
+            if isinstance(function, ast.Attribute)
+            else function.id
+            if isinstance(function, ast.Name)
+            else "value"
+        )
+    return "value"
+
+
+def _next(names: list[str]) -> str:
+    return names.pop(0) if names else "value"
+
+
+__all__ = ["Summary", "TrainOp", "name_functions"]

@@ -1,0 +1,103 @@
+"""Backward slices: the unit statements that a fetch needs, and what they read from outside."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..graph.frames import Frame, Statement
+from ..graph.values import Dict, GraphValue, Placeholder, Sequence, Value
+from .units import Unit, Units
+
+
+@dataclass(eq=False)
+class Slice:
+    """What a function's body consists of: units in the order of the source; what they read that stays outside."""
+
+    units: list[Unit] = field(default_factory=list)
+    placeholders: list[Placeholder] = field(default_factory=list)
+    outside: dict[tuple[Frame, str], Statement] = field(default_factory=dict)
+
+
+MOVING = frozenset({"graph"})
+
+
+def of(
+    units: Units, starts: Iterable[Unit], reads: Iterable[tuple[Frame, str, Statement, Statement]], cut: set[GraphValue]
+) -> Slice:
+    """The slice of some units and of names read by an execution's own expression: (frame, name, maker, reader)."""
+    result = Slice()
+    chosen: set[Unit] = set()
+    work: list[Unit] = list(starts)
+    for frame, name, maker, reader in reads:
+        _follow(units, frame, name, maker, reader, work, result, cut)
+    while work:
+        unit = work.pop()
+        if unit in chosen:
+            continue
+        chosen.add(unit)
+        for part in unit.parts:
+            for (frame, name), makers in part.reads.items():
+                for maker in makers:
+                    if units.of.get(maker) is not unit:
+                        _follow(units, frame, name, maker, part, work, result, cut)
+    result.units = sorted(chosen, key=lambda unit: unit.index)
+    return result
+
+
+def _follow(
+    units: Units,
+    frame: Frame,
+    name: str,
+    maker: Statement,
+    reader: Statement,
+    work: list[Unit],
+    result: Slice,
+    cut: set[GraphValue],
+) -> None:
+    if frame not in units.frames:
+        return
+    unit = units.of.get(maker)
+    value = maker.writes.get(name)
+    if value is not None and isinstance(value, GraphValue) and value in cut:
+        return
+    if unit is not None and unit.kind == "placeholder":
+        return
+    if unit is not None and unit.kind == "graph":
+        work.append(unit)
+        if value is not None:
+            work.extend(_changes(units, value, reader))
+        return
+    result.outside[frame, name] = reader
+    if value is not None:
+        work.extend(_changes(units, value, reader))
+
+
+def _changes(units: Units, value: Value, reader: Statement) -> list[Unit]:
+    """The units that changed a list or dict in place before it was read, where what they did belongs to the graph."""
+    if not isinstance(value, (Sequence, Dict)):
+        return []
+    found = []
+    for owner, chain in units.run.mutated:
+        if owner is value:
+            unit = units.leaf(chain)
+            if unit is not None and unit.kind == "graph" and unit.index < reader.index:
+                found.append(unit)
+    return found
+
+
+def names_in(expression: ast.AST) -> set[str]:
+    """The names that an expression reads."""
+    return {node.id for node in ast.walk(expression) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def reads_of(expression: ast.AST, statement: Statement) -> list[tuple[Frame, str, Statement, Statement]]:
+    """What an expression within a statement reads."""
+    wanted = names_in(expression)
+    return [
+        (frame, name, maker, statement)
+        for (frame, name), makers in statement.reads.items()
+        if name in wanted
+        for maker in makers
+    ]

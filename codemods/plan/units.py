@@ -1,0 +1,211 @@
+"""Which statements build graph, which set it up, which run it.
+
+A unit statement is a statement of a frame that runs sessions (the module, `main`, `train`), or of the module itself. What
+functions called from it make is its own. A loop or condition that only builds graph counts as one statement; the blocks of
+scopes, devices and sessions are looked through.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..graph.frames import Frame, Statement
+from ..graph.interpreter import Interpreter
+from ..graph.values import (
+    Assign,
+    DataIterator,
+    Dataset,
+    Dict,
+    GraphValue,
+    Init,
+    IteratorInit,
+    Layer,
+    Op,
+    Optimizer,
+    Placeholder,
+    Saver,
+    Schedule,
+    Sequence,
+    Session,
+    Summary,
+    Tensor,
+    TrainOp,
+    Value,
+    Variable,
+    Writer,
+    flatten,
+    graph_values,
+)
+
+
+@dataclass(eq=False)
+class Unit:
+    """One unit statement and what it makes.
+
+    kind: "host" (stays), "setup" (stays, rewritten: variables, optimizers, datasets), "graph" (moves into functions),
+    "placeholder" and "session" (go), "feed" (a dict of feeds).
+    """
+
+    statement: Statement
+    kind: str = "host"
+    made: list[GraphValue] = field(default_factory=list)
+    parts: list[Statement] = field(default_factory=list)
+
+    @property
+    def index(self) -> int:
+        return self.statement.index
+
+    @property
+    def node(self) -> ast.stmt:
+        return self.statement.node
+
+
+@dataclass(eq=False)
+class Units:
+    """The unit statements of a program."""
+
+    run: Interpreter
+    frames: set[Frame]
+    of: dict[Statement, Unit] = field(default_factory=dict)
+    ordered: list[Unit] = field(default_factory=list)
+
+    def leaf(self, chain: Iterable[Statement]) -> Unit | None:
+        """The unit that the innermost statement of the unit frames belongs to."""
+        found: Statement | None = None
+        for statement in chain:
+            if statement.frame not in self.frames:
+                break
+            found = statement
+        return self.of.get(found) if found is not None else None
+
+    def unit(self, value: GraphValue) -> Unit | None:
+        return self.leaf(value.chain)
+
+
+def find(run: Interpreter) -> Units:
+    """Sorts a program's statements into units."""
+    frames = set(run.module_frames.values())
+    for chain in [*(execution.chain for execution in run.executions), *(use.chain for use in run.uses)]:
+        frames.update(statement.frame for statement in chain)
+    for value in run.values:
+        if isinstance(value, Session):
+            frames.update(statement.frame for statement in value.chain)
+    units = Units(run, frames)
+    for statement in run.statements:
+        if statement.frame in frames:
+            top = _lifted(statement)
+            unit = units.of.get(top)
+            if unit is None:
+                unit = units.of[top] = Unit(top)
+                units.ordered.append(unit)
+            unit.parts.append(statement)
+            units.of[statement] = unit
+    for value in run.values:
+        unit = units.unit(value)
+        if unit is not None:
+            unit.made.append(value)
+    units.ordered.sort(key=lambda unit: unit.index)
+    for unit in units.ordered:
+        unit.kind = _kind(unit)
+    _initial_values(units)
+    return units
+
+
+BLOCKS = (ast.For, ast.While, ast.If, ast.Try, ast.With)
+
+
+def _lifted(statement: Statement) -> Statement:
+    """The outermost control statement around a statement that builds graph and runs nothing, else the statement."""
+    result = statement
+    outer = statement.parent
+    while outer is not None and outer.frame is statement.frame:
+        if isinstance(outer.node, (ast.For, ast.While, ast.If, ast.Try)) and _only_builds(outer):
+            result = outer
+        outer = outer.parent
+    return result
+
+
+def _only_builds(statement: Statement) -> bool:
+    if statement.executions or any(isinstance(value, Session) for value in statement.made):
+        return False
+    if statement.made:
+        return True
+    return any(graph_values(value) for value in statement.writes.values())
+
+
+def moves(value: Value) -> bool:
+    """Whether a value can only exist within a function: a tensor that depends on the graph's inputs or variables."""
+    if isinstance(
+        value, (Variable, Layer, Optimizer, Schedule, Dataset, DataIterator, Saver, Writer, Session, Init, IteratorInit)
+    ):
+        return False
+    if isinstance(value, (Tensor, Op)):
+        return not value.constant or isinstance(value, (Op, Assign))
+    return False
+
+
+def _holds(value: Value) -> bool:
+    return any(moves(leaf) for leaf in flatten(value))
+
+
+def _kind(unit: Unit) -> str:
+    made = unit.made
+    writes = [value for part in unit.parts for value in part.writes.values()]
+    if any(isinstance(value, Dict) and any(isinstance(key, GraphValue) for key in value.keys) for value in writes):
+        return "feed"
+    kinds = {type(value) for value in made}
+    if kinds and kinds <= {Session, Init, IteratorInit, DataIterator}:
+        return "session" if not any(isinstance(value, DataIterator) for value in made) else "iterator"
+    if kinds == {Placeholder}:
+        return "placeholder"
+    if any(isinstance(value, Layer) for value in made):
+        return "layers"
+    if any(isinstance(value, (Saver, Writer, Session)) for value in made):
+        return "setup"
+    if any(isinstance(value, Variable) for value in made):
+        return "setup" if not _beside_initial_values(made) else "mixed"
+    if any(isinstance(value, Optimizer) for value in made):
+        return "graph" if any(isinstance(value, TrainOp) for value in made) else "setup"
+    if any(isinstance(value, Summary) for value in made):
+        return "graph"
+    if any(moves(value) for value in made) or any(_holds(value) for value in writes):
+        return "graph"
+    if any(isinstance(value, (Schedule, Dataset, DataIterator)) for value in made):
+        return "setup"
+    return "host"
+
+
+def _ancestors(values: Iterable[GraphValue]) -> set[GraphValue]:
+    found: set[GraphValue] = set()
+    stack = list(values)
+    while stack:
+        value = stack.pop()
+        if value not in found:
+            found.add(value)
+            stack.extend(value.inputs)
+    return found
+
+
+def _beside_initial_values(made: list[GraphValue]) -> bool:
+    """Whether a statement that makes variables makes tensors, too, that are more than initial values."""
+    initial = _ancestors(value for variable in made if isinstance(variable, Variable) for value in variable.initial)
+    return any(moves(value) and value not in initial for value in made)
+
+
+def _initial_values(units: Units) -> None:
+    """A random tensor that only gives variables their initial values is drawn once: its statement stays."""
+    variables = [value for value in units.run.values if isinstance(value, Variable) and value.maker != "layer"]
+    initial = _ancestors(value for variable in variables for value in variable.initial)
+    used: set[GraphValue] = set()
+    for value in units.run.values:
+        if value not in initial and not (isinstance(value, Variable)):
+            used.update(value.inputs)
+    for unit in units.ordered:
+        values = [value for value in unit.made if moves(value)]
+        if unit.kind == "graph" and values and all(value in initial and value not in used for value in values):
+            unit.kind = "setup"
+
+
+__all__ = ["Sequence", "Unit", "Units", "find", "moves"]
