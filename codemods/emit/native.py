@@ -49,7 +49,7 @@ from . import moves as moving
 from . import savers, setup, sites
 from .context import Context, quoted
 from .functions import Writer as FunctionWriter
-from .imports import native_imports
+from .native_imports import native_imports
 
 
 @dataclass(frozen=True)
