@@ -51,8 +51,8 @@ class Fact:
 
     `since` is the version of TensorFlow that first had the state. `successor` is what a person or a structural rewrite would use
     instead ("absl." is another package). `compat` is the spelling under `tf.compat.v1`, where the arguments are TF 1.15's (for
-    names older than that: as `compat_renamed` says), and `requires` what it needs besides ("legacy-keras"). `slim` is the spelling
-    under the tf_slim package.
+    names older than that: as `compat_renamed` says), and `requires` what it needs besides ("legacy-keras"). `slim` is the
+    spelling under the tf_slim package.
     """
 
     name: str
