@@ -56,6 +56,13 @@ class _AfterImport(importlib.abc.MetaPathFinder):
         return spec
 
 
+def seed() -> None:
+    """Starts the generators of NumPy and the standard library from the seed."""
+    random.seed(SEED)
+    if "numpy" in sys.modules:
+        _seed_numpy(sys.modules["numpy"])
+
+
 def _seed_numpy(numpy: Any) -> None:
     numpy.random.seed(SEED % 2**32)
 
@@ -79,8 +86,7 @@ def _tensorflow(module: Any) -> None:
         for data_flow_ops in _loaded("ops.data_flow_ops"):
             _first_in_first_out(tf, data_flow_ops)
     # Again: what the import itself drew differs between the versions.
-    _seed_numpy(sys.modules["numpy"])
-    random.seed(SEED)
+    seed()
 
 
 def _loaded(tail: str) -> list[Any]:

@@ -13,9 +13,10 @@ from pathlib import Path
 DETERMINISM = Path(__file__).with_name("determinism.py")
 SITECUSTOMIZE = """\
 import importlib.util
+import sys
 
 spec = importlib.util.spec_from_file_location("_deterministic_randomness", {path!r})
-module = importlib.util.module_from_spec(spec)
+module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 module.install()
 """

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
+from tf_modernize.harness.forking import Forks
 from tf_modernize.harness.running import Run, run_program
 
-Start = Callable[[Path], "Future[Run]"]
+Start = Callable[[Path, bool], "Future[Run]"]
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +31,27 @@ def tf2_python() -> str:
 
 @pytest.fixture(scope="session")
 def start_program(tf2_python: str) -> Iterator[Start]:
-    """Starts a program in a process of its own, with deterministic randomness; its `result()` waits for the end."""
+    """Starts a program with deterministic randomness; its `result()` waits for the end.
+
+    Those that need nothing set before TensorFlow's import (no legacy Keras) share an import: `shared` says so.
+    """
+    forks = [Forks(tf2_python) for _ in range(2)]
+    free: SimpleQueue[Forks] = SimpleQueue()
+    for one in forks:
+        free.put(one)
+
+    def run(script: Path, shared: bool) -> Run:
+        if not shared:
+            return run_program(tf2_python, script, timeout=120)
+        one = free.get()
+        try:
+            found: Run = one.run(script, timeout=120)
+        finally:
+            free.put(one)
+        return found
+
     with ThreadPoolExecutor(max_workers=2) as pool:
-        yield lambda script: pool.submit(run_program, tf2_python, script, timeout=120)
+        yield lambda script, shared: pool.submit(run, script, shared)
         pool.shutdown(cancel_futures=True)
+    for one in forks:
+        one.close()

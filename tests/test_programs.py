@@ -157,7 +157,8 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         folder = tmp_path_factory.mktemp(name)
         for path, data in after(name).items():
             (folder / path).write_bytes(data)
-        runs[name] = start(folder / "before.py")
+        result = upgraded(name)
+        runs[name] = start(folder / "before.py", result is not None and result.level != "compat")
     return runs
 
 
