@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from .api import Fact, is_native, lookup, resolve
-from .names import Names, Use
+from .api import Fact, is_native, lookup
+from .names import Names, Use, fact_of
 from .parse import Module
 
 Kind = Literal["tf1", "tf2", "none"]
@@ -62,7 +62,7 @@ def of_program(
         calls: dict[ast.AST, ast.Call] | None = None
         tested: list[tuple[int, int]] | None = None
         for use in names[path].uses:
-            fact, rest = resolve(use.name) or (None, "")
+            fact, path_of = fact_of(use.name)
             if use.api == "v2" or (use.api == "plain" and use.name in _EAGER):
                 eager = True
                 continue
@@ -75,7 +75,7 @@ def of_program(
                 continue
             if fact is None or use.name.startswith("examples."):
                 continue
-            if gone(fact) and not rest.startswith("__"):
+            if gone(fact) and not use.name[len(path_of) + 1 :].startswith("__"):
                 if tested is None:
                     tested = list(_version_tests(module.tree))
                 if not any(start <= use.node.lineno <= end for start, end in tested):
@@ -96,7 +96,7 @@ def of_program(
         for found in names[path].imports:
             if found.guarded or found.api != "plain" or found.bound == "*" or found.name.startswith("examples."):
                 continue
-            fact = lookup(found.name)
+            fact, _ = fact_of(found.name)
             if fact is not None and gone(fact):
                 return Dialect("tf1", f"{path}:{found.node.lineno} imports tensorflow.{found.name}")
     if in_passing and not eager:

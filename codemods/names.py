@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from weakref import WeakKeyDictionary
 
+from .api import Fact, is_module, lookup, public
+from .api import resolve as api_resolve
 from .parse import Module
 
 Api = Literal["plain", "v1", "v2"]
@@ -646,8 +648,6 @@ def _agreed(values: list[Value]) -> Value:
 
 def _starred(module: str, name: str) -> Value:
     """A name that a star import from TensorFlow gives, if TensorFlow has it."""
-    from .api import is_module, lookup
-
     dotted = f"{module}.{name}" if module else name
     plain = _normal("." + dotted)[0]
     return _Path("." + dotted) if lookup(plain) is not None or is_module(plain) else None
@@ -817,3 +817,16 @@ def _ambiguous(walk: _Walk, scope: _Scope | None, name: str) -> str:
             return ""
         scope = scope.parent
     return ""
+
+
+def fact_of(name: str) -> tuple[Fact | None, str]:
+    """The fact of the longest beginning of a dotted name that has one, and that beginning; private paths count."""
+    if name.startswith("python.") or ".python." in name:
+        path = name
+        while path:
+            found = public(path)
+            if found is not None and (name.startswith("contrib") or not found.startswith("contrib")):
+                return lookup(found), path
+            path = path.rpartition(".")[0]
+    known = api_resolve(name)
+    return (known[0], known[0].name) if known else (None, name)

@@ -192,6 +192,29 @@ def test_imports_in_other_places() -> None:
     )
 
 
+def test_private_paths() -> None:
+    check(
+        """
+        import tensorflow as tf
+        from tensorflow.python.ops import array_ops, rnn_cell
+        from tensorflow.python.client import device_lib
+        x = array_ops.concat([a, b], 1)
+        cell = rnn_cell.GRUCell(3)
+        device_lib.list_local_devices()
+        """,
+        """
+        import os
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"
+        import tensorflow.compat.v1 as tf
+        from tensorflow.python.client import device_lib
+        tf.disable_v2_behavior()
+        x = tf.concat([a, b], 1)
+        cell = tf.nn.rnn_cell.GRUCell(3)
+        device_lib.list_local_devices()
+        """,
+    )
+
+
 def test_already_there() -> None:
     source = "import tensorflow.compat.v1 as tf\ntf.disable_v2_behavior()\nx = tf.placeholder(tf.float32)\n"
     check(source, source)

@@ -162,9 +162,11 @@ def _after_imports(
     root = next((found for found in roots if found.top), roots[0])
     last: ast.stmt = statements.top(root.node) if root.top else root.node
     block = statements.block(last)
+    previous = last
     for statement in block[block.index(last) + 1 :]:
-        if not isinstance(statement, (ast.Import, ast.ImportFrom)) or _between(module, last, statement):
+        if not isinstance(statement, (ast.Import, ast.ImportFrom)) or _between(module, previous, statement):
             break
+        previous = statement
         if statements.stays(statement):
             last = statement
     statements.after(last, lines)

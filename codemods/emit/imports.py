@@ -11,7 +11,7 @@ from ..names import Import, Names
 from ..parse import Module
 from ..symbols import Rewritten
 from ..symbols.packages import Place, contrib
-from ..symbols.sites import Level
+from ..symbols.sites import Level, first_name
 from .statements import Statements
 
 _MODULE = re.compile(rb"from\s+([\w.]+)")
@@ -22,16 +22,20 @@ _ABSL = ("app", "flags", "logging")
 
 def changes(names: Names, result: Rewritten, level: Level) -> dict[ast.Import | ast.ImportFrom, list[str | None]]:
     """For each import statement that must change: a statement for each of its names, or None where it is needed no more."""
-    left = {first_name(node) for node in result.left}
+    left = {first_name(node) for node in result.left} | result.needs.kept
     by_statement: dict[ast.Import | ast.ImportFrom, list[Import]] = {}
     for found in names.imports:
         if not found.foreign:
             by_statement.setdefault(found.node, []).append(found)
     roots = {found.bound for found in names.imports if found.name == ""}
+    used = {first_name(use.node) for use in names.uses}
     changed: dict[ast.Import | ast.ImportFrom, list[str | None]] = {}
     for node, imported in by_statement.items():
         meant = {found.alias: found for found in imported}
-        new = [_wanted(node, alias, meant.get(alias), left, roots, level) for alias in node.names]
+        new = [
+            _wanted(node, alias, one := meant.get(alias), left, roots, one is not None and one.bound in used, level)
+            for alias in node.names
+        ]
         if new != [spelt(node, alias) for alias in node.names]:
             changed[node] = new
     return changed
@@ -68,6 +72,7 @@ def _wanted(
     found: Import | None,
     left: set[str],
     roots: set[str],
+    used: bool,
     level: Level,
 ) -> str | None:
     """The statement that binds one name at the level; None: nothing needs it any more."""
@@ -89,6 +94,8 @@ def _wanted(
             return f"import {top}" + (f" as {bound}" if bound != top else "")
         if dotted.startswith("contrib"):
             return _contrib(dotted, bound, same, left, level)
+        if dotted.startswith("python."):
+            return same if alias.asname is None or bound in left or not used else None
         if alias.asname is None or dotted.startswith(_AS_IT_IS):
             return same
         if level == "native" and dotted in _ABSL:
@@ -100,6 +107,8 @@ def _wanted(
         return same if found.api == "v2" else f"import {top}" + (f" as {bound}" if bound != top else "")
     if found.name.startswith("contrib"):
         return same if bound == "*" else _contrib(found.name, bound, same, left, level)
+    if found.name.startswith("python."):
+        return same if bound in left or not used else None
     if found.name.startswith(_AS_IT_IS) or found.name == "compat" or found.api == "v2":
         return same
     if level == "native" and found.name.rpartition(".")[2] in _ABSL and found.name.count(".") < 2:
@@ -168,10 +177,3 @@ def merged(lines: list[str]) -> list[str]:
         else:
             result.append(line)
     return result
-
-
-def first_name(node: ast.expr) -> str:
-    """The name that a chain begins with."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""

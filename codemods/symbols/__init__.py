@@ -10,10 +10,9 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..api import resolve
 from ..diagnostics import Diagnostic
 from ..edits import Edits
-from ..names import Names, Use
+from ..names import Names, Use, fact_of
 from ..parse import Module
 from ..report import Account
 from .sites import Hooks, Level, Needs, Site
@@ -68,18 +67,18 @@ def rewrite(
 def _site(
     module: Module, names: Names, edits: Edits, needs: Needs, use: Use, root: str, level: Level, hooks: Hooks
 ) -> Site:
-    fact, _ = resolve(use.name) or (None, "")
+    fact, path = fact_of(use.name)
     name = fact.name if fact else use.name
     node = use.node
-    while isinstance(node, ast.Attribute) and names.name_of(node) != name:
+    while isinstance(node, ast.Attribute) and names.name_of(node) != path:
         node = node.value
-    if names.name_of(node) != name:  # the alias itself means more than the known beginning of its name
+    if names.name_of(node) != path:  # the alias itself means more than the known beginning of its name
         node = use.node
         while isinstance(node, ast.Attribute):
             node = node.value
     spelt = _root(module, names, use.node)
     bound = bool(spelt) or root in names.bound or any(found.name == "" for found in names.imports)
-    rest = use.name[len(name) :]
+    rest = use.name[len(path) + 1 :]
     site = Site(module, names, edits, needs, use, node, name, rest, fact, spelt or root, level, hooks, bound)
     site.call = names.call_of(node)
     return site

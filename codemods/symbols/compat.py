@@ -9,7 +9,7 @@ import ast
 
 from ..api import is_module
 from .packages import Place, contrib
-from .sites import NEXT, Arguments, Rule, Site, is_constant, simple
+from .sites import NEXT, Arguments, Rule, Site, first_name, is_constant, simple
 
 # tf.layers and RNN cells are the classes of Keras 2; tf.keras in graph mode is too.
 _LEGACY_KERAS = ("layers.", "nn.rnn_cell.", "keras.")
@@ -17,7 +17,7 @@ _LEGACY_KERAS = ("layers.", "nn.rnn_cell.", "keras.")
 
 def rewrite_use(site: Site) -> str | None:
     """Rewrites one use for graph mode on TensorFlow 2.21; the sentence says why it is left."""
-    name = site.use.name
+    name = site.full
     if name.startswith(_LEGACY_KERAS) or name in ("layers", "nn.rnn_cell", "keras"):
         site.needs.legacy_keras = True
     if site.use.api == "v2":
@@ -35,7 +35,8 @@ def rewrite_use(site: Site) -> str | None:
     if name.startswith("estimator"):
         return "Estimators were removed from TensorFlow 2.16"
     if name.startswith(("python", "core")):
-        return None  # private: most modules are still there, at the same place
+        site.needs.kept.add(first_name(site.node))  # private: most modules are still there, at the same place
+        return None
     if site.fact is None:
         known = is_module(name) or name.startswith("__")
         return None if known else f"TensorFlow 1.15 has no tf.{name}"
@@ -45,7 +46,7 @@ def rewrite_use(site: Site) -> str | None:
         if is_module(site.name):
             return None
         return f"TensorFlow 2.21 has no tf.{site.name}, and compat.v1 has not either"
-    if site.fact.compat != site.name:
+    if site.fact.compat != site.name or site.private:
         site.rename(site.fact.compat)
     else:
         _plain_root(site)
@@ -77,11 +78,11 @@ def _plain_root(site: Site) -> None:
 
 
 def _contrib(site: Site) -> str | None:
-    found = contrib(site.use.name)
+    found = contrib(site.full)
     if found is None:
-        if site.use.name == "contrib":
+        if site.full == "contrib":
             return None if isinstance(site.node, ast.Name) else "tf.contrib was removed from TensorFlow 2"
-        return f"tf.{site.use.name} was removed from TensorFlow 2, and no package that is installed took it over"
+        return f"tf.{site.full} was removed from TensorFlow 2, and no package that is installed took it over"
     place, name = found
     if place.package == "tf":
         if place.target.startswith(_LEGACY_KERAS):
@@ -91,7 +92,7 @@ def _contrib(site: Site) -> str | None:
             site.edits.replace(part, site.tf(place.target))
         return None
     need_package(site, place)
-    if inherits(site, name, place):
+    if not site.private and inherits(site, name, place):
         return None
     site.needs.imports.add(f"import {_module_of(place)}")
     site.edits.replace(_part(site, name), f"{place.package}.{place.target}" if place.target else place.package)
@@ -125,6 +126,8 @@ def inherits(site: Site, name: str, place: Place) -> bool:
 
 def _part(site: Site, name: str) -> ast.expr:
     """The part of the chain that means `name`."""
+    if site.private:
+        return site.node
     node = site.use.node
     while isinstance(node, ast.Attribute) and site.names.name_of(node) != name:
         node = node.value

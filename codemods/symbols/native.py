@@ -28,7 +28,7 @@ _EQUAL_DEFAULTS = frozenset({"data_format", "dilations", "out_type", "name", "ke
 
 def rewrite_use(site: Site) -> str | None:
     """Rewrites one use for TensorFlow 2 proper; the sentence says why it can't be."""
-    name = site.use.name
+    name = site.full
     if site.use.api == "v2" or site.use.node in site.needs.dropped:
         return None
     if name == "":
@@ -44,6 +44,8 @@ def rewrite_use(site: Site) -> str | None:
         return "tensorflow.examples was removed from TensorFlow 2; it is the program's data, which only its author can replace"
     fact = site.fact
     if fact is None:
+        if name.startswith(("python.", "core.")):
+            return f"tensorflow.{name} is private"
         known = is_module(name) or name.startswith("__") or is_native(name)
         return None if known else f"TensorFlow 1.15 has no tf.{name}"
     if fact.kind == "module":
@@ -135,7 +137,9 @@ def _same_order(fact: Fact) -> bool:
 
 def _spell(site: Site, fact: Fact) -> None:
     assert fact.target is not None
-    if fact.target != fact.name or site.use.api == "v1" or not _reaches(site):
+    if _reaches(site):
+        site.respell(fact.target)
+    else:
         site.rename(fact.target)
 
 

@@ -41,10 +41,10 @@ def _where(site: Site) -> str | None:
     if bound is None:
         return "tf.where has another meaning in TensorFlow 2, and its arguments are not seen here"
     if "x" not in bound and "y" not in bound:
-        return _name(site, "where")
+        return site.respell("where")
     shapes = [site.hooks.shape_of(bound[name]) for name in ("condition", "x", "y") if name in bound]
     if len(shapes) == 3 and shapes[0] is not None and shapes[1] is not None and len(shapes[0]) == len(shapes[1]):
-        return _name(site, "where")
+        return site.respell("where")
     if site.has_comment() or len(bound) != 3 or any(key.arg for key in site.call.keywords if site.call):  # type: ignore[union-attr]
         return "tf.where takes a condition of one dimension otherwise in TensorFlow 2"
     # The op that TF1's where is: a condition of one dimension picks whole rows.
@@ -63,16 +63,10 @@ def _div(site: Site) -> str | None:
         return "tf.div is gone, and its arguments are not seen here"
     dtypes = {site.dtype_of(bound["x"]), site.dtype_of(bound["y"])} - {None}
     if any(dtype.startswith(("float", "bfloat", "complex")) for dtype in dtypes if dtype):
-        return _name(site, "divide")
+        return site.respell("divide")
     if len(dtypes) == 1 and all(dtype.startswith(("int", "uint")) for dtype in dtypes if dtype):
-        return _name(site, "math.floordiv")
+        return site.respell("math.floordiv")
     return "tf.div floors integers and divides floats, and the dtype of its operands is not known: write // or /"
-
-
-def _name(site: Site, target: str) -> str | None:
-    if site.name != target or site.use.api == "v1":
-        site.rename(target)
-    return None
 
 
 def _multinomial(site: Site) -> str | None:

@@ -26,7 +26,7 @@ def _cond(site: Site) -> str | None:
         elif name == "name" and item.keyword is None:
             arguments.keyword(index, "name")
     arguments.done()
-    return _again(site)
+    return site.respell(site.name)
 
 
 def _returns_no_list(site: Site, branch: ast.expr) -> bool:
@@ -77,7 +77,7 @@ def _name_scope(site: Site) -> str | None:
     if bound is None:
         return "tf.name_scope has other arguments in TensorFlow 2, and these are not seen here"
     if set(bound) == {"name"}:
-        return _again(site)
+        return site.respell(site.name)
     name, default = bound.get("name"), bound.get("default_name")
     if site.has_comment() or (name is None and default is None):
         return "tf.name_scope has other arguments in TensorFlow 2"
@@ -104,7 +104,7 @@ def _device(site: Site) -> str | None:
         is_text = True
     if not is_text and not isinstance(device, (ast.Name, ast.Attribute, ast.Subscript)):
         return "tf.device takes no function in TensorFlow 2"
-    return _again(site)
+    return site.respell(site.name)
 
 
 def _constant(site: Site) -> str | None:
@@ -122,7 +122,7 @@ def _constant(site: Site) -> str | None:
         if item.keyword == "verify_shape" or (item.keyword is None and index == 4):
             arguments.drop(index)
     arguments.done()
-    return _again(site)
+    return site.respell(site.name)
 
 
 def _fits(value: ast.expr, shape: ast.expr) -> bool:
@@ -165,9 +165,7 @@ def _diagonal(target: str) -> Rule:
             return (
                 f"tf.{target} aligns several diagonals otherwise in TensorFlow 2, and its arguments are not seen here"
             )
-        if site.name != target or site.use.api == "v1":
-            site.rename(target)
-        return None
+        return site.respell(target)
 
     return rule
 
@@ -176,13 +174,7 @@ def _keras_loss(site: Site) -> str | None:
     """tf.keras' losses are as they were where no reduction is passed."""
     if site.call is None or any(keyword.arg in ("reduction", None) for keyword in site.call.keywords):
         return f"the reductions of tf.{site.name} are spelt otherwise in Keras 3"
-    return _again(site)
-
-
-def _again(site: Site) -> str | None:
-    if site.use.api == "v1":
-        site.rename(site.name)
-    return None
+    return site.respell(site.name)
 
 
 _KERAS_LOSSES = """

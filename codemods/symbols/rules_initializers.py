@@ -53,8 +53,7 @@ def _constant(site: Site) -> str | None:
                 return "tf.constant_initializer with a dtype: TensorFlow 2 gives it where the initializer is called"
             arguments.drop(index)
     arguments.done()
-    _renamed(site, "constant_initializer")
-    return None
+    return site.respell("constant_initializer")
 
 
 def _fixed(target: str) -> Rule:
@@ -68,15 +67,9 @@ def _fixed(target: str) -> Rule:
             arguments = Arguments(site)
             arguments.drop(0)
             arguments.done()
-        _renamed(site, target)
-        return None
+        return site.respell(target)
 
     return rule
-
-
-def _renamed(site: Site, target: str) -> None:
-    if site.name != target or site.use.api == "v1":
-        site.rename(target)
 
 
 def _variance_scaling(site: Site) -> str | None:

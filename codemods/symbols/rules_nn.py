@@ -17,7 +17,7 @@ def _dropout(site: Site) -> str | None:
     if "keep_prob" not in bound:
         if "rate" not in bound:
             return "tf.nn.dropout is called without keep_prob and rate"
-        return None if len(site.call.args) <= 1 else NEXT  # type: ignore[union-attr]
+        return site.respell("nn.dropout") if len(site.call.args) <= 1 else NEXT  # type: ignore[union-attr]
     if "rate" in bound:
         return "tf.nn.dropout is called with both keep_prob and rate"
     arguments = Arguments(site)
@@ -28,9 +28,7 @@ def _dropout(site: Site) -> str | None:
         elif item.keyword is None and index > 1:
             arguments.keyword(index, name)
     arguments.done()
-    if site.use.api == "v1":
-        site.rename("nn.dropout")
-    return None
+    return site.respell("nn.dropout")
 
 
 def _as_rate(site: Site, arguments: Arguments, index: int, keep: ast.expr) -> None:
@@ -77,9 +75,7 @@ def _softmax_cross_entropy(site: Site) -> str | None:
         elif item.keyword == "dim":
             arguments.keyword(index, "axis")
     arguments.done()
-    if site.use.api == "v1":
-        site.rename("nn.softmax_cross_entropy_with_logits")
-    return None
+    return site.respell("nn.softmax_cross_entropy_with_logits")
 
 
 def _is_stopped(site: Site, node: ast.expr) -> bool:
@@ -106,13 +102,7 @@ def _cross_entropy(site: Site) -> str | None:
     """Keyword calls of the cross entropies are as they were; TF1 allowed no others."""
     if site.call is None or site.call.args:
         return f"how tf.{site.name} is called is not seen here"
-    return _again(site)
-
-
-def _again(site: Site) -> str | None:
-    if site.use.api == "v1":
-        site.rename(site.name)
-    return None
+    return site.respell(site.name)
 
 
 def _lookup(parameters: tuple[str, ...]) -> Rule:
@@ -136,7 +126,7 @@ def _lookup(parameters: tuple[str, ...]) -> Rule:
             elif item.keyword is None and (moved or (index >= 2 and parameters[2] == "partition_strategy")):
                 arguments.keyword(index, name)
         arguments.done()
-        return _again(site)
+        return site.respell(site.name)
 
     return rule
 
@@ -180,7 +170,7 @@ def _ctc_loss(site: Site) -> str | None:
     arguments.append("label_length=None")
     arguments.append("blank_index=-1")
     arguments.done()
-    return _again(site)
+    return site.respell(site.name)
 
 
 _SAMPLED = (

@@ -52,6 +52,7 @@ class Needs:
     tensorflow: str = ""  # the name for TensorFlow itself that no import gives yet
     legacy_keras: bool = False  # TF_USE_LEGACY_KERAS, for tf.layers and RNN cells in graph mode
     slim: bool = False
+    kept: set[str] = field(default_factory=set)  # names of imports that a use is still spelt with
     dropped: set[ast.AST] = field(default_factory=set)  # nodes of arguments that are gone
 
 
@@ -94,6 +95,21 @@ class Site:
     def rename(self, name: str) -> None:
         """Spells another TensorFlow name. An alias by assignment keeps its own name: what it stands for is rewritten."""
         self.spell(self.tf(name))
+
+    def respell(self, name: str) -> None:
+        """Spells a name that may be the one that stands there."""
+        if self.name != name or self.use.api == "v1" or self.private:
+            self.rename(name)
+
+    @property
+    def full(self) -> str:
+        """The public name with all that follows it."""
+        return f"{self.name}.{self.rest}" if self.rest else self.name
+
+    @property
+    def private(self) -> bool:
+        """Whether the name is reached by a private path (`array_ops.concat`)."""
+        return not self.use.name.startswith(self.name)
 
     def spell(self, text: str) -> None:
         if not (isinstance(self.node, ast.Name) and self.use.alias):
@@ -150,6 +166,13 @@ def is_atom(node: ast.expr) -> bool:
 def atom(node: ast.expr) -> tuple[Part, ...]:
     """A node as an operand: in brackets unless it is an atom."""
     return (node,) if is_atom(node) else ("(", node, ")")
+
+
+def first_name(node: ast.expr) -> str:
+    """The name that a chain begins with."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def simple(node: ast.expr) -> bool:
