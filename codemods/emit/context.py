@@ -15,6 +15,7 @@ from ..names import Names
 from ..parse import Module
 from ..plan.functions import Plan, Undecided
 from ..plan.units import Units
+from ..symbols import Rewritten
 from . import text
 from .moves import Moves
 
@@ -30,6 +31,7 @@ class Context:
     plan: Plan
     edits: dict[str, Edits] = field(default_factory=dict)
     moves: dict[str, Moves] = field(default_factory=dict)
+    rewritten: dict[str, Rewritten] = field(default_factory=dict)
     owned: set[ast.AST] = field(default_factory=set)  # names whose calls this level writes itself
     diagnostics: list[Diagnostic] = field(default_factory=list)
     imports: dict[str, set[str]] = field(default_factory=dict)
@@ -74,6 +76,10 @@ class Context:
             return "tf" if "tf" in spelt else spelt[0]
         self.imports[path].add("import tensorflow as tf")
         return "tf"
+
+    def own(self, node: ast.AST) -> None:
+        """Everything below a node is this level's business: it goes, or is written anew."""
+        self.owned.update(ast.walk(node))
 
     def fresh(self, name: str, free: Iterable[str] = ()) -> str:
         """A name that the program does not use; names in `free` are about to go."""

@@ -98,7 +98,8 @@ class Writer:
         if function.trains or function.gradients:
             losses, inner = self._losses()
             block = [line for unit in function.taped for line in self._statement(unit)] + inner
-            persistent = "persistent=True" if len(function.trains) + len(function.gradients) > 1 else ""
+            count = len(function.gradients) + sum(train.loss is not None for train in function.trains)
+            persistent = "persistent=True" if count > 1 else ""
             watched = self._watched()
             lines.append(f"with {self.tf}.GradientTape({persistent}) as {self.tape}:")
             lines.extend(self.tab + line if line else "" for line in [*watched, *(block or ["pass"])])

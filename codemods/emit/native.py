@@ -153,8 +153,8 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
         _place(context, function)
     _train_statements(context)
     texts = {}
-    for moves, node, text in context.late:
-        moves.replaced[node] = text()
+    for late, node, text in context.late:
+        late.replaced[node] = text()
     for path in modules:
         text = _module_text(context, path)
         if text is not None:
@@ -185,6 +185,9 @@ def _statements(context: Context) -> None:
             if unit.kind == "session" and unit.statement.executions:
                 continue
             moves.dropped.add(node)
+        elif any(value in context.steps for value in unit.made if isinstance(value, Variable)):
+            moves.dropped.add(node)
+            context.own(node)
         elif unit.kind == "host" and isinstance(node, (ast.Assign, ast.Expr)) and _is_configuration(context, unit):
             moves.dropped.add(node)
     for use in context.run.uses:
@@ -447,6 +450,7 @@ def _symbols(context: Context) -> list[Diagnostic]:
             return not _is_owned_prefix(context, node)
 
         result = rewrite(module, context.names[path], context.edits[path], "native", keep, _hooks(context))
+        context.rewritten[path] = result
         for node, why in result.left.items():
             name = context.names[path].name_of(node) or ""
             if name.startswith("examples"):

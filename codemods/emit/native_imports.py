@@ -6,23 +6,18 @@ import ast
 import re
 
 from .context import Context
+from .imports import changes, merged
 
 
 def native_imports(context: Context, path: str) -> None:
     """Rewrites the imports of TensorFlow, drops those that nothing needs any more, adds those that are new."""
-    module, edits, moves = context.modules[path], context.edits[path], context.moves[path]
-    names = context.names[path]
-    own = [found for found in names.imports if not found.foreign]
-    for found in own:
-        node = found.node
-        if found.name == "" and found.api == "v1":
-            bound = found.bound
-            moves.replaced[node] = "import tensorflow" + (f" as {bound}" if bound != "tensorflow" else "")
-        elif found.name.startswith("contrib") or (found.api == "v1" and found.name):
-            if len(node.names) == 1 or all(any(one.alias is alias for one in own) for alias in node.names):
-                moves.dropped.add(node)
-            else:
-                raise context.stop("an import of TensorFlow 1 names beside others", node, path)
+    module, moves = context.modules[path], context.moves[path]
+    for node, lines in changes(context.names[path], context.rewritten[path], "native").items():
+        kept = [line for line in lines if line is not None]
+        if kept:
+            moves.replaced[node] = "\n".join(merged(kept))
+        else:
+            moves.dropped.add(node)
     wanted = sorted(context.imports[path])
     have = module.utf8.decode()
     wanted = [line for line in wanted if not re.search(rf"^{re.escape(line)}\b", have, re.MULTILINE)]
@@ -34,7 +29,6 @@ def native_imports(context: Context, path: str) -> None:
         if first is not None:
             moves.before.setdefault(first, [])[:0] = wanted
         return
-    _ = edits
     following = moves.after.setdefault(anchor, [])
     following.extend(wanted)
 

@@ -7,10 +7,23 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from typing import cast
 
 from ..graph.frames import Frame, Statement
 from ..graph.values import GraphValue, Op, Optimizer, Placeholder, Tensor, TrainOp, Variable
-from ..manifest import Execution, Kind, NewPlace, Output, Parameter, Place, Program, SlotMap, Value, VariableMap
+from ..manifest import (
+    Execution,
+    Kind,
+    NewPlace,
+    Output,
+    Parameter,
+    Place,
+    Program,
+    SlotMap,
+    Transformation,
+    Value,
+    VariableMap,
+)
 from ..plan.functions import Fetched, FunctionPlan, Run
 from .context import Context
 from .functions import is_returned
@@ -124,9 +137,8 @@ def _slots(context: Context) -> list[SlotMap]:
         for variable in variables:
             for suffix, slot, transformation in SLOTS.get(train.optimizer.name, ()):
                 name = _slot_name(train.optimizer, variable, suffix)
-                made = SlotMap(
-                    name, variable.name, context.optimizers[train.optimizer], slot, transformation=transformation
-                )  # type: ignore[arg-type]
+                how = cast(Transformation, transformation)
+                made = SlotMap(name, variable.name, context.optimizers[train.optimizer], slot, transformation=how)
                 found.setdefault((name, made.optimizer), made)
     return list(found.values())
 

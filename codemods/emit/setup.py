@@ -459,12 +459,15 @@ def writers(context: Context) -> None:
         parts.append(")")
         context.edits[path].replace(value.node, *parts)
         context.owned.add(value.node.func)
+        if "graph" in arguments:
+            context.own(arguments["graph"])
     for use in context.run.uses:
         if isinstance(use.owner, Writer) and use.method == "add_graph":
             statement = use.chain[-1]
             if not isinstance(statement.node, ast.Expr):
                 raise context.stop("a graph written to a summary writer", use.node, statement.frame.module.path)
             context.moves_of(statement).dropped.add(statement.node)
+            context.own(statement.node)
             context.note(
                 "summary-graph",
                 "TFM911",

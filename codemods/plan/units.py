@@ -107,8 +107,11 @@ def find(run: Interpreter) -> Units:
         if unit is not None:
             unit.made.append(value)
     units.ordered.sort(key=lambda unit: unit.index)
+    running = {units.leaf(chain) for chain in [*(e.chain for e in run.executions), *(use.chain for use in run.uses)]}
     for unit in units.ordered:
-        unit.kind = _kind(unit)
+        unit.kind = "host" if unit in running else _kind(unit)
+    _changes_in_place(units)
+    _closures(units)
     _initial_values(units)
     return units
 
@@ -192,6 +195,28 @@ def _beside_initial_values(made: list[GraphValue]) -> bool:
     """Whether a statement that makes variables makes tensors, too, that are more than initial values."""
     initial = _ancestors(value for variable in made if isinstance(variable, Variable) for value in variable.initial)
     return any(moves(value) and value not in initial for value in made)
+
+
+def _changes_in_place(units: Units) -> None:
+    """A statement that changes a list or dict of tensors belongs to the graph, too."""
+    for owner, chain in units.run.mutated:
+        unit = units.leaf(chain)
+        if unit is not None and unit.kind == "host" and _holds(owner):
+            unit.kind = "graph"
+
+
+def _closures(units: Units) -> None:
+    """A function that reads tensors around it moves into the functions that call it."""
+    for statement in units.run.statements:
+        definition = statement.frame.node
+        if statement.frame in units.frames or statement.frame.parent not in units.frames:
+            continue
+        for frame, name in statement.reads:
+            if frame in units.frames and _holds(statement.reads_values[frame, name]):
+                outer = statement.frame.parent
+                own = outer.statements.get(definition) if outer is not None and isinstance(definition, ast.stmt) else None
+                if own is not None:
+                    units.of[own].kind = "graph"
 
 
 def _initial_values(units: Units) -> None:
