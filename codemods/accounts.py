@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from .api import lookup
 from .names import Names
@@ -41,7 +42,7 @@ def _of_module(
     for use in names.uses:
         place = (module.path, use.node.lineno, use.node.col_offset)
         if place in given:
-            found.append(given[place])
+            found.append(replace(given[place], name=use.name))
         elif is_unchanged(use.name):
             found.append(Account(use.name, *place, "kept", "TensorFlow 2 has it under the same name"))
         else:

@@ -99,7 +99,8 @@ def _upgrade(
     outcome = _emit(modules, names, options)
     texts = {path: text for path, text in outcome.texts.items() if text != modules[path].utf8.decode()}
     after = {path: modules[path].encode(text) for path, text in texts.items()}
-    accounts = accounts_of(modules, names, outcome.level, options.target, outcome.accounts, outcome.reason)
+    known = (*_left_names(outcome.diagnostics), *outcome.accounts)
+    accounts = accounts_of(modules, names, outcome.level, options.target, known, outcome.reason)
     results = {
         path: FileResult(
             path,
@@ -183,6 +184,15 @@ def _compat(modules: Mapping[str, Module], names: Mapping[str, Names], reasons: 
     diagnostics = (*reasons, *emitted.diagnostics)
     accounts = tuple(emitted.accounts)
     return _Outcome("compat", emitted.texts, diagnostics, accounts, None, reason, emitted.requirements)
+
+
+def _left_names(diagnostics: Sequence[Diagnostic]) -> list[Account]:
+    """The names that diagnostics of the first hundred report: what TensorFlow 2 has not, and no rule rewrote."""
+    return [
+        Account("", one.path, one.line, one.column, "left", one.message)
+        for one in diagnostics
+        if one.code.startswith("TFM1") and one.symbol.endswith("-left")
+    ]
 
 
 def _check_parses(texts: Mapping[str, str]) -> None:

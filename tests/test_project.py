@@ -6,6 +6,8 @@ import ast
 import dataclasses
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -280,3 +282,10 @@ def test_every_code_is_documented() -> None:
     }
     documented = set(re.findall(r"\bTFM\d{3}\b", (ROOT / "docs" / "diagnostics.md").read_text()))
     assert codes <= documented, f"docs/diagnostics.md says nothing of {sorted(codes - documented)}"
+
+
+def test_readme_shows_what_the_tool_writes() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "readme_example.py", "--check"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}run scripts/readme_example.py"
