@@ -161,12 +161,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], options: Op
 
 
 def _native(modules: Mapping[str, Module], names: Mapping[str, Names]) -> _Outcome | tuple[Diagnostic, ...]:
-    try:
-        from .emit import native
-    except ImportError as error:
-        if error.name != f"{__package__}.emit":
-            raise
-        return ()  # until it is there
+    from .emit import native
 
     emitted = native.emit(modules, names)
     if isinstance(emitted, native.Fallback):
