@@ -15,6 +15,8 @@ from .names import Names
 from .parse import Module
 from .report import Account, Level, State
 
+SAME = "TensorFlow 2 has it under the same name"
+
 
 def accounts_of(
     modules: Mapping[str, Module],
@@ -44,14 +46,33 @@ def _of_module(
         if place in given:
             found.append(replace(given[place], name=use.name))
         elif is_unchanged(use.name):
-            found.append(Account(use.name, *place, "kept", "TensorFlow 2 has it under the same name"))
+            found.append(Account(use.name, *place, "kept", SAME))
         else:
             found.append(Account(use.name, *place, *rest))
+    found.extend(_of_imports(module, names, found, rest))
     for node, why in names.unresolvable:
         text = " ".join(module.text(node).split())[:60]
         found.append(Account(text, module.path, node.lineno, node.col_offset, "left", why))  # type: ignore[attr-defined]
     found.extend(_shadowed(module, names))
     return sorted(found, key=lambda one: (one.line, one.column))
+
+
+def _of_imports(module: Module, names: Names, uses: list[Account], rest: tuple[State, str]) -> list[Account]:
+    """What became of the imports of parts of TensorFlow: left where a use of what they bind is left, else as the rest."""
+    left = {use.name: use.reason for use in uses if use.state == "left"}
+    found: list[Account] = []
+    for one in names.imports:
+        if not one.name or one.foreign:
+            continue
+        place = (module.path, one.alias.lineno, one.alias.col_offset)
+        because = [reason for name, reason in left.items() if name == one.name or name.startswith(one.name + ".")]
+        if because:
+            found.append(Account(one.name, *place, "left", because[0]))
+        elif is_unchanged(one.name):
+            found.append(Account(one.name, *place, "kept", SAME))
+        else:
+            found.append(Account(one.name, *place, *rest))
+    return found
 
 
 def is_unchanged(name: str) -> bool:

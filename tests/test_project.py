@@ -144,6 +144,17 @@ def test_every_name_is_accounted_for() -> None:
     assert all(one.reason for one in result.files["x.py"].accounts if one.state == "left")
 
 
+def test_imports_are_accounted_for() -> None:
+    source = b"""import tensorflow as tf
+from tensorflow import placeholder
+from tensorflow.contrib.crf import crf_log_likelihood
+print(crf_log_likelihood, placeholder, tf.Session)
+"""
+    result = engine.upgrade_program({"x.py": source})
+    states = {(one.line, one.name): one.state for one in result.files["x.py"].accounts}
+    assert (2, "placeholder") in states and states[3, "contrib.crf.crf_log_likelihood"] == "left"
+
+
 @pytest.mark.parametrize("level", ["native", "compat"])
 def test_encodings_and_line_ends_come_back(level: str) -> None:
     text = "# -*- coding: latin-1 -*-\r\n# café\r\n" + TF1.decode().replace("\n", "\r\n")
