@@ -30,7 +30,7 @@ from .functions import is_returned
 from .optimizers import SLOTS
 
 
-def record(context: Context) -> Program:
+def manifest_of(context: Context) -> Program:
     """The manifest's entry for a program that went native."""
     names = _placeholder_names(context)
     return Program(

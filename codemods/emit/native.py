@@ -49,6 +49,7 @@ from . import moves as moving
 from . import savers, setup, sites
 from .context import Context, quoted
 from .functions import Writer as FunctionWriter
+from .manifest import manifest_of
 from .native_imports import native_imports
 
 
@@ -159,7 +160,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
         text = _module_text(context, path)
         if text is not None:
             texts[path] = text
-    return Emitted(texts, context.diagnostics, [], None)
+    return Emitted(texts, context.diagnostics, [], manifest_of(context))
 
 
 def _module_text(context: Context, path: str) -> str | None:
