@@ -7,6 +7,7 @@ import ast
 from ..edits import Edits
 from ..graph.values import (
     Assign,
+    Dict,
     Gradients,
     GraphValue,
     Group,
@@ -19,6 +20,7 @@ from ..graph.values import (
     Summary,
     Tensor,
     TrainOp,
+    Value,
     Variable,
 )
 from ..parse import Module
@@ -369,10 +371,41 @@ class Writer:
         return ", ".join([text, *extra])
 
     def _return(self) -> list[str]:
-        texts = [self.fetched(part) for part in self.function.returns if self.returned(part)]
-        if not texts:
+        returned = [part for part in self.function.returns if self.returned(part)]
+        if not returned:
             return []
-        return [f"return {', '.join(texts)}"]
+        fetches = self.function.runs[0].execution.fetches
+        if isinstance(fetches, Sequence):
+            entries = [
+                self._structure(item, (index,), returned)
+                for index, item in enumerate(fetches.items)
+                if any(part.place[0] == index for part in returned)
+            ]
+            if len(entries) > 1 and any(len(part.place) > 1 for part in returned):
+                return [f"return [{', '.join(entries)}]"]
+            return [f"return {', '.join(entries)}"]
+        return [f"return {self._structure(fetches, (), returned)}"]
+
+    def _structure(self, value: Value, place: tuple[int | str, ...], returned: list[Fetched]) -> str:
+        """A fetch, or the list or dict of fetches that stands at one place, as the function hands it back."""
+        for part in returned:
+            if part.place == place:
+                return self.fetched(part)
+        if isinstance(value, Sequence):
+            entries = [self._structure(item, (*place, index), returned) for index, item in enumerate(value.items)]
+            comma = "," if len(entries) == 1 and value.kind == "tuple" else ""
+            return f"[{', '.join(entries)}]" if value.kind == "list" else f"({', '.join(entries)}{comma})"
+        if isinstance(value, Dict):
+            names = [key.value for key in value.keys if isinstance(key, Known)]
+            pairs = zip(names, value.values, strict=True)
+            return (
+                "{"
+                + ", ".join(
+                    f"{quoted(name)}: {self._structure(item, (*place, name), returned)}" for name, item in pairs
+                )
+                + "}"
+            )
+        raise self._stop("a train op within a nested list of fetches", self.function.runs[0].execution.node)
 
     def returned(self, part: Fetched) -> bool:
         """Whether the function hands a fetch back: a train op's None is dropped, and summaries that are written inside."""
