@@ -828,5 +828,11 @@ def fact_of(name: str) -> tuple[Fact | None, str]:
             if found is not None and (name.startswith("contrib") or not found.startswith("contrib")):
                 return lookup(found), path
             path = path.rpartition(".")[0]
+        # A public module's own file, which its table of exports does not name: graph_util.convert_variables_to_constants.
+        parts = name.split(".")
+        for start in range(1, len(parts) - 1) if parts[0] == "python" else ():
+            fact = lookup(".".join(parts[start:]))
+            if fact is not None and fact.kind != "module":
+                return fact, name
     known = api_resolve(name)
     return (known[0], known[0].name) if known else (None, name)
