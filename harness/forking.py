@@ -1,8 +1,8 @@
 """Many programs on TensorFlow 2 without importing it for each: a process that has it forks for every program.
 
 TensorFlow's import takes four seconds of CPU, most small programs less than one. The process that forks never runs an op,
-so nothing but modules is shared. A program that chooses something before it imports TensorFlow (the legacy Keras of the
-compat level) needs a process of its own: `running.run_program`.
+so nothing but modules is shared. What a program chooses before it imports TensorFlow must be chosen for the process that
+forks: `legacy_keras`, for programs of the compat level. Anything else needs `running.run_program`.
 
 Run as a script (by `Forks`) this file is that process: a request is a line of JSON on stdin, the answer one on stdout.
 """
@@ -22,7 +22,10 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .running import Run
 
 PROMPT = "forks are ready"
 
@@ -30,12 +33,12 @@ PROMPT = "forks are ready"
 class Forks:
     """The process that forks, on an interpreter that has TensorFlow 2. Close it, or use it as a context."""
 
-    def __init__(self, python: str | Path) -> None:
+    def __init__(self, python: str | Path, *, legacy_keras: bool = False) -> None:
         # Here and not above: the process that forks runs this file alone, on another interpreter.
-        from .running import SITECUSTOMIZE, Run
+        from .running import SITECUSTOMIZE
 
         self._python = str(python)
-        self._run = Run
+        self._keras = {"TF_USE_LEGACY_KERAS": "1"} if legacy_keras else {}
         self._lock = threading.Lock()
         self._folder = tempfile.TemporaryDirectory()
         determinism = Path(__file__).with_name("determinism.py")
@@ -57,9 +60,9 @@ class Forks:
 
     def run(
         self, script: Path, arguments: Sequence[str] = (), *, timeout: float = 300, path: Sequence[Path] = ()
-    ) -> Any:
+    ) -> Run:
         """As `running.run_program` does, with deterministic randomness; where the fork itself fails, by it."""
-        from .running import run_program
+        from .running import Run, run_program
 
         with self._lock, tempfile.TemporaryDirectory() as top:
             folder = Path(top, "work")
@@ -76,7 +79,7 @@ class Forks:
             answer = self._ask(request)
             if answer is not None and (answer["code"] is None or answer["code"] >= 0):
                 stdout, stderr = (Path(request[key]).read_text(errors="replace") for key in ("stdout", "stderr"))  # type: ignore[arg-type]
-                return self._run(answer["code"], stdout, stderr, answer["seconds"])
+                return Run(answer["code"], stdout, stderr, answer["seconds"])
         return run_program(self._python, script, arguments, timeout=timeout, path=path)
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -88,6 +91,7 @@ class Forks:
                 "MPLBACKEND": "Agg",
                 "CUDA_VISIBLE_DEVICES": "",
                 "TF_CPP_MIN_LOG_LEVEL": "3",
+                **self._keras,
             }
             self._server = subprocess.Popen(
                 [self._python, __file__],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -13,7 +13,7 @@ from queue import SimpleQueue
 import pytest
 
 from tf_modernize.harness.forking import Forks
-from tf_modernize.harness.running import Run, run_program
+from tf_modernize.harness.running import Run
 
 Start = Callable[[Path, bool], "Future[Run]"]
 
@@ -31,27 +31,24 @@ def tf2_python() -> str:
 
 @pytest.fixture(scope="session")
 def start_program(tf2_python: str) -> Iterator[Start]:
-    """Starts a program with deterministic randomness; its `result()` waits for the end.
+    """Starts a program with deterministic randomness, of the compat level (on the legacy Keras) or not.
 
-    Those that need nothing set before TensorFlow's import (no legacy Keras) share an import: `shared` says so.
+    The future's `result()` waits for the end. Two programs run at a time, on one import of TensorFlow for each kind.
     """
-    forks = [Forks(tf2_python) for _ in range(2)]
-    free: SimpleQueue[Forks] = SimpleQueue()
-    for one in forks:
-        free.put(one)
+    free = SimpleQueue[Mapping[bool, Forks]]()
+    for _ in range(2):
+        free.put({compat: Forks(tf2_python, legacy_keras=compat) for compat in (False, True)})
 
-    def run(script: Path, shared: bool) -> Run:
-        if not shared:
-            return run_program(tf2_python, script, timeout=120)
-        one = free.get()
+    def run(script: Path, compat: bool) -> Run:
+        forks = free.get()
         try:
-            found: Run = one.run(script, timeout=120)
+            return forks[compat].run(script, timeout=120)
         finally:
-            free.put(one)
-        return found
+            free.put(forks)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        yield lambda script, shared: pool.submit(run, script, shared)
+        yield lambda script, compat: pool.submit(run, script, compat)
         pool.shutdown(cancel_futures=True)
-    for one in forks:
-        one.close()
+    for _ in range(2):
+        for one in free.get().values():
+            one.close()
