@@ -10,10 +10,11 @@ from ..diagnostics import Diagnostic
 from ..edits import Edits
 from ..graph.frames import Frame, Statement
 from ..graph.interpreter import Interpreter
-from ..graph.values import Dict, GraphValue, Known, Optimizer, Sequence, Value, Variable
+from ..graph.values import Dict, GraphValue, Known, Layer, Optimizer, Sequence, Value, Variable
 from ..names import Names
 from ..parse import Module
 from ..plan.functions import Plan, Undecided
+from ..plan.models import BlockModel, FunctionModel, Models, Object
 from ..plan.units import Units
 from ..symbols import Rewritten
 from . import text
@@ -38,6 +39,10 @@ class Context:
     optimizers: dict[Optimizer, str] = field(default_factory=dict)
     steps: dict[Variable, str] = field(default_factory=dict)  # a global step that became an optimizer's iterations
     taken: set[str] = field(default_factory=set)
+    classes: dict[FunctionModel | BlockModel, str] = field(default_factory=dict)
+    objects: dict[Object, str] = field(default_factory=dict)
+    attributes: dict[Layer, str] = field(default_factory=dict)
+    owners: dict[Layer, Object] = field(default_factory=dict)
     parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
     late: list[tuple[Moves, ast.stmt, Callable[[], str]]] = field(
         default_factory=list
@@ -101,10 +106,17 @@ class Context:
 
     # -- values ---------------------------------------------------------------------------------------------------------
 
+    @property
+    def models(self) -> Models:
+        return self.plan.models
+
     def reach(self, value: GraphValue, frame: Frame) -> str | None:
         """The expression by which a frame's names reach a variable (or another object that stays), None if none does."""
         if isinstance(value, Variable) and value in self.steps:
             return self.steps[value]
+        if isinstance(value, Variable) and value.layer is not None:
+            leaf = value.name.rpartition("/")[2]
+            return f"{self.objects[self.owners[value.layer]]}.{self.attributes[value.layer]}.{leaf}"
         current: Frame | None = frame
         while current is not None:
             for name, binding in current.bindings.items():
@@ -126,6 +138,14 @@ class Context:
         left = list(variables)
         while left:
             variable = left[0]
+            if variable.layer is not None:
+                parts.append(self._weights(variable, left, node, frame))
+                left = [
+                    one
+                    for one in left
+                    if one.layer is None or self.owners[one.layer] is not self.owners[variable.layer]
+                ]
+                continue
             holder = self._container(variable, left, frame)
             if holder is not None:
                 parts.append(holder[0])
@@ -138,12 +158,29 @@ class Context:
                 )
             parts.append(found)
             left = left[1:]
+        if len(parts) > 1 and all(part.startswith("*") and part.endswith("_variables") for part in parts):
+            return " + ".join(part[1:] for part in parts)
         if len(parts) == 1 and parts[0].startswith("*"):
             return f"list({parts[0][1:]})" if parts[0].endswith(".values()") else parts[0][1:]
         return "[" + ", ".join(parts) + "]"
 
+    def _weights(self, variable: Variable, wanted: list[Variable], node: ast.AST, frame: Frame) -> str:
+        """The variables of the model that one variable belongs to: all of it, or what is trained of it."""
+        assert variable.layer is not None
+        made = self.owners[variable.layer]
+        everything = [weight for layer in made.layers for weight in layer.weights]
+        mine = [one for one in wanted if one in everything]
+        if set(mine) == {one for one in everything if one.trainable}:
+            return f"*{self.objects[made]}.trainable_variables"
+        if set(mine) == set(everything) and not any(layer.cls == "Dropout" for layer in made.layers):
+            return f"*{self.objects[made]}.variables"
+        return ", ".join(self.reach(one, frame) or "" for one in mine)
+
     def owner(self, variable: Variable, frame: Frame) -> tuple[str, list[Value]] | None:
         """The name that holds a variable, itself or in a list or dict, and the variables that it holds."""
+        if variable.layer is not None:
+            made = self.owners[variable.layer]
+            return self.objects[made], [weight for layer in made.layers for weight in layer.weights]
         current: Frame | None = frame
         while current is not None:
             for name, binding in current.bindings.items():

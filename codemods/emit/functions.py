@@ -28,6 +28,7 @@ from ..plan import slices
 from ..plan.functions import Fetched, FunctionPlan, Parameter
 from ..plan.units import Unit
 from .context import Context, quoted
+from .models import block_call
 from .setup import NOISE, module_of
 from .text import column, comments_above, reindent, snake, trailing_comment
 
@@ -177,6 +178,9 @@ class Writer:
 
     def _statement(self, unit: Unit) -> list[str]:
         """One statement of the slice, with its comments."""
+        block = self.context.models.of_unit.get(unit)
+        if block is not None:
+            return block_call(self.context, block, self.overlay, self.function)
         if any(isinstance(value, Summary) for value in unit.made):
             return []
         module = unit.statement.frame.module

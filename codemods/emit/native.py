@@ -45,8 +45,8 @@ from ..plan.slices import names_in
 from ..plan.units import Unit, Units, find, moves
 from ..report import Account
 from ..symbols import Hooks, rewrite
+from . import models, savers, setup, sites
 from . import moves as moving
-from . import savers, setup, sites
 from .context import Context, quoted
 from .functions import Writer as FunctionWriter
 from .manifest import manifest_of
@@ -130,12 +130,14 @@ def _reason(problem: Problem, message: str) -> Diagnostic:
 def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interpreter) -> Emitted | Fallback:
     units = find(run)
     for unit in units.ordered:
-        if unit.kind in {"mixed", "layers"}:
+        if unit.kind == "mixed":
             raise Undecided(
                 "a statement that makes both variables and tensors", unit.node, unit.statement.frame.module.path
             )
     plan = planning.make(units)
     context = Context(modules, names, run, units, plan)
+    models.prepare(context)
+    models.own(context)
     setup.optimizers(context)
     setup.variables(context)
     setup.schedules(context)
@@ -149,8 +151,10 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
     if left:
         return Fallback(left)
     savers.rewrite(context)
+    models.write(context)
     sites.rewrite(context)
     for function in plan.functions:
+        models.check(context, function)
         _place(context, function)
     _train_statements(context)
     texts = {}

@@ -130,6 +130,7 @@ def call_function(
     outer_chain = run.chain
     with run.within(frame):
         _bind_parameters(run, definition.args, arguments, keywords, function)
+        frame.arguments = {name: binding.value for name, binding in frame.bindings.items()}
         run.activations.setdefault(definition, []).append(frame)
         run.calls.setdefault(node, []).append((function, frame, outer_chain))
         if isinstance(definition, ast.Lambda):

@@ -32,6 +32,7 @@ class Frame:
     returned: list[Value] = field(default_factory=list)
     transparent: bool = False  # a comprehension or lambda: its statements are those of the frame around it
     history: dict[str, list[Statement]] = field(default_factory=dict)
+    arguments: dict[str, Value] = field(default_factory=dict)  # of a function: what its parameters were given
 
     @property
     def top(self) -> Frame:

@@ -135,6 +135,7 @@ class GraphValue(Value):
     node: ast.AST | None
     chain: tuple[Statement, ...]
     inputs: tuple[GraphValue, ...] = ()
+    tf1_name: str = field(default="", kw_only=True)  # of its operation, where the source makes that certain
 
     @property
     def roots(self) -> frozenset[GraphValue]:
@@ -206,6 +207,15 @@ class Layer(GraphValue):
     sites: list[ast.Call] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Slot:
+    """A variable that an optimizer made for one of the program's (None: for itself). `kind` is TF1's word for it ("m")."""
+
+    name: str
+    kind: str
+    variable: Variable | None
+
+
 @dataclass(eq=False)
 class Optimizer(GraphValue):
     """`name` is the TF1 class's name without its module, `arguments` the constructor's values by TF1 parameter name."""
@@ -251,6 +261,7 @@ class TrainOp(Op):
     explicit: bool = False  # var_list was given
     gradients: Value | None = None
     global_step: Value | None = None
+    slots: tuple[Slot, ...] = ()  # all that the optimizer has by then
 
 
 @dataclass(eq=False)

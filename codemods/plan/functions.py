@@ -31,17 +31,10 @@ from ..graph.values import (
     Variable,
     flatten,
 )
-from . import slices
+from . import models, slices
+from .models import Models
+from .reasons import Undecided, undecided
 from .units import Unit, Units, moves
-
-
-class Undecided(Exception):
-    """A unit that can't go native: the reason, and where."""
-
-    def __init__(self, message: str, node: ast.AST, path: str) -> None:
-        super().__init__(message)
-        self.node = node
-        self.path = path
 
 
 @dataclass(eq=False)
@@ -120,15 +113,12 @@ class Plan:
     units: Units
     runs: list[Run] = field(default_factory=list)
     functions: list[FunctionPlan] = field(default_factory=list)
-
-
-def undecided(message: str, node: ast.AST, statement: Statement) -> Undecided:
-    return Undecided(message, node, statement.frame.module.path)
+    models: Models = field(default_factory=Models)
 
 
 def make(units: Units) -> Plan:
     """Plans every execution. Raises Undecided with the reason where the program can't go native."""
-    plan = Plan(units)
+    plan = Plan(units, models=models.find(units))
     seen: dict[ast.Call, Run] = {}
     for execution in units.run.executions:
         run = _resolve(units, execution)

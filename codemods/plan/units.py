@@ -214,7 +214,9 @@ def _closures(units: Units) -> None:
         for frame, name in statement.reads:
             if frame in units.frames and _holds(statement.reads_values[frame, name]):
                 outer = statement.frame.parent
-                own = outer.statements.get(definition) if outer is not None and isinstance(definition, ast.stmt) else None
+                own = (
+                    outer.statements.get(definition) if outer is not None and isinstance(definition, ast.stmt) else None
+                )
                 if own is not None:
                     units.of[own].kind = "graph"
 

@@ -20,6 +20,7 @@ from ..values import (
     Variable,
     graph_values,
 )
+from . import slots
 from .arguments import Arguments, of_function, of_method
 
 OPTIMIZERS = (
@@ -108,6 +109,7 @@ def _minimize(run: Interpreter, owner: Optimizer, node: ast.Call) -> Value:
     made.global_step = arguments.value("global_step")
     made.__dict__["arguments"] = arguments.nodes
     _check_step(run, node, made.global_step)
+    slots.create(run, made, slots.trained(made), arguments.text("name"))
     return run.add(made)
 
 
@@ -193,6 +195,7 @@ def _apply(run: Interpreter, owner: Optimizer, node: ast.Call) -> Value:
     made.global_step = arguments.value("global_step")
     made.__dict__["arguments"] = arguments.nodes
     _check_step(run, node, made.global_step)
+    slots.create(run, made, slots.trained(made), arguments.text("name"))
     return run.add(made)
 
 

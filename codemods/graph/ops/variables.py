@@ -23,6 +23,7 @@ from ..values import (
     Variable,
     graph_values,
 )
+from . import op_names
 from .arguments import Arguments, of_function, of_method
 
 
@@ -65,7 +66,11 @@ def _placeholder(run: Interpreter, name: str, node: ast.Call) -> Value:
     made = Placeholder(node, run.chain, (), name, shape_of(arguments.value("shape")), dtype)
     made.arguments = arguments.nodes
     made.default = default
-    _reserve(run, arguments.text("name"), "Placeholder" if default is None else "PlaceholderWithDefault")
+    made.tf1_name = run.graph.unique(
+        arguments.text("name") or ("Placeholder" if default is None else "PlaceholderWithDefault")
+    )
+    if arguments.value("name") is not None and arguments.text("name") is None and not _is_none(arguments.value("name")):
+        made.tf1_name = ""
     return run.add(made)
 
 
@@ -75,10 +80,6 @@ def _default_dtype(value: Value) -> str | None:
         return kinds.get(type(value.value))
     found = graph_values(value)
     return getattr(found[0], "dtype", None) if found else None
-
-
-def _reserve(run: Interpreter, name: str | None, default: str) -> str:
-    return run.graph.unique(name or default)
 
 
 def _variable(run: Interpreter, name: str, node: ast.Call) -> Value:
@@ -178,15 +179,18 @@ def _get_variable(run: Interpreter, name: str, node: ast.Call) -> Value:
 
 def _assign(run: Interpreter, name: str, node: ast.Call) -> Value:
     arguments = of_function(run, name, node)
-    return _assignment(run, node, name, arguments.value("ref"), arguments.value("value"))
+    return _assignment(run, node, name, arguments.value("ref"), arguments.value("value"), arguments.value("name"))
 
 
-def _assignment(run: Interpreter, node: ast.Call, how: str, target: Value | None, value: Value | None) -> Value:
+def _assignment(
+    run: Interpreter, node: ast.Call, how: str, target: Value | None, value: Value | None, name: Value | None
+) -> Value:
     if not isinstance(target, Variable):
         return run.problem(node, "an assignment to something that is not known to be a variable")
     inputs = tuple(graph_values(value)) if value is not None else ()
     made = Assign(node, run.chain, (*inputs, *_controls(run)), how, target.shape, target.dtype)
     made.variable, made.value, made.how = target, value, how
+    made.tf1_name = op_names.reserve(run, how, name)
     if how != "assign":
         made.inputs = (*made.inputs, target)
     return run.add(made)
@@ -201,7 +205,7 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
     if isinstance(owner, Variable) and name in {"assign", "assign_add", "assign_sub"}:
         arguments = of_method(run, name, node)
         value = arguments.value("value" if name == "assign" else "delta")
-        return _assignment(run, node, name, owner, value)
+        return _assignment(run, node, name, owner, value, arguments.value("name"))
     if isinstance(owner, Variable) and name in {"read_value", "value", "initialized_value"}:
         if name == "initialized_value":
             return run.problem(node, "an initial value taken from another variable")
