@@ -28,6 +28,7 @@ from ..values import (
     Variable,
     flatten,
 )
+from . import op_names
 from .arguments import Arguments, of_function, of_method
 
 
@@ -81,6 +82,11 @@ def _group(run: Interpreter, name: str, node: ast.Call) -> Value:
         return run.problem(node, "a group whose members are not known")
     made = Group(node, run.chain, tuple(member for member in members if isinstance(member, GraphValue)))
     made.members = members
+    if node.keywords:
+        named = expressions.evaluate(run, node.keywords[0].value)
+        if isinstance(named, Known) and isinstance(named.value, str) and named.value:
+            full = run.graph.unique(named.value)
+            made.tf1_name = full if op_names.is_certain(run, full) else ""
     return run.add(made)
 
 
