@@ -131,6 +131,10 @@ def test_slim_keeps_its_name() -> None:
         ("tf.compat.v1.placeholder(tf.float32)", "tf.placeholder(tf.float32)"),
         ("tf.nn.softmax_cross_entropy_with_logits(labels=y, logits=z)",) * 2,
         ("tf.log(x)",) * 2,
+        ("tf.contrib.signal.stft(x, 3, 2)", "tf.signal.stft(x, 3, 2)"),
+        ("tf.estimator.SessionRunHook", "tf.train.SessionRunHook"),
+        ("tf.scalar_summary('a', x)", "tf.summary.scalar(name='a', tensor=x)"),
+        ("tf.batch_matmul(x, y, adj_x=True)", "tf.matmul(a=x, b=y, adjoint_a=True)"),
         ("tf.train.SummaryWriter(d)", "tf.summary.FileWriter(d)"),
         ("tf.mul(x, y)", "tf.multiply(x, y)"),
     ],
@@ -146,6 +150,7 @@ def test_names(before: str, after: str) -> None:
         ("tf.estimator.Estimator(f)", "Estimators were removed"),
         ("tf.contrib.crf.crf_decode(x)", "tf.contrib.crf.crf_decode was removed"),
         ("tf.contrib.rnn.UGRNNCell(3)", "tf.contrib.rnn.UGRNNCell was removed"),
+        ("tf.contrib.opt.AdamGSOptimizer(s)", "tf.contrib.opt.AdamGSOptimizer was removed"),
         ("tf.no_such_name(x)", "TensorFlow 1.15 has no tf.no_such_name"),
     ],
 )

@@ -74,7 +74,7 @@ def left(before: str) -> str:
         ("tf.multinomial(x, 1, 7)", "tf.random.categorical(x, 1, seed=7)"),
         ("tf.div(x, 2.0)", "tf.divide(x, 2.0)"),
         ("tf.where(x)", "tf.where(x)"),
-        ("tf.where(x > 0, a, b)", "tf.raw_ops.Select(condition=x > 0, t=a, e=b)"),
+        ("tf.where(x > 0, a, b)", "tf.raw_ops.Select(condition=x > 0, x=a, y=b)"),
         ("tf.nn.xw_plus_b(x, w, b)", "tf.nn.bias_add(tf.matmul(x, w), b)"),
         ("tf.cond(p, lambda: a, fn2=lambda: b)", "tf.cond(p, lambda: a, false_fn=lambda: b)"),
         ("tf.name_scope(n, 'default', [x])", "tf.name_scope(n or 'default')"),
@@ -120,6 +120,10 @@ def test_arrays(before: str, after: str) -> None:
             "tf.nn.max_pool(input=x, ksize=k, strides=s, padding='SAME')",
         ),
         ("tf.nn.embedding_lookup(e, ids, 'mod', 'n')", "tf.nn.embedding_lookup(e, ids, name='n')"),
+        (
+            "tf.nn.erosion2d(x, kernel=f, strides=s, rates=r, padding='SAME')",
+            "tf.nn.erosion2d(x, filters=f, strides=s, dilations=r, padding='SAME', data_format='NHWC')",
+        ),
         ("tf.nn.in_top_k(p, t, 3)", "tf.nn.in_top_k(predictions=p, targets=t, k=3)"),
         (
             "tf.image.resize_bilinear(x, [1, 2], align_corners=True)",
@@ -191,7 +195,7 @@ def test_what_the_graph_knows() -> None:
     check(before, before, floats)
     check("tf.div(x, 2)", "tf.math.floordiv(x, 2)", Hooks(dtype_of=lambda node: "int32"))
     check("tf.where(c, a, b)", "tf.where(c, a, b)", Hooks(shape_of=lambda node: (3, 4)))
-    check("tf.where(c, a, b)", "tf.raw_ops.Select(condition=c, t=a, e=b)", Hooks(shape_of=lambda node: None))
+    check("tf.where(c, a, b)", "tf.raw_ops.Select(condition=c, x=a, y=b)", Hooks(shape_of=lambda node: None))
 
 
 def test_absl() -> None:
@@ -230,6 +234,7 @@ def test_gfile() -> None:
         ("tf.contrib.crf.crf_decode(x)", "no tf.contrib.crf.crf_decode"),
         ("tf.app.run()", "does not define"),
         ("tf.string_split(x)", "delimiter"),
+        ("tf.matrix_diag(x, k=1)", "RIGHT_LEFT"),
     ],
 )
 def test_left(before: str, why: str) -> None:

@@ -6,8 +6,9 @@ A rule takes a site and returns None when it is done, or a sentence that says wh
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 
-from ..api import is_module
+from ..api import is_module, lookup
 from .packages import Place, contrib
 from .sites import NEXT, Arguments, Rule, Site, first_name, is_constant, simple
 
@@ -32,7 +33,7 @@ def rewrite_use(site: Site) -> str | None:
         return _contrib(site)
     if name.startswith("examples."):
         return "tensorflow.examples was removed from TensorFlow 2; it is the program's data, which only its author can replace"
-    if name.startswith("estimator"):
+    if name.startswith("estimator") and (site.fact is None or site.fact.compat is None):
         return "Estimators were removed from TensorFlow 2.16"
     if name.startswith(("python", "core")):
         site.needs.kept.add(first_name(site.node))  # private: most modules are still there, at the same place
@@ -46,6 +47,8 @@ def rewrite_use(site: Site) -> str | None:
         if is_module(site.name):
             return None
         return f"TensorFlow 2.21 has no tf.{site.name}, and compat.v1 has not either"
+    if site.fact.compat_renamed and site.call is not None:
+        _arguments(site, site.fact.compat_renamed)
     if site.fact.compat != site.name or site.private:
         site.rename(site.fact.compat)
     else:
@@ -56,12 +59,21 @@ def rewrite_use(site: Site) -> str | None:
 def _keras(site: Site) -> str | None:
     """A name of tf.keras whose arguments are called otherwise in Keras 2."""
     if site.call is not None and site.fact is not None:
-        arguments = Arguments(site)
-        for index, item in enumerate(arguments.items):
-            if item.keyword in site.fact.renamed:
-                arguments.keyword(index, site.fact.renamed[item.keyword])
-        arguments.done()
+        _arguments(site, site.fact.renamed)
     return None
+
+
+def _arguments(site: Site, renamed: Mapping[str, str]) -> None:
+    """Renames keywords, and gives one to each argument whose place may be another."""
+    parameters = [parameter.name for parameter in site.fact.signature or ()] if site.fact else []
+    moved = bool(site.fact and site.fact.compat != site.fact.name and set(parameters) & set(renamed))
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        if item.keyword in renamed:
+            arguments.keyword(index, renamed[item.keyword])
+        elif item.keyword is None and moved and index < len(parameters):
+            arguments.keyword(index, renamed.get(parameters[index], parameters[index]))
+    arguments.done()
 
 
 def _plain_root(site: Site) -> None:
@@ -79,6 +91,8 @@ def _plain_root(site: Site) -> None:
 
 def _contrib(site: Site) -> str | None:
     found = contrib(site.full)
+    if found is None and _as_fact(site):
+        return None
     if found is None:
         if site.full == "contrib":
             return None if isinstance(site.node, ast.Name) else "tf.contrib was removed from TensorFlow 2"
@@ -97,6 +111,18 @@ def _contrib(site: Site) -> str | None:
     site.needs.imports.add(f"import {_module_of(place)}")
     site.edits.replace(_part(site, name), f"{place.package}.{place.target}" if place.target else place.package)
     return None
+
+
+def _as_fact(site: Site) -> bool:
+    """A contrib name that compat.v1 has, with the same parameters."""
+    fact = site.fact
+    target = lookup(fact.compat) if fact is not None and fact.compat else None
+    if fact is None or target is None or target.kind != fact.kind or target.signature != fact.signature:
+        return False
+    if target.requires:
+        site.needs.legacy_keras = True
+    site.rename(target.name)
+    return True
 
 
 def need_package(site: Site, place: Place) -> None:

@@ -22,9 +22,6 @@ RULES: dict[str, Rule] = {
     **rules_nn.RULES,
 }
 
-# Defaults that are spelt otherwise and mean the same.
-_EQUAL_DEFAULTS = frozenset({"data_format", "dilations", "out_type", "name", "keepdims"})
-
 
 def rewrite_use(site: Site) -> str | None:
     """Rewrites one use for TensorFlow 2 proper; the sentence says why it can't be."""
@@ -52,7 +49,7 @@ def rewrite_use(site: Site) -> str | None:
         return None if fact.target is not None else f"TensorFlow 2 has no tf.{fact.name}"
     if fact.state == REMOVED or fact.target is None:
         return f"TensorFlow 2 has no tf.{fact.name}" + _told(fact)
-    if fact.behaviour:
+    if fact.behaviour and not _untouched(site, fact):
         return _changed(fact)
     if site.call is None:
         if fact.renamed and not _same_order(fact):
@@ -60,6 +57,14 @@ def rewrite_use(site: Site) -> str | None:
         _spell(site, fact)
         return None
     return call(site, fact)
+
+
+def _untouched(site: Site, fact: Fact) -> bool:
+    """Whether the call passes none of the arguments on which the meaning changed."""
+    if not fact.when or site.call is None or fact.signature is None:
+        return False
+    bound = site.bind([parameter.name for parameter in fact.signature if parameter.kind == "positional"])
+    return bound is not None and not set(fact.when) & set(bound)
 
 
 def _changed(fact: Fact) -> str:
@@ -110,9 +115,14 @@ def call(site: Site, fact: Fact) -> str | None:
                 arguments.keyword(index, target)
         elif name != target:
             arguments.keyword(index, target)
+    missing = [
+        parameter.name for parameter in fact.target_signature if parameter.required and parameter.name not in given
+    ]
+    if missing and not unpacked and not set(missing) & set(fact.defaults):
+        return f"TensorFlow 2's tf.{fact.target} needs {', '.join(missing)}"
     if not unpacked:
         for name, default in fact.defaults.items():
-            if fact.renamed.get(name, name) not in given and name not in _EQUAL_DEFAULTS:
+            if fact.renamed.get(name, name) not in given:
                 arguments.append(f"{name}={default.replace('tf.', site.root + '.')}")
     arguments.done()
     _spell(site, fact)

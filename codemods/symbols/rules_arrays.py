@@ -45,12 +45,12 @@ def _where(site: Site) -> str | None:
     shapes = [site.hooks.shape_of(bound[name]) for name in ("condition", "x", "y") if name in bound]
     if len(shapes) == 3 and shapes[0] is not None and shapes[1] is not None and len(shapes[0]) == len(shapes[1]):
         return site.respell("where")
-    if site.has_comment() or len(bound) != 3 or any(key.arg for key in site.call.keywords if site.call):  # type: ignore[union-attr]
+    if not {"condition", "x", "y"} <= set(bound):
         return "tf.where takes a condition of one dimension otherwise in TensorFlow 2"
     # The op that TF1's where is: a condition of one dimension picks whole rows.
     arguments = Arguments(site)
-    for index, name in enumerate(("condition", "t", "e")):
-        arguments.keyword(index, name)
+    for index, item in enumerate(arguments.items):
+        arguments.keyword(index, item.keyword or ("condition", "x", "y", "name")[index])
     arguments.done()
     site.rename("raw_ops.Select")
     return None

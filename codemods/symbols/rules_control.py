@@ -154,44 +154,10 @@ def _count(value: ast.expr) -> int | None:
     return None if None in counts else sum(count for count in counts if count is not None)
 
 
-def _diagonal(target: str) -> Rule:
-    """Diagonals of unequal length are aligned otherwise; the main one alone is as it was."""
-
-    def rule(site: Site) -> str | None:
-        bound = (
-            site.bind(("diagonal" if target == "linalg.diag" else "input", "name")) if site.call is not None else None
-        )
-        if not bound:
-            return (
-                f"tf.{target} aligns several diagonals otherwise in TensorFlow 2, and its arguments are not seen here"
-            )
-        return site.respell(target)
-
-    return rule
-
-
-def _keras_loss(site: Site) -> str | None:
-    """tf.keras' losses are as they were where no reduction is passed."""
-    if site.call is None or any(keyword.arg in ("reduction", None) for keyword in site.call.keywords):
-        return f"the reductions of tf.{site.name} are spelt otherwise in Keras 3"
-    return site.respell(site.name)
-
-
-_KERAS_LOSSES = """
-    BinaryCrossentropy CategoricalCrossentropy CategoricalHinge CosineSimilarity Hinge Huber KLDivergence LogCosh
-    MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson
-    SparseCategoricalCrossentropy SquaredHinge
-""".split()
-
 RULES: dict[str, Rule] = {
     "cond": _cond,
     "while_loop": _while_loop,
     "name_scope": _name_scope,
     "device": _device,
     "constant": _constant,
-    "matrix_diag": _diagonal("linalg.diag"),
-    "linalg.diag": _diagonal("linalg.diag"),
-    "matrix_diag_part": _diagonal("linalg.diag_part"),
-    "linalg.diag_part": _diagonal("linalg.diag_part"),
-    **{f"keras.losses.{name}": _keras_loss for name in _KERAS_LOSSES},
 }
