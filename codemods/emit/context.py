@@ -10,7 +10,7 @@ from ..diagnostics import Diagnostic
 from ..edits import Edits
 from ..graph.frames import Frame, Statement
 from ..graph.interpreter import Interpreter
-from ..graph.values import Dict, GraphValue, Known, Layer, Optimizer, Sequence, Value, Variable
+from ..graph.values import Dict, GraphValue, Known, Layer, Optimizer, Schedule, Sequence, Value, Variable
 from ..names import Names
 from ..parse import Module
 from ..plan.functions import Plan, Undecided
@@ -103,6 +103,13 @@ class Context:
 
     def indent(self, path: str) -> str:
         return text.indentation(self.modules[path])
+
+    def schedule_value(self, schedule: Schedule, text: str, node: ast.AST, path: str) -> str:
+        """A learning rate from a schedule, as the tensor that it was."""
+        for optimizer, name in self.optimizers.items():
+            if optimizer.values.get("learning_rate") is schedule:
+                return f"{text}({name}.iterations)"
+        raise self.stop("a schedule that is no optimizer's learning rate", node, path)
 
     # -- values ---------------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from ..graph.values import (
     Op,
     Optimizer,
     Placeholder,
+    Schedule,
     Sequence,
     Summary,
     Tensor,
@@ -50,6 +51,7 @@ class Writer:
         self.used |= {name for unit in function.units for part in unit.parts for _, name in part.reads}
         self.used |= {parameter.name for parameter in function.parameters}
         self.tape = self._free("tape")
+        self.bound: dict[Fetched, str] = {}
 
     def _free(self, name: str) -> str:
         candidate, count = name, 2
@@ -72,7 +74,10 @@ class Writer:
             value = values[0]
             if not isinstance(value, GraphValue) or module_of(self.context, node) != self.path:
                 continue
-            if value in function.constants and len(values) == 1:
+            if isinstance(value, Schedule):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and not self._is_rate(node):
+                    overlay.replace(node, self.context.schedule_value(value, node.id, node, self.path))
+            elif value in function.constants and len(values) == 1:
                 overlay.replace(node, str(function.constants[value]))
             elif value in parameters and len(values) == 1:
                 if isinstance(node, ast.Name):
@@ -81,6 +86,10 @@ class Writer:
                     continue
                 overlay.replace(node, parameters[value])
         return overlay
+
+    def _is_rate(self, node: ast.Name) -> bool:
+        """Whether a name stands for the learning rate that an optimizer is given."""
+        return any(node is optimizer.arguments.get("learning_rate") for optimizer in self.context.optimizers)
 
     # -- the whole ------------------------------------------------------------------------------------------------------
 
@@ -113,6 +122,8 @@ class Writer:
             if not any(isinstance(value, TrainOp) for value in unit.made):
                 lines.extend(self._statement(unit))
         lines.extend(self._summaries())
+        if function.trains:
+            lines.extend(self._before_updates())
         lines.extend(self._updates(losses))
         lines.extend(self._return())
         return lines or ["pass"]
@@ -374,6 +385,22 @@ class Writer:
         ]
         return ", ".join([text, *extra])
 
+    def _before_updates(self) -> list[str]:
+        """Fetched expressions are computed before the variables change; variables themselves are read after."""
+        lines = []
+        for part in self.function.returns:
+            simple = part.node is None or isinstance(part.node, ast.Name)
+            if (
+                not self.returned(part)
+                or isinstance(part.value, Variable)
+                or (simple and not isinstance(part.value, Schedule))
+            ):
+                continue
+            name = self._free("value")
+            lines.append(f"{name} = {self.fetched(part)}")
+            self.bound[part] = name
+        return lines
+
     def _return(self) -> list[str]:
         returned = [part for part in self.function.returns if self.returned(part)]
         if not returned:
@@ -417,6 +444,8 @@ class Writer:
 
     def fetched(self, part: Fetched) -> str:
         """The expression of a fetch at the function's end."""
+        if part in self.bound:
+            return self.bound[part]
         if isinstance(part.value, Summary):
             return str(self.function.__dict__["summary_name"])
         if isinstance(part.value, Variable) and part.value in self.context.steps:

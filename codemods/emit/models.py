@@ -493,7 +493,9 @@ def check(context: Context, function: FunctionPlan) -> None:
     }
     seen = {value for unit in function.units for value in unit.made}
     for value in seen:
-        if not isinstance(value, Tensor) or value.layer is None or value.layer.cls != "BatchNormalization":
+        if not isinstance(value, Tensor) or isinstance(value, Variable) or value.layer is None:
+            continue
+        if value.layer.cls != "BatchNormalization":
             continue
         node = value.node
         assert isinstance(node, ast.Call)

@@ -108,9 +108,8 @@ class _Mover:
         lead: list[cst.EmptyLine] = list(statement.leading_lines)
         kept = list(statement.body)
         for node in nodes:
-            for block in moves.before.get(node, []):
-                out.extend(self.parse(block, top))
-                defined = bool(out) and isinstance(out[-1], (cst.FunctionDef, cst.ClassDef))
+            self._before(node, out, top)
+        defined = bool(out) and isinstance(out[-1], (cst.FunctionDef, cst.ClassDef))
         if not any(node in moves.dropped or node in moves.taken or node in moves.replaced for node in nodes):
             return [*out, self._after(statement, defined, top)], [], defined and not kept
         remaining: list[CstStatement] = []
@@ -143,6 +142,14 @@ class _Mover:
             lost.extend(cst.EmptyLine(comment=cst.Comment(text)) for text in _inner_comments(self.module, statement))
         return out, lost, defined
 
+    def _before(self, node: ast.stmt, out: list[CstStatement], top: bool) -> None:
+        """Appends the new statements that go before a node."""
+        for block in self.moves.before.get(node, []):
+            new = self.parse(block, top)
+            if new and out and isinstance(out[-1], (cst.FunctionDef, cst.ClassDef)):
+                new[0] = new[0].with_changes(leading_lines=_set_off(list(new[0].leading_lines), 2 if top else 1))
+            out.extend(new)
+
     def _after(self, statement: CstStatement, defined: bool, top: bool) -> CstStatement:
         if not defined:
             return statement
@@ -154,9 +161,8 @@ class _Mover:
         moves = self.moves
         out: list[CstStatement] = []
         defined = False
-        for block in moves.before.get(node, []):
-            out.extend(self.parse(block, top))
-            defined = bool(out) and isinstance(out[-1], (cst.FunctionDef, cst.ClassDef))
+        self._before(node, out, top)
+        defined = bool(out) and isinstance(out[-1], (cst.FunctionDef, cst.ClassDef))
         lead = list(statement.leading_lines)
         if node in moves.replaced:
             new = self.parse(moves.replaced[node], top)

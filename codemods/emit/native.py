@@ -15,22 +15,28 @@ from ..graph import Interpreter, recover
 from ..graph.frames import Frame, Problem, Statement
 from ..graph.ops.collections import VariableList
 from ..graph.ops.scopes import Entered
+from ..graph.ops.training import GradientList
 from ..graph.values import (
     Assign,
     Config,
     DataIterator,
     Dataset,
     Function,
+    Gradients,
     GraphValue,
+    Group,
     Init,
     Known,
     Layer,
     Optimizer,
+    Placeholder,
     Saver,
     Schedule,
     Session,
+    Summary,
     Tensor,
     TrainOp,
+    UpdateOps,
     Value,
     Variable,
     Writer,
@@ -330,16 +336,32 @@ def _calls(context: Context) -> None:
         elif isinstance(value, VariableList) and len(values) == 1:
             _variable_list(context, node, value, path)
         if any(_structural(one) for one in values):
-            context.owned.add(node.func)
+            _own_call(context, node, values[0])
     for value in context.run.values:
         if isinstance(value.node, ast.Call) and _structural(value):
-            context.owned.add(value.node.func)
+            _own_call(context, value.node, value)
+
+
+# Calls that go altogether, with what they were given.
+GONE = (Session, Init, Config, Entered, UpdateOps, VariableList, DataIterator)
+# Of these, only what they compute with lives on.
+KEPT_ARGUMENTS = {TrainOp: ("loss", "var_list", "grads_and_vars"), Gradients: ("loss", "var_list", "ys", "xs")}
+
+
+def _own_call(context: Context, node: ast.Call, value: Value) -> None:
+    context.owned.add(node.func)
+    if isinstance(value, DataIterator):
+        return
+    if isinstance(value, GONE):
+        context.own(node)
+    for kind, kept in KEPT_ARGUMENTS.items():
+        if isinstance(value, kind):
+            for key, argument in value.__dict__.get("arguments", {}).items():
+                if key not in kept:
+                    context.own(argument)
 
 
 def _structural(value: Value) -> bool:
-    from ..graph.ops.training import GradientList
-    from ..graph.values import Gradients, Group, Placeholder, Summary, UpdateOps
-
     kinds = (
         Placeholder, Session, Init, Saver, Writer, Optimizer, TrainOp, Gradients, GradientList, Group, UpdateOps, Summary, Assign,
         Config, Entered, DataIterator, Schedule, VariableList, Layer,

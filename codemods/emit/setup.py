@@ -377,13 +377,6 @@ def schedules(context: Context) -> None:
     """Writes learning-rate schedules as Keras ones."""
     for value in context.run.values:
         if not isinstance(value, Schedule) or not isinstance(value.node, ast.Call):
-            for one in value.inputs:
-                if isinstance(one, Schedule) and not isinstance(value, (Optimizer, TrainOp)):
-                    raise context.stop(
-                        "a learning rate from a schedule that is used as a tensor",
-                        value.node or ast.Pass(),
-                        _path(value),
-                    )
             continue
         path = _path(value)
         counterpart = SCHEDULES.get(value.name)

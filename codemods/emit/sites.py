@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import ast
 
-from ..graph.values import Array, Dict, GraphValue, Init, Known, Op, Placeholder, Sequence, Summary, Tensor, Variable
+from ..graph.values import (
+    Array,
+    Dict,
+    GraphValue,
+    Init,
+    Known,
+    Op,
+    Placeholder,
+    Schedule,
+    Sequence,
+    Summary,
+    Tensor,
+    Variable,
+)
 from ..plan.functions import Fetched, FunctionPlan, Parameter, Run
 from ..symbols.sites import atom
 from .context import Context
@@ -99,6 +112,8 @@ def _expression(context: Context, run: Run, part: Fetched, bare: bool = False) -
     assert run.statement is not None
     if isinstance(part.value, Variable) and part.value in context.steps:
         return [context.steps[part.value]]
+    if isinstance(part.value, Schedule) and isinstance(part.node, ast.Name):
+        return [context.schedule_value(part.value, part.node.id, part.node, run.statement.frame.module.path)]
     if part.node is None:
         return [part.text or ""]
     return [part.node] if bare else list(atom(part.node))

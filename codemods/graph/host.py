@@ -30,10 +30,7 @@ from .values import (
 
 MAX_ITEMS = 1000
 ARRAY_VALUES = frozenset({"shape", "size", "ndim", "dtype"})
-ARRAY_METHODS = frozenset(
-    "astype reshape copy flatten ravel transpose sum mean max min std var argmax argmin argsort clip dot cumsum squeeze "
-    "repeat round swapaxes T take nonzero prod any all".split()
-)
+PLAIN_METHODS = frozenset({"tolist", "item", "tobytes", "tostring", "dump", "dumps"})  # what gives no array of an array
 PURE_STRING_METHODS = frozenset(
     "startswith endswith split strip lstrip rstrip lower upper replace find rfind join rsplit count index title isdigit".split()
 )
@@ -412,7 +409,7 @@ def call_method(run: Interpreter, owner: Value, name: str, arguments: list[Value
         return Value()
     if any(graph_values(argument) for argument in arguments):
         return run.problem(node, f"a graph value passed to a method .{name}() that is not followed")
-    if isinstance(owner, Array) and name in ARRAY_METHODS:
+    if isinstance(owner, Array) and name not in PLAIN_METHODS:
         return Array()
     return Value()
 

@@ -22,6 +22,7 @@ from ..graph.values import (
     Known,
     Op,
     Placeholder,
+    Schedule,
     Sequence,
     Summary,
     Tensor,
@@ -180,7 +181,9 @@ def _resolve(units: Units, execution: Execution) -> Run:
         raise undecided("an initializer run together with other things", execution.node, statement)
     elif all(isinstance(value, Variable) for value in values) and not _trains(values):
         run.kind = "variable-read"
-    elif all(value.constant and not isinstance(value, Op) for value in values):
+    elif all(isinstance(value, Schedule) for value in values) or all(
+        value.constant and not isinstance(value, Op) for value in values
+    ):
         run.kind = "evaluated"
     elif _in_place(units, execution, run):
         run.kind = "evaluated"

@@ -7,8 +7,8 @@ import ast
 from .. import expressions
 from ..calls import call_function
 from ..interpreter import Interpreter
-from ..values import Function, GraphValue, Summary, Value, graph_values
-from . import shapes
+from ..values import Function, GraphValue, Known, Sequence, Summary, Tensor, Value, graph_values
+from . import op_names, shapes
 
 SYNONYMS = {
     "random.uniform": "random_uniform", "random.normal": "random_normal", "random.truncated_normal": "truncated_normal",
@@ -27,6 +27,7 @@ RANDOM = frozenset(
     "image.random_hue image.random_saturation nn.log_uniform_candidate_sampler nn.uniform_candidate_sampler "
     "nn.learned_unigram_candidate_sampler nn.fixed_unigram_candidate_sampler py_func".split()
 )
+SOMETIMES_NOTHING = frozenset({"cast", "to_float", "to_int32", "to_int64", "to_double", "convert_to_tensor"})
 HOST_PREFIXES = (
     "app.", "flags.", "logging.", "gfile.", "io.gfile.", "python_io.", "errors.", "compat.as_", "test.", "train.latest_checkpoint",
     "train.get_checkpoint_state", "train.checkpoint_exists", "set_random_seed", "random.set_random_seed", "as_dtype", "DType",
@@ -64,11 +65,14 @@ def call(run: Interpreter, name: str, node: ast.Call) -> Value:
         return Value()
     if name.startswith(NOT_MODELLED) and name not in MODELLED:
         return run.problem(node, f"tf.{name}")
+    several = _several(run, name, node, arguments, keywords)
+    if several is not None:
+        return several
     everything = [*arguments, *keywords.values()]
     inputs = tuple(value for given in everything for value in graph_values(given))
     results = [_body(run, given, inputs, node) for given in everything if isinstance(given, Function)]
     inputs = (*inputs, *[value for result in results for value in graph_values(result)])
-    return expressions.tensor(
+    made = expressions.tensor(
         run,
         node,
         name,
@@ -77,6 +81,38 @@ def call(run: Interpreter, name: str, node: ast.Call) -> Value:
         shapes.dtype(name, arguments, keywords),
         name in RANDOM,
     )
+    if name not in SOMETIMES_NOTHING:
+        made.tf1_name = op_names.reserve(run, name, keywords.get("name"))
+    return made
+
+
+def _several(
+    run: Interpreter, name: str, node: ast.Call, arguments: list[Value], keywords: dict[str, Value]
+) -> Value | None:
+    """Functions that give a list of tensors whose length the source shows."""
+    first = arguments[0] if arguments else next(iter(keywords.values()), None)
+    if name == "clip_by_global_norm" and isinstance(first, Sequence):
+        inputs = tuple(graph_values(Sequence([*arguments, *keywords.values()])))
+        whole = expressions.tensor(run, node, name, inputs)
+        parts: list[Value] = [
+            expressions.tensor(
+                run, node, "element", (whole,), getattr(item, "shape", None), getattr(item, "dtype", None)
+            )
+            for item in first.items
+        ]
+        return Sequence([Sequence(parts), expressions.tensor(run, node, "element", (whole,), ())], "tuple")
+    if name in {"split", "unstack"} and isinstance(first, Tensor):
+        given = keywords.get(
+            "num_or_size_splits" if name == "split" else "num", arguments[1] if len(arguments) > 1 else None
+        )
+        count = given.value if isinstance(given, Known) else len(given.items) if isinstance(given, Sequence) else None
+        if isinstance(count, int) and 0 < count <= 256:
+            inputs = tuple(graph_values(Sequence([*arguments, *keywords.values()])))
+            whole = expressions.tensor(run, node, name, inputs, None, first.dtype)
+            return Sequence(
+                [expressions.tensor(run, node, "element", (whole,), None, first.dtype) for _ in range(count)]
+            )
+    return None
 
 
 def _body(run: Interpreter, function: Function, inputs: tuple[GraphValue, ...], node: ast.Call) -> Value:
@@ -84,7 +120,9 @@ def _body(run: Interpreter, function: Function, inputs: tuple[GraphValue, ...], 
     made = len(run.graph.variables)
     count = len(function.node.args.args)
     elements: list[Value] = [expressions.tensor(run, node, "element", inputs) for _ in range(count)]
+    run.graph.name_scopes.append("?")
     result = call_function(run, function, node, elements, {})
+    run.graph.name_scopes.pop()
     if len(run.graph.variables) > made:
         run.problem(node, "variables made in a function that TensorFlow calls")
     return result
