@@ -69,7 +69,7 @@ def _arguments(site: Site, renamed: Mapping[str, str]) -> None:
     moved = bool(site.fact and site.fact.compat != site.fact.name and set(parameters) & set(renamed))
     arguments = Arguments(site)
     for index, item in enumerate(arguments.items):
-        if item.keyword in renamed:
+        if item.keyword and item.keyword in renamed:
             arguments.keyword(index, renamed[item.keyword])
         elif item.keyword is None and moved and index < len(parameters):
             arguments.keyword(index, renamed.get(parameters[index], parameters[index]))

@@ -96,10 +96,11 @@ class Site:
         """Spells another TensorFlow name. An alias by assignment keeps its own name: what it stands for is rewritten."""
         self.spell(self.tf(name))
 
-    def respell(self, name: str) -> None:
-        """Spells a name that may be the one that stands there."""
+    def respell(self, name: str) -> str | None:
+        """Spells a name that may be the one that stands there. A rule can end with it: it is done."""
         if self.name != name or self.use.api == "v1" or self.private:
             self.rename(name)
+        return None
 
     @property
     def full(self) -> str:
