@@ -1,239 +1,240 @@
 """What the native level did, as the manifest says it: executions, variables and slots, from the plan that was carried out.
 
 A TF1 name is given only where the source makes it certain; an empty one means that it takes a run of the old program to know.
+The names are the graph's (`logits:0`), found by the graph stage; the places come from the plan and from the new text.
 """
 
 from __future__ import annotations
 
 import ast
-from collections import Counter
-from typing import cast
+from collections.abc import Mapping
 
-from ..graph.frames import Frame, Statement
-from ..graph.values import GraphValue, Op, Optimizer, Placeholder, Tensor, TrainOp, Variable
-from ..manifest import (
-    Execution,
-    Kind,
-    NewPlace,
-    Output,
-    Parameter,
-    Place,
-    Program,
-    SlotMap,
-    Transformation,
-    Value,
-    VariableMap,
-)
+from ..graph.frames import Statement
+from ..graph.values import Assign, GraphValue, Op, Placeholder, Tensor, Variable
+from ..manifest import Execution, Kind, NewPlace, Output, Parameter, Place, Program, Value
 from ..plan.functions import Fetched, FunctionPlan, Run
+from ..plan.functions import Parameter as Planned
+from . import checkpoint_map
+from .checkpoint_map import qualname
 from .context import Context
 from .functions import is_returned
-from .optimizers import SLOTS
+
+# What a run that needs no function became: iterators are made anew where they were initialized.
+KINDS: Mapping[str, Kind] = {
+    "dropped": "dropped",
+    "iterator": "evaluated",
+    "variable-read": "variable-read",
+    "evaluated": "evaluated",
+}
 
 
-def manifest_of(context: Context) -> Program:
-    """The manifest's entry for a program that went native."""
-    names = _placeholder_names(context)
+def manifest_of(context: Context, texts: Mapping[str, str]) -> Program:
+    """The manifest's entry for a program that went native. `texts` are the new sources of the modules that changed."""
+    lines = {path: _bindings(text) for path, text in texts.items()}
     return Program(
         files=tuple(sorted(context.modules)),
         level="native",
-        executions=tuple(_execution(context, run, names) for run in context.plan.runs),
-        variables=tuple(_variable(context, one) for graph in context.run.graphs for one in graph.variables),
-        slots=tuple(_slots(context)),
+        executions=tuple(_execution(context, run, lines) for run in context.plan.runs),
+        variables=checkpoint_map.variables(context),
+        slots=checkpoint_map.slots(context),
     )
 
 
-def _execution(context: Context, run: Run, names: dict[Placeholder, str]) -> Execution:
+# -- executions ---------------------------------------------------------------------------------------------------------
+
+Lines = Mapping[str, Mapping[str, list[tuple[str, int]]]]  # path -> qualified name -> (name, line) of what it binds
+
+
+def _execution(context: Context, run: Run, lines: Lines) -> Execution:
     statement = run.execution.chain[-1]
-    path = statement.frame.module.path
-    node = run.execution.node
+    path, node = statement.frame.module.path, run.execution.node
     old = Place(path, node.lineno, node.col_offset)
-    outputs = tuple(_output(context, run, fetched, path) for fetched in run.fetched)
-    if run.kind == "function" and run.function is not None:
-        function = run.function
-        new = NewPlace(function.frame.module.path, _qualname(function))
-        parameters = tuple(
-            _parameter(context, run, one.name, one.value, names)
-            for one in function.parameters
-            if one.value is not None and one.kind != "element"
+    function = run.function
+    names = _names(function, lines) if function is not None else {}
+    outputs = _outputs(context, run, path, names)
+    if run.kind != "function" or function is None:
+        kind = KINDS.get(run.kind, "evaluated")
+        return Execution(
+            kind, old, None if kind == "dropped" else NewPlace(path, qualname(statement.frame)), (), outputs
         )
-        constants = tuple(
-            Parameter("", _tensor(value, names), _source(context, value), "bool", (), static=True, default=str(given))
-            for value, given in function.constants.items()
-        )
-        return Execution("function", old, new, parameters + constants, outputs, tuple(_values(function)))
-    kind: Kind = "dropped"
-    if run.kind == "variable-read":
-        kind = "variable-read"
-    elif run.kind == "evaluated":
-        kind = "evaluated"
-    new_place = None if kind == "dropped" else NewPlace(path, _scope(statement.frame))
-    return Execution(kind, old, new_place, outputs=outputs)
+    new = NewPlace(function.frame.module.path, _function_name(function))
+    parameters = (
+        *(_parameter(context, run, one) for one in function.parameters),
+        *(_constant(context, run, value, given) for value, given in function.constants.items()),
+    )
+    return Execution("function", old, new, parameters, outputs, _values(function, new, lines))
 
 
-def _parameter(context: Context, run: Run, name: str, value: GraphValue, names: dict[Placeholder, str]) -> Parameter:
-    feed = run.feeds.get(value)
-    source = _source(context, value)
-    default = None if feed is not None else source if isinstance(value, Placeholder) else None
+def _function_name(function: FunctionPlan) -> str:
+    scope = qualname(function.frame)
+    return f"{scope}.<locals>.{function.name}" if scope else function.name
+
+
+def _parameter(context: Context, run: Run, parameter: Planned) -> Parameter:
+    """A parameter of the new function: a placeholder or another fed tensor, an iterator's element, or a summary's step."""
+    value = parameter.value
+    if value is None:
+        step = run.summary.step if run.summary is not None else None
+        return Parameter(parameter.name, "", _text(context, run, step) if step is not None else "", "int64", ())
     tensor = value if isinstance(value, Tensor) else None
     return Parameter(
-        name,
-        _tensor(value, names),
-        source,
+        parameter.name,
+        _tensor(value),
+        _source(context, run, value),
         (tensor.dtype or "") if tensor is not None else "",
         tensor.shape if tensor is not None else None,
-        default=default,
+        default=None if value in run.feeds else _default(context, value),
     )
 
 
-def _output(context: Context, run: Run, fetched: Fetched, path: str) -> Output:
-    text = context.modules[path].text(fetched.node) if fetched.node is not None else fetched.text or ""
-    text = " ".join(text.split())
-    if run.function is None:
-        return Output(text, _tensor(fetched.value, {}), None if isinstance(fetched.value, Op) else 0)
-    returned = [one.value for one in run.function.returns if is_returned(run.function, one)]
-    index = returned.index(fetched.value) if fetched.value in returned else None
-    return Output(text, _tensor(fetched.value, {}), index, _name(run.function, fetched.value))
+def _constant(context: Context, run: Run, value: GraphValue, given: bool) -> Parameter:
+    """A bool placeholder that is only ever fed constants: it has no parameter any more, its value is in the function."""
+    return Parameter("", _tensor(value), _source(context, run, value), "bool", (), static=True, default=str(given))
 
 
-def _values(function: FunctionPlan) -> list[Value]:
-    """The tensors that still have a name within the function, in the order in which it makes them."""
-    found: list[Value] = []
-    place = NewPlace(function.frame.module.path, _qualname(function))
-    for unit in function.units:
-        for part in unit.parts:
-            if part.frame is not function.frame:
-                continue
-            for name, value in part.writes.items():
-                if isinstance(value, Tensor) and not isinstance(value, (Variable, Placeholder)):
-                    old = Place(part.frame.module.path, part.node.lineno, part.node.col_offset)
-                    found.append(Value(name, "", old, place))
-    return found
+def _default(context: Context, value: GraphValue) -> str | None:
+    node = value.arguments.get("input") if isinstance(value, Placeholder) else None
+    return context.modules[value.chain[-1].frame.module.path].text(node) if node is not None else None
 
 
-def _variable(context: Context, variable: Variable) -> VariableMap:
-    owner = ""
-    if variable.chain:
-        owner = context.reach(variable, variable.chain[0].frame.top) or ""
-    return VariableMap(
-        variable.name,
-        variable.name,
-        dtype=variable.dtype or "",
-        shape=variable.shape,
-        trainable=variable.trainable,
-        owner=owner,
-    )
-
-
-def _slots(context: Context) -> list[SlotMap]:
-    """The slots that TF1's optimizers made, under their checkpoint names."""
-    found: dict[tuple[str, str], SlotMap] = {}
-    for train in context.run.values:
-        if not isinstance(train, TrainOp) or train.optimizer is None or train.optimizer not in context.optimizers:
-            continue
-        loss = train.loss
-        variables = train.variables
-        if not train.explicit and isinstance(loss, GraphValue):
-            variables = [one for one in variables if one in loss.roots]
-        for variable in variables:
-            for suffix, slot, transformation in SLOTS.get(train.optimizer.name, ()):
-                name = _slot_name(train.optimizer, variable, suffix)
-                how = cast(Transformation, transformation)
-                made = SlotMap(name, variable.name, context.optimizers[train.optimizer], slot, transformation=how)
-                found.setdefault((name, made.optimizer), made)
-    return list(found.values())
-
-
-def _slot_name(optimizer: Optimizer, variable: Variable, suffix: str) -> str:
-    """`w/Adam_1`; under the optimizer's own name where one is given, and below the variable scope that it was run in."""
-    given = optimizer.arguments.get("name")
-    base, mark, count = suffix.partition("_")
-    if isinstance(given, ast.Constant) and isinstance(given.value, str):
-        base = given.value
-    prefix = f"{optimizer.scope}/" if optimizer.scope else ""
-    return f"{prefix}{variable.name}/{base}{mark}{count}"
-
-
-# -- names --------------------------------------------------------------------------------------------------------------
-
-
-def _placeholder_names(context: Context) -> dict[Placeholder, str]:
-    """The TF1 names of the placeholders that no scope can have changed."""
-    made = [one for one in context.run.values if isinstance(one, Placeholder)]
-    given = {one: _given_name(one) for one in made}
-    if len(context.run.graphs) > 1 or any(_is_scoped(one) for one in made):
-        counts = Counter(name for name in given.values() if name)
-        return {one: f"{name}:0" for one, name in given.items() if name and counts[name] == 1 and not _is_scoped(one)}
-    names: dict[Placeholder, str] = {}
-    used: Counter[str] = Counter()
-    for one in made:
-        base = given[one] or (
-            "Placeholder" if one.op == "placeholder" else "PlaceholderWithDefault" if given[one] == "" else ""
-        )
-        if not base:
-            continue
-        names[one] = f"{base}_{used[base]}:0" if used[base] else f"{base}:0"
-        used[base] += 1
-    return names
-
-
-def _given_name(one: Placeholder) -> str | None:
-    """The name that the source gives; "" where it gives none, None where it isn't written out."""
-    node = one.arguments.get("name")
-    if node is None:
-        return ""
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-
-
-def _is_scoped(one: Placeholder) -> bool:
-    return any(_within_with(statement) for statement in one.chain)
-
-
-def _within_with(statement: Statement) -> bool:
-    current: Statement | None = statement
-    while current is not None:
-        if isinstance(current.node, ast.With):
-            return True
-        current = current.parent
-    return False
-
-
-def _tensor(value: GraphValue, names: dict[Placeholder, str]) -> str:
-    if isinstance(value, Variable):
-        return f"{value.name}:0"
-    return names.get(value, "") if isinstance(value, Placeholder) else ""
-
-
-def _source(context: Context, value: GraphValue) -> str:
-    """How the old source calls a value: the name that it was first bound to."""
+def _source(context: Context, run: Run, value: GraphValue) -> str:
+    """How the old source calls a fed tensor: the key of the feed, else the name that it was bound to, else its own call."""
+    feed = run.feeds.get(value)
+    if feed is not None and feed.key is not None:
+        return _text(context, run, feed.key)
     for statement in reversed(value.chain):
         for name, bound in statement.writes.items():
             if bound is value:
                 return name
-    return ""
+    module = value.chain[-1].frame.module if value.chain else None
+    return " ".join(module.text(value.node).split()) if module is not None and value.node is not None else ""
 
 
-def _name(function: FunctionPlan, value: GraphValue) -> str:
-    for unit in function.units:
-        for part in unit.parts:
-            for name, bound in part.writes.items():
-                if bound is value:
-                    return name
-    return ""
+def _text(context: Context, run: Run, node: ast.AST) -> str:
+    module = run.execution.chain[-1].frame.module
+    return " ".join(module.text(node).split())
 
 
-def _qualname(function: FunctionPlan) -> str:
-    scope = _scope(function.frame)
-    return f"{scope}.<locals>.{function.name}" if scope else function.name
+def _tensor(value: GraphValue) -> str:
+    """The TF1 name of a tensor or operation, "" where it is not certain."""
+    if isinstance(value, Variable):
+        return f"{value.name}:0"
+    if not value.tf1_name or (isinstance(value, Op) and not isinstance(value, Assign)):
+        return value.tf1_name
+    return f"{value.tf1_name}:0"
 
 
-def _scope(frame: Frame) -> str:
-    """The __qualname__ of the function that a frame is an activation of; "" of a module."""
-    parts: list[str] = []
-    current: Frame | None = frame
-    while current is not None:
-        if isinstance(current.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            parts[:0] = [current.node.name, "<locals>"] if parts else [current.node.name]
-        elif isinstance(current.node, ast.ClassDef):
-            parts.insert(0, current.node.name)
-        current = current.parent
-    return ".".join(parts)
+# -- outputs ------------------------------------------------------------------------------------------------------------
+
+
+def _outputs(context: Context, run: Run, path: str, names: Mapping[GraphValue, str]) -> tuple[Output, ...]:
+    """The fetches in the source's order. They are counted in the order of `tf.nest.flatten` over what is handed back."""
+    function = run.function
+    handed = [one for one in run.fetched if (is_returned(function, one) if function is not None else _has_value(one))]
+    order = {id(one): place for place, one in enumerate(sorted(handed, key=lambda one: _sortable(one)))}
+    return tuple(
+        Output(
+            _fetch(context, one, path),
+            _tensor(one.value),
+            order.get(id(one)),
+            names.get(one.value, ""),
+        )
+        for one in run.fetched
+    )
+
+
+def _has_value(fetched: Fetched) -> bool:
+    return isinstance(fetched.value, Assign) or not isinstance(fetched.value, Op)
+
+
+def _sortable(fetched: Fetched) -> tuple[tuple[int, str], ...]:
+    """A place as nest counts it: lists in order, dicts by their sorted keys."""
+    return tuple((part, "") if isinstance(part, int) else (0, part) for part in fetched.place)
+
+
+def _fetch(context: Context, fetched: Fetched, path: str) -> str:
+    text = context.modules[path].text(fetched.node) if fetched.node is not None else fetched.text or ""
+    return " ".join(text.split())
+
+
+def _names(function: FunctionPlan, lines: Lines) -> dict[GraphValue, str]:
+    """The names that values have within the new function."""
+    bound = {name for name, _ in lines.get(function.frame.module.path, {}).get(_function_name(function), [])}
+    made = {value: name for _, name, value in _made(function) if isinstance(value, GraphValue) and name in bound}
+    return made | {one.value: one.name for one in function.parameters if one.value is not None}
+
+
+# -- values in between --------------------------------------------------------------------------------------------------
+
+
+def _made(function: FunctionPlan) -> list[tuple[Statement, str, object]]:
+    """What the function's own statements bind, in the order in which it runs them: those under the tape first."""
+    taped = set(function.taped)
+    units = [*function.taped, *(unit for unit in function.units if unit not in taped)]
+    return [
+        (part, name, value)
+        for unit in units
+        for part in unit.parts
+        if part.frame is function.frame
+        for name, value in part.writes.items()
+    ]
+
+
+def _values(function: FunctionPlan, place: NewPlace, lines: Lines) -> tuple[Value, ...]:
+    """The tensors that still have a name within the function, each with the line that binds it where that is clear."""
+    made = [
+        (part, name, value)
+        for part, name, value in _made(function)
+        if isinstance(value, Tensor) and not isinstance(value, (Variable, Placeholder))
+    ]
+    bound = lines.get(place.file, {}).get(place.qualname, [])
+    found: list[Value] = []
+    seen: dict[str, int] = {}
+    for part, name, value in made:
+        mine = [line for other, line in bound if other == name]
+        count = sum(other == name for _, other, _ in made)
+        turn = seen[name] = seen.get(name, -1) + 1
+        if not mine:
+            continue
+        line = mine[turn] if len(mine) == count else 0
+        old = Place(part.frame.module.path, part.node.lineno, part.node.col_offset)
+        found.append(Value(name, _tensor(value), old, NewPlace(place.file, place.qualname, line)))
+    return tuple(found)
+
+
+def _bindings(text: str) -> dict[str, list[tuple[str, int]]]:
+    """The names that each function of a module binds in its own statements, in order, with the lines."""
+    found: dict[str, list[tuple[str, int]]] = {}
+
+    def visit(node: ast.AST, name: str, prefix: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                inner = prefix + child.name
+                found[inner] = []
+                visit(child, inner, f"{inner}.<locals>.")
+            elif isinstance(child, ast.ClassDef):
+                visit(child, "", f"{prefix}{child.name}.")
+            elif isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case)):
+                if name:
+                    found[name].extend((one, child.lineno) for one in _targets(child))
+                visit(child, name, prefix)
+
+    visit(ast.parse(text), "", "")
+    return found
+
+
+def _targets(node: ast.AST) -> list[str]:
+    """The names that a statement itself binds."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, (ast.AugAssign, ast.AnnAssign, ast.For)):
+        targets = [node.target]
+    elif isinstance(node, ast.With):
+        targets = [item.optional_vars for item in node.items if item.optional_vars is not None]
+    return [
+        one.id
+        for target in targets
+        for one in ast.walk(target)
+        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+    ]

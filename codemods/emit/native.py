@@ -170,7 +170,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
         text = _module_text(context, path)
         if text is not None:
             texts[path] = text
-    return Emitted(texts, context.diagnostics, [], manifest_of(context))
+    return Emitted(texts, context.diagnostics, [], manifest_of(context, texts))
 
 
 def _module_text(context: Context, path: str) -> str | None:
