@@ -91,8 +91,11 @@ def test_only_a_part_imported() -> None:
     )
     check(
         "from tensorflow import placeholder, float32\nx = placeholder(float32)\n",
-        "from tensorflow.compat.v1 import placeholder, float32\nx = placeholder(float32)\n",
+        "from tensorflow.compat.v1 import placeholder, float32\n"
+        "import tensorflow.compat.v1 as tf\n" + SWITCH + "x = placeholder(float32)\n",
     )
+    source = "from tensorflow.examples.tutorials.mnist import input_data\ninput_data.read_data_sets('.')\n"
+    assert emitted({"x.py": source}).texts == {}
 
 
 def test_slim_keeps_its_name() -> None:
@@ -181,6 +184,11 @@ def test_imports_in_other_places() -> None:
         "    return tf.placeholder(tf.float32)\n",
     )
     check(
+        "def f():\n    import tensorflow as tf\n    return tf.layers.dense(x, 3)\n",
+        'def f():\n    import os\n    os.environ["TF_USE_LEGACY_KERAS"] = "1"\n'
+        "    import tensorflow.compat.v1 as tf\n    tf.disable_v2_behavior()\n    return tf.layers.dense(x, 3)\n",
+    )
+    check(
         "import os, tensorflow as tf; tf.log(x)\n",
         "import os, tensorflow.compat.v1 as tf; tf.log(x)\n" + SWITCH,
     )
@@ -193,7 +201,8 @@ def test_imports_in_other_places() -> None:
         "import tensorflow.compat.v1 as tensorflow\ntensorflow.disable_v2_behavior()\ntensorflow.log(x)\n",
     )
     check(
-        "from tensorflow import *\nplaceholder(float32)\n", "from tensorflow.compat.v1 import *\nplaceholder(float32)\n"
+        "from tensorflow import *\nplaceholder(float32)\n",
+        "from tensorflow.compat.v1 import *\ndisable_v2_behavior()\nplaceholder(float32)\n",
     )
 
 

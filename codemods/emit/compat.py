@@ -16,7 +16,7 @@ from ..edits import Edits
 from ..names import Import, Names
 from ..parse import Module
 from ..report import Account
-from ..symbols import Rewritten, rewrite
+from ..symbols import Rewritten, module_root, rewrite
 from . import imports
 from .statements import Statements
 
@@ -96,10 +96,14 @@ def _module(module: Module, names: Names, edits: Edits, result: Rewritten, legac
     first = _first(module, statements, own)
     lines: list[str] = []
     root = _root(names, result)
+    switched = b"disable_v2_behavior" in module.utf8 or b"disable_eager_execution" in module.utf8
+    starred = any(found.bound == "*" and found.name == "" for found in own)
+    if not root and (slim or (not switched and not starred and any(_is_of_graph(found) for found in own))):
+        root = result.needs.tensorflow = module_root(names)
     if result.needs.tensorflow:
         lines.append(f"import tensorflow.compat.v1 as {result.needs.tensorflow}")
-    if root and b"disable_v2_behavior" not in module.utf8 and b"disable_eager_execution" not in module.utf8:
-        lines.append(f"{root}.disable_v2_behavior()")
+    if not switched and (root or starred):
+        lines.append(f"{root}.disable_v2_behavior()".lstrip("."))
     wanted = sorted(slim | {line for line in result.needs.imports if line.encode() not in module.utf8})
     if any(line.split()[1].startswith("tf_slim") for line in wanted) and b"legacy_tf_layers" not in module.utf8:
         known = _imports_module(module, "sys")
@@ -107,7 +111,7 @@ def _module(module: Module, names: Names, edits: Edits, result: Rewritten, legac
     lines.extend(imports.merged(wanted))
     if lines:
         _after_imports(module, statements, own, result, lines)
-    if legacy and b"TF_USE_LEGACY_KERAS" not in module.utf8 and first is not None:
+    if legacy and b"TF_USE_LEGACY_KERAS" not in module.utf8:
         ahead = [] if _imports_before(module, "os", first) else ["import os"]
         statements.before(first, [*ahead, LEGACY_KERAS])
     statements.done()
@@ -119,6 +123,11 @@ def _root(names: Names, result: Rewritten) -> str:
         return result.needs.tensorflow
     spelt = [found.bound for found in names.imports if found.name == "" and found.bound != "*" and not found.foreign]
     return "tf" if "tf" in spelt else spelt[0] if spelt else ""
+
+
+def _is_of_graph(found: Import) -> bool:
+    """Whether an import binds what builds graphs, not a private module or the program's data."""
+    return not found.name.startswith(("examples", "python", "core", "keras"))
 
 
 def _slim(changed: dict[ast.Import | ast.ImportFrom, list[str | None]], names: Names) -> set[str]:
@@ -135,8 +144,8 @@ def _slim(changed: dict[ast.Import | ast.ImportFrom, list[str | None]], names: N
 # --- where lines go ---------------------------------------------------------------------------------------------------
 
 
-def _first(module: Module, statements: Statements, own: list[Import]) -> ast.stmt | None:
-    """The statement of the module before which Keras 2 must be asked for."""
+def _first(module: Module, statements: Statements, own: list[Import]) -> ast.stmt:
+    """The statement before which Keras 2 must be asked for: of the module, or of a function that imports TensorFlow."""
     candidates = [statements.top(found.node) for found in own if found.top]
     candidates += [
         statement
@@ -144,7 +153,7 @@ def _first(module: Module, statements: Statements, own: list[Import]) -> ast.stm
         if isinstance(statement, (ast.Import, ast.ImportFrom)) and _packages(statement) & _IMPORT_TENSORFLOW
     ]
     if not candidates:
-        return None
+        return statements.first_on_line(own[0].node)
     return statements.first_on_line(min(candidates, key=lambda statement: statement.lineno))
 
 

@@ -17,7 +17,7 @@ from ..parse import Module
 from ..report import Account
 from .sites import Hooks, Level, Needs, Site
 
-__all__ = ["Hooks", "Needs", "Rewritten", "rewrite"]
+__all__ = ["Hooks", "Needs", "Rewritten", "module_root", "rewrite"]
 
 
 @dataclass
@@ -40,7 +40,7 @@ def rewrite(
 ) -> Rewritten:
     """Registers the edits that take every use for which `keep(node)` is true to the level."""
     result = Rewritten()
-    root = _module_root(names)
+    root = module_root(names)
     if level == "compat":
         from .compat import rewrite_use
     else:
@@ -95,7 +95,7 @@ def _root(module: Module, names: Names, node: ast.expr) -> str:
         node = node.value
 
 
-def _module_root(names: Names) -> str:
+def module_root(names: Names) -> str:
     """How the module spells TensorFlow where a chain does not: an import's name for it, or the one to be imported."""
     spelt = [found.bound for found in names.imports if found.name == "" and found.bound != "*"]
     if spelt:
