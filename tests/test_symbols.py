@@ -198,6 +198,18 @@ def test_what_the_graph_knows() -> None:
     check("tf.where(c, a, b)", "tf.raw_ops.Select(condition=c, x=a, y=b)", Hooks(shape_of=lambda node: None))
 
 
+def test_an_alias_of_a_module_that_is_gone() -> None:
+    result = check(
+        "cl = tf.contrib.layers\nr = cl.l2_regularizer(1.0)",
+        "\nr = tf.keras.regularizers.L2(0.5)",
+    )
+    assert len(result.needs.aliases) == 1
+
+
+def test_getattr_with_a_literal() -> None:
+    check("getattr(tf, 'log')(x)", "tf.math.log(x)")
+
+
 def test_absl() -> None:
     result = check(
         "flags = tf.app.flags\nflags.DEFINE_string(flag_name='a', default_value='', docstring='b')\nF = flags.FLAGS",

@@ -46,7 +46,9 @@ def rewrite_use(site: Site) -> str | None:
         known = is_module(name) or name.startswith("__") or is_native(name)
         return None if known else f"TensorFlow 1.15 has no tf.{name}"
     if fact.kind == "module":
-        return None if fact.target is not None else f"TensorFlow 2 has no tf.{fact.name}"
+        if fact.target is not None or (name == fact.name and _alias_dropped(site)):
+            return None
+        return f"TensorFlow 2 has no tf.{fact.name}"
     if fact.state == REMOVED or fact.target is None:
         return f"TensorFlow 2 has no tf.{fact.name}" + _told(fact)
     if fact.behaviour and not _untouched(site, fact):
@@ -57,6 +59,17 @@ def rewrite_use(site: Site) -> str | None:
         _spell(site, fact)
         return None
     return call(site, fact)
+
+
+def _alias_dropped(site: Site) -> bool:
+    """Takes out `layers = tf.layers`: what the alias stood for is spelt out where it was used."""
+    for statement in site.module.tree.body:
+        if isinstance(statement, ast.Assign) and statement.value is site.use.node and len(statement.targets) == 1:
+            if isinstance(statement.targets[0], ast.Name):
+                site.needs.aliases.add(statement)
+                site.edits.replace(statement)
+                return True
+    return False
 
 
 def _untouched(site: Site, fact: Fact) -> bool:
