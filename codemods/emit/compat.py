@@ -61,6 +61,11 @@ class Emitted:
     accounts: list[Account]
     requirements: frozenset[str] = field(default_factory=frozenset)
 
+    @property
+    def blocked(self) -> list[Diagnostic]:
+        """The names that nothing has any more: where one of them is reached, the program ends in an error."""
+        return [one for one in self.diagnostics if one.symbol in ("contrib-left", "name-left")]
+
 
 def emit(modules: Mapping[str, Module], names: Mapping[str, Names]) -> Emitted:
     """Takes the modules of one connected program to the compat level."""
