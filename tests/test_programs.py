@@ -29,17 +29,12 @@ NAMES = sorted(path.parent.name for path in PROGRAMS.glob("*/before.py"))
 # Programs that a perfect tool would take to the native level and this one does not yet, each with the reason. They must
 # still run at the compat level; one that has become native must go from here.
 KNOWN_SHORT: Mapping[str, str] = {
-    "actor_and_critic": "layers not made into Keras objects yet",
     "batch_norm_and_dropout": "layers not made into Keras objects yet",
-    "flags_and_main": "layers not made into Keras objects yet",
-    "functions_handed_a_session": "layers not made into Keras objects yet",
     "image_gan": "layers not made into Keras objects yet",
     "in_two_files": "layers not made into Keras objects yet",
     "layers_in_loops": "layers not made into Keras objects yet",
-    "layers_module_level": "layers not made into Keras objects yet",
     "one_name_many_values": "layers not made into Keras objects yet",
     "other_spellings": "layers not made into Keras objects yet",
-    "scopes_and_reuse": "layers not made into Keras objects yet",
     "target_network": "layers not made into Keras objects yet",
     "two_models_in_one_run": "layers not made into Keras objects yet",
     "variable_names": "layers not made into Keras objects yet",
@@ -58,7 +53,6 @@ KNOWN_SHORT: Mapping[str, str] = {
     "control_flow": "while_loop and map_fn",
     "dataset_fed_initializer": "a dataset over placeholders",
     "dataset_two_splits": "a reinitializable iterator",
-    "global_norm_gradients": "tf.gradients zipped with its variables",
     "losses_in_a_collection": "a collection of losses",
     "lstm_sequences": "recurrent cells",
     "metrics_and_local_variables": "streaming metrics",

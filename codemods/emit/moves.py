@@ -23,10 +23,10 @@ class Moves:
     replaced: dict[ast.stmt, str] = field(default_factory=dict)
     before: dict[ast.stmt, list[str]] = field(default_factory=dict)
     after: dict[ast.stmt, list[str]] = field(default_factory=dict)
-    at_end: list[str] = field(default_factory=list)
+    comments: dict[ast.stmt, list[str]] = field(default_factory=dict)  # from within statements that are written anew
 
     def __bool__(self) -> bool:
-        return bool(self.dropped or self.unwrapped or self.replaced or self.before or self.after or self.at_end)
+        return bool(self.dropped or self.unwrapped or self.replaced or self.before or self.after or self.comments)
 
 
 def apply(text: str, tree: ast.Module, moves: Moves) -> str:
@@ -34,8 +34,6 @@ def apply(text: str, tree: ast.Module, moves: Moves) -> str:
     module = cst.parse_module(text)
     mover = _Mover(module, moves)
     body, left = mover.block(tree.body, module.body, top=True)
-    for block in moves.at_end:
-        body.extend(mover.parse(block, True))
     footer = [*left, *module.footer] if left else module.footer
     header = module.header
     if body and left and not module.body:
@@ -84,6 +82,8 @@ class _Mover:
             for node in own:
                 for block in self.moves.after.get(node, []):
                     new.extend(self.parse(block, top))
+            extra = [text for node in own for text in self.moves.comments.get(node, [])]
+            pending.extend(cst.EmptyLine(comment=cst.Comment(text)) for text in extra)
             if new:
                 first = new[0]
                 lead = list(first.leading_lines)

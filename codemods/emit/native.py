@@ -51,12 +51,13 @@ from ..plan.slices import names_in
 from ..plan.units import Unit, Units, find, moves
 from ..report import Account
 from ..symbols import Hooks, rewrite
-from . import models, savers, setup, sites
+from . import models, savers, sessions, setup, sites
 from . import moves as moving
 from .context import Context, quoted
 from .functions import Writer as FunctionWriter
 from .manifest import manifest_of
 from .native_imports import native_imports
+from .verify import lost_comments, unbound
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
     left = _symbols(context)
     if left:
         return Fallback(left)
+    sessions.drop_parameters(context)
     savers.rewrite(context)
     models.write(context)
     sites.rewrite(context)
@@ -179,8 +181,17 @@ def _module_text(context: Context, path: str) -> str | None:
     if not edits and not moves:
         return None
     moves.dropped -= moves.taken
-    text = edits.apply()
-    return moving.apply(text, context.modules[path].tree, moves) if moves else text
+    module = context.modules[path]
+    edited = edits.apply()
+    text = moving.apply(edited, module.tree, moves) if moves else edited
+    lost = lost_comments(module, text)
+    if lost:
+        moves.comments = lost
+        text = moving.apply(edited, module.tree, moves)
+    name = unbound(module.tree, ast.parse(text))
+    if name is not None:
+        raise context.stop(f"`{name.id}`, which is used in a way that is not followed", module.tree.body[0], path)
+    return text
 
 
 def _statements(context: Context) -> None:
