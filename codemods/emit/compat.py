@@ -8,6 +8,7 @@ TensorFlow is first imported. Graph mode belongs to the process, so the decision
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from ..edits import Edits
 from ..names import Import, Names
 from ..parse import Module
 from ..report import Account
-from ..symbols import Rewritten, module_root, rewrite
+from ..symbols import Rewritten, module_root, numpy, rewrite
 from . import imports
 from .statements import Statements
 
@@ -71,6 +72,9 @@ def emit(modules: Mapping[str, Module], names: Mapping[str, Names]) -> Emitted:
     """Takes the modules of one connected program to the compat level."""
     edits = {path: Edits(module) for path, module in modules.items()}
     rewritten = {path: rewrite(module, names[path], edits[path], "compat") for path, module in modules.items()}
+    for path, module in modules.items():
+        found = numpy.register(module, edits[path], rewritten[path].needs.imports)
+        rewritten[path].diagnostics.extend(found)
     legacy = any(result.needs.legacy_keras for result in rewritten.values())
     legacy = legacy or any(b"TF_USE_LEGACY_KERAS" in module.utf8 for module in modules.values())
     texts: dict[str, str] = {}
@@ -92,9 +96,14 @@ def emit(modules: Mapping[str, Module], names: Mapping[str, Names]) -> Emitted:
 def _module(module: Module, names: Names, edits: Edits, result: Rewritten, legacy: bool) -> None:
     """The imports of one module, and what follows from them."""
     own = [found for found in names.imports if not found.foreign]
-    if not own:
-        return
     statements = Statements(module, edits)
+    new = {line for line in result.needs.imports if not _has_line(module, line)}
+    if not own:
+        heads = [one for one in module.tree.body if isinstance(one, (ast.Import, ast.ImportFrom))]
+        if new and heads:
+            statements.after(heads[-1], sorted(new))
+            statements.done()
+        return
     changed = imports.changes(names, result, "compat")
     slim = _slim(changed, names)
     imports.apply(module, changed, edits, statements)
@@ -109,7 +118,7 @@ def _module(module: Module, names: Names, edits: Edits, result: Rewritten, legac
         lines.append(f"import tensorflow.compat.v1 as {result.needs.tensorflow}")
     if not switched and (root or starred):
         lines.append(f"{root}.disable_v2_behavior()".lstrip("."))
-    wanted = sorted(slim | {line for line in result.needs.imports if line.encode() not in module.utf8})
+    wanted = sorted(slim | new)
     if any(line.split()[1].startswith("tf_slim") for line in wanted) and b"legacy_tf_layers" not in module.utf8:
         known = _imports_module(module, "sys")
         lines.extend(line.format(root=root) for line in SLIM if line != "import sys" or not known)
@@ -190,6 +199,10 @@ def _between(module: Module, one: ast.stmt, other: ast.stmt) -> bool:
     """Whether something but blank space stands between two statements: a comment begins what follows it."""
     gap = module.utf8[module.span(one)[1] : module.span(other)[0]]
     return any(line.strip() for line in gap.splitlines()[1:])
+
+
+def _has_line(module: Module, line: str) -> bool:
+    return re.search(rb"^" + re.escape(line.encode()) + rb"\b", module.utf8, re.MULTILINE) is not None
 
 
 def _imports_module(module: Module, name: str) -> bool:

@@ -50,7 +50,7 @@ from ..plan.functions import FunctionPlan, Plan, Undecided
 from ..plan.slices import names_in
 from ..plan.units import Unit, Units, find, moves
 from ..report import Account
-from ..symbols import Hooks, rewrite
+from ..symbols import Hooks, numpy, rewrite
 from . import models, savers, sessions, setup, sites
 from . import moves as moving
 from .context import Context, quoted
@@ -495,6 +495,7 @@ def _symbols(context: Context) -> list[Diagnostic]:
                 context.note("examples-left", "TFM104", why, node, path)
                 continue
             reasons.append(_reason(Problem(node, module, ""), f"tf.{name}: {why}" if name else why))
+        context.diagnostics.extend(numpy.register(module, context.edits[path], result.needs.imports))
         context.imports[path].update(result.needs.imports)
         if result.needs.tensorflow:
             context.imports[path].add(f"import tensorflow as {result.needs.tensorflow}")
