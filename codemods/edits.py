@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .parse import Module
@@ -63,15 +63,28 @@ class Edits:
         """The whole module's new source, without its byte order mark."""
         return self.render_span(0, len(self.module.utf8))
 
+    def kept(self) -> list[tuple[int, int]]:
+        """The spans of the source that `apply` writes out as they are, in order."""
+        return sorted(self._kept(0, len(self.module.utf8), None))
+
+    def _kept(self, start: int, end: int, inside: Edit | None) -> Iterator[tuple[int, int]]:
+        position = start
+        for edit in self._within(start, end, inside):
+            yield position, edit.start
+            for part in edit.parts:
+                if not isinstance(part, str):
+                    yield from self._kept(*self.module.span(part), edit)
+            position = edit.end
+        yield position, end
+
     def _in_order(self) -> Sequence[Edit]:
         if self._sorted is None:
             self._sorted = sorted(self._edits.values(), key=lambda edit: (edit.start, -edit.end))
         return self._sorted
 
-    def _render(self, start: int, end: int, inside: Edit | None) -> str:
+    def _within(self, start: int, end: int, inside: Edit | None) -> Iterator[Edit]:
+        """The outermost edits from start to end, those that stand within another edit's part for `inside` that edit."""
         edits = self._in_order()
-        utf8 = self.module.utf8
-        out: list[str] = []
         position = start
         for index in range(bisect_left(edits, start, key=lambda edit: edit.start), len(edits)):
             edit = edits[index]
@@ -80,6 +93,14 @@ class Edits:
             within = inside is None or (edit.start, -edit.end) > (inside.start, -inside.end)
             if edit.start < position or edit.end > end or not within:
                 continue
+            yield edit
+            position = edit.end
+
+    def _render(self, start: int, end: int, inside: Edit | None) -> str:
+        utf8 = self.module.utf8
+        out: list[str] = []
+        position = start
+        for edit in self._within(start, end, inside):
             out.append(utf8[position : edit.start].decode())
             for part in edit.parts:
                 out.append(part if isinstance(part, str) else self._render(*self.module.span(part), edit))
