@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from ..accounts import SAME, is_unchanged
-from ..names import Use
+from ..names import Use, fact_of
 from ..report import Account
 from .context import Context
 
@@ -30,12 +30,23 @@ def accounts(context: Context) -> list[Account]:
 
 def _account(context: Context, path: str, use: Use, kept: list[tuple[int, int]]) -> Account:
     place = (use.name, path, use.node.lineno, use.node.col_offset)
+    same = is_unchanged(use.name)
     owned = use.node in context.owned and use.name not in MAY_STAY
-    if owned or _is_gone(context, path, use.node):
+    if _is_gone(context, path, use.node):
+        stays = (
+            same and context.names[path].call_of(use.node) is None
+        )  # a dtype, in the signature that a placeholder became
+    else:
+        stays = not owned and all(_within(kept, *span) for span in _spans(context, path, use))
+    if not stays or not (same or _is_target(use.name)):
         return Account(*place, "rewritten")
-    if not all(_within(kept, *span) for span in _spans(context, path, use)):
-        return Account(*place, "rewritten")
-    return Account(*place, "kept", SAME if is_unchanged(use.name) else AS_WRITTEN)
+    return Account(*place, "kept", SAME if same else AS_WRITTEN)
+
+
+def _is_target(name: str) -> bool:
+    """Whether a name is TensorFlow 2's, too, though not all uses of it mean the same."""
+    fact, _ = fact_of(name)
+    return fact is not None and fact.target == fact.name
 
 
 def _is_gone(context: Context, path: str, node: ast.AST) -> bool:
