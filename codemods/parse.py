@@ -92,7 +92,9 @@ def parse(data: bytes, path: str, name: str = "") -> Module:
             tree = ast.parse(text)
     except SyntaxError as error:
         if PYTHON2.search(data):
-            raise ParseError("it is Python 2 source: convert it to Python 3 first", error.lineno or 0, python2=True) from None
+            raise ParseError(
+                "it is Python 2 source: convert it to Python 3 first", error.lineno or 0, python2=True
+            ) from None
         raise ParseError(f"it can't be parsed ({error.msg})", error.lineno or 0) from None
     except (RecursionError, MemoryError):
         raise ParseError("it is nested too deeply to parse") from None

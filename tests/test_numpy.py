@@ -126,6 +126,8 @@ def test_names(before: str, after: str) -> None:
         ("np.hstack(map(f, xs))", "np.hstack(list(map(f, xs)))"),
         ("np.row_stack(d.values())", "np.vstack(list(d.values()))"),
         ("np.sum(np.product(s) for s in shapes)", "sum(np.prod(s) for s in shapes)"),
+        ("np.sum(np.float32(x) for x in xs)", "sum(np.float32(x) for x in xs)"),
+        ("x = np.array(f)\nx = (x - x.min(0)) / x.ptp(0)", "x = np.array(f)\nx = (x - x.min(0)) / np.ptp(x, 0)"),
         ("np.linalg.lstsq(a, b)[0]", "np.linalg.lstsq(a, b, rcond=-1)[0]"),
         ("np.ones(3).tostring()", "np.ones(3).tobytes()"),
         ("np.ones(3).ptp(axis=0)", "np.ptp(np.ones(3), axis=0)"),

@@ -10,7 +10,7 @@ from ..diagnostics import Diagnostic
 from ..edits import Edits
 from ..graph.frames import Frame, Statement
 from ..graph.interpreter import Interpreter
-from ..graph.values import Dict, GraphValue, Known, Layer, Optimizer, Schedule, Sequence, Value, Variable
+from ..graph.values import DataIterator, Dict, GraphValue, Known, Layer, Optimizer, Schedule, Sequence, Value, Variable
 from ..names import Names
 from ..parse import Module
 from ..plan.functions import Plan, Undecided
@@ -19,6 +19,15 @@ from ..plan.units import Units
 from ..symbols import Rewritten
 from . import text
 from .moves import Moves
+
+
+@dataclass(frozen=True)
+class IteratorForm:
+    """What a tf.data iterator becomes: `iter(source)` under a name, made in a statement of its own where it had no name."""
+
+    source: ast.expr
+    name: str
+    inline: bool = False
 
 
 @dataclass(eq=False)
@@ -39,6 +48,9 @@ class Context:
     optimizers: dict[Optimizer, str] = field(default_factory=dict)
     steps: dict[Variable, str] = field(default_factory=dict)  # a global step that became an optimizer's iterations
     taken: set[str] = field(default_factory=set)
+    iterators: dict[DataIterator, IteratorForm] = field(default_factory=dict)
+    rates: dict[Optimizer, ast.expr] = field(default_factory=dict)  # learning rates that each step assigns
+    dense: set[Optimizer] = field(default_factory=set)  # whose gradients of embeddings are made dense
     classes: dict[FunctionModel | BlockModel, str] = field(default_factory=dict)
     objects: dict[Object, str] = field(default_factory=dict)
     attributes: dict[Layer, str] = field(default_factory=dict)

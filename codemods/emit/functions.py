@@ -7,6 +7,7 @@ import ast
 from ..edits import Edits
 from ..graph.values import (
     Assign,
+    DataIterator,
     Dict,
     Gradients,
     GraphValue,
@@ -52,6 +53,7 @@ class Writer:
         self.used |= {parameter.name for parameter in function.parameters}
         self.tape = self._free("tape")
         self.bound: dict[Fetched, str] = {}
+        self.summaries = ""
 
     def _free(self, name: str) -> str:
         candidate, count = name, 2
@@ -148,7 +150,8 @@ class Writer:
         if isinstance(value, Placeholder):
             return self._placeholder_spec(value)
         if parameter.kind == "element" and isinstance(value, Tensor):
-            source = value.inputs[0].__dict__.get("source")
+            iterator = value.inputs[0]
+            source = self.context.iterators[iterator].source if isinstance(iterator, DataIterator) else None
             return (f"{self.module.text(source)}.element_spec" if isinstance(source, ast.Name) else None), ""
         if isinstance(value, Tensor):
             if value.dtype is None:
@@ -217,7 +220,7 @@ class Writer:
         for found in unit.made:
             if not isinstance(found, Gradients) or not isinstance(found.node, ast.Call):
                 continue
-            arguments: dict[str, ast.expr] = found.__dict__["arguments"]
+            arguments: dict[str, ast.expr] = found.arguments
             loss = self.overlay.render(arguments["loss" if found.pairs else "ys"])
             if found.pairs:
                 variables = [one for one in found.variables if isinstance(one, Variable)]
@@ -230,7 +233,7 @@ class Writer:
             else:
                 wanted = self.overlay.render(arguments["xs"])
                 gradient = f"{self.tape}.gradient({loss}, {wanted})"
-                self.overlay.replace(found.node, f"[{gradient}]" if found.__dict__.get("single") else gradient)
+                self.overlay.replace(found.node, f"[{gradient}]" if found.single else gradient)
         return lines
 
     def _watched(self) -> list[str]:
@@ -242,7 +245,7 @@ class Writer:
                     continue
                 if one not in parameters:
                     raise self._stop("a gradient with regard to a tensor that is computed", found.node)
-                line = f"{self.tape}.watch({parameters[one]})"  # type: ignore[index]
+                line = f"{self.tape}.watch({parameters[one]})"
                 if line not in lines:
                     lines.append(line)
         return lines
@@ -256,7 +259,7 @@ class Writer:
         for train in self.function.trains:
             if train.loss is None:
                 continue
-            node: ast.expr = train.__dict__["arguments"]["loss"]
+            node: ast.expr = train.arguments["loss"]
             text = self.overlay.render(node)
             if not isinstance(node, ast.Name):
                 name = self._free("loss")
@@ -292,7 +295,7 @@ class Writer:
                 gradients, text = self._gradients(train, losses[train], prefix, first)
                 pairs = f"zip({gradients}, {text})"
             else:
-                node: ast.expr = train.__dict__["arguments"]["grads_and_vars"]
+                node: ast.expr = train.arguments["grads_and_vars"]
                 pairs = self.overlay.render(node)
             then.extend(self._rate(optimizer))
             then.append(f"{name}.apply_gradients({pairs})")
@@ -305,25 +308,22 @@ class Writer:
         return [*first, *then]
 
     def _gradients(self, train: TrainOp, loss: str, prefix: str, lines: list[str]) -> tuple[str, str]:
-        arguments = train.__dict__["arguments"]
-        shared = train.__dict__.get("variables_name")
-        text: str = shared or self._variable_list(
-            train.variables, train.loss, arguments.get("var_list"), train.explicit, train.node
-        )
+        arguments = train.arguments
+        text = self._variable_list(train.variables, train.loss, arguments.get("var_list"), train.explicit, train.node)
         if not text.isidentifier():
             name = self._free(f"{prefix}_variables" if prefix else "trainable_variables")
             lines.append(f"{name} = {text}")
             text = name
         gradients = self._free(f"{prefix}_gradients" if prefix else "gradients")
         call = f"{self.tape}.gradient({loss}, {text})"
-        if train.optimizer is not None and train.optimizer.__dict__.get("densify"):
+        if train.optimizer is not None and train.optimizer in self.context.dense:
             lines.append(f"{gradients} = [{self.tf}.convert_to_tensor(gradient) for gradient in {call}]")
         else:
             lines.append(f"{gradients} = {call}")
         return gradients, text
 
     def _rate(self, optimizer: Optimizer) -> list[str]:
-        node = optimizer.__dict__.get("assigned_rate")
+        node = self.context.rates.get(optimizer)
         if node is None:
             return []
         return [f"{self.context.optimizers[optimizer]}.learning_rate.assign({self.overlay.render(node)})"]
@@ -340,7 +340,7 @@ class Writer:
         if not use.inside:
             entries = [f"{quoted(member.tag)}: {self._summary_data(member, True)}" for member in members]
             name = self._free("summaries")
-            self.function.__dict__["summary_name"] = name
+            self.summaries = name
             return [f"{name} = {{{', '.join(entries)}}}"]
         func = use.use.node.func
         writer = self.context.edits[self.path].render(func.value) if isinstance(func, ast.Attribute) else ""
@@ -370,7 +370,7 @@ class Writer:
                     raise self._stop("a summary of a name that means something else later", member.node)
 
     def _summary_data(self, member: Summary, apart: bool) -> str:
-        arguments: dict[str, ast.expr] = member.__dict__["arguments"]
+        arguments: dict[str, ast.expr] = member.arguments
         node = arguments.get("tensor") or arguments.get("values")
         if node is None:
             raise self._stop("a summary without a value", member.node)
@@ -447,7 +447,7 @@ class Writer:
         if part in self.bound:
             return self.bound[part]
         if isinstance(part.value, Summary):
-            return str(self.function.__dict__["summary_name"])
+            return self.summaries
         if isinstance(part.value, Variable) and part.value in self.context.steps:
             return self.context.steps[part.value]
         if part.node is not None:

@@ -216,7 +216,7 @@ def _bindings(text: str) -> dict[str, list[tuple[str, int]]]:
                 visit(child, "", f"{prefix}{child.name}.")
             elif isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case)):
                 if name:
-                    found[name].extend((one, child.lineno) for one in _targets(child))
+                    found[name].extend((one, getattr(child, "lineno", 0)) for one in _targets(child))
                 visit(child, name, prefix)
 
     visit(ast.parse(text), "", "")

@@ -156,12 +156,12 @@ def _layer_text(context: Context, layer: Layer, path: str, overlay: Edits) -> st
     """The constructor of a layer."""
     node = layer.sites[0] if layer.sites else None
     assert isinstance(node, ast.Call)
-    arguments: dict[str, ast.expr] = layer.__dict__["nodes"][node]
+    arguments: dict[str, ast.expr] = layer.nodes[node]
     form = FORMS[layer.cls]
     refused = [key for key in arguments if key in REFUSED]
     if refused:
         raise context.stop(f"a tf.layers call with {', '.join(refused)}", node, path)
-    parts = []
+    parts: list[str] = []
     given = {key: value for key, value in arguments.items() if key not in COMMON and key not in form.dropped}
     keywords = {one.arg for one in node.keywords}
     order = list(form.positional)
@@ -179,7 +179,7 @@ def _layer_text(context: Context, layer: Layer, path: str, overlay: Edits) -> st
 
 def _call_text(context: Context, node: ast.Call, layer: Layer, overlay: Edits) -> str:
     """A layer's call within the model's own."""
-    arguments: dict[str, ast.expr] = layer.__dict__["nodes"][node]
+    arguments: dict[str, ast.expr] = layer.nodes[node]
     inputs = overlay.render(arguments["inputs"])
     text = f"self.{context.attributes[layer]}({inputs}"
     if layer.cls in {"BatchNormalization", "Dropout"}:
@@ -356,7 +356,7 @@ def _object(context: Context, model: FunctionModel, made: Object, named: bool) -
         settings.append(f"name={quoted(_last(made.scope))}")
     lines = [f"{context.objects[made]} = {context.classes[model]}({', '.join(settings)})"]
     frames = [frame for function, frame, _ in context.run.calls[node] if function.node is model.definition]
-    inputs = []
+    inputs: list[str] = []
     for name, role in model.roles.items():
         if role != "call":
             continue
@@ -424,7 +424,7 @@ def _block(context: Context, block: BlockModel) -> None:
     call = "".join(f", {name}" for name in block.inputs) + "".join(f", {name}=False" for name in block.switches)
     text = _class(context, context.classes[block], made, path, [], body, call, context.edits[path], False, [], [])
     moves = context.moves[path]
-    inputs = []
+    inputs: list[str] = []
     for name in block.inputs:
         value = next(
             (
@@ -499,7 +499,7 @@ def check(context: Context, function: FunctionPlan) -> None:
             continue
         node = value.node
         assert isinstance(node, ast.Call)
-        training = value.layer.__dict__["values"][node].get("training")
+        training = value.layer.values[node].get("training")
         on = (
             training.value
             if isinstance(training, Known)
@@ -522,7 +522,7 @@ def _check_samples(context: Context, value: Tensor, node: ast.Call, path: str) -
     shape = value.shape
     if shape is None:
         raise context.stop("batch norm over a shape that is not known", node, path)
-    arguments = value.layer.__dict__["nodes"][node] if value.layer is not None else {}
+    arguments = value.layer.nodes[node] if value.layer is not None else {}
     fused = arguments.get("fused")
     if len(shape) != 4 or (isinstance(fused, ast.Constant) and fused.value is False) or "axis" in arguments:
         return

@@ -48,6 +48,8 @@ class _Mover:
     def __init__(self, module: cst.Module, moves: Moves) -> None:
         self.module = module
         self.moves = moves
+        self.touched: set[ast.AST] = {*moves.dropped, *moves.taken, *moves.unwrapped, *moves.replaced, *moves.before}
+        self.touched |= {*moves.after, *moves.comments}
 
     def parse(self, text: str, top: bool) -> list[CstStatement]:
         """New statements, set off by blank lines where they define something."""
@@ -190,7 +192,7 @@ class _Mover:
         self, nodes: Sequence[ast.stmt], suite: cst.BaseSuite, top: bool
     ) -> tuple[list[CstStatement], list[cst.EmptyLine]]:
         if isinstance(suite, cst.IndentedBlock):
-            new, lost = self.block(nodes, list(suite.body), top)
+            new, lost = self.block(nodes, list(suite.body), top)  # type: ignore[arg-type]
             return new, [*lost, *(line for line in suite.footer if line.comment is not None)]
         line = cst.SimpleStatementLine(body=list(suite.body))  # type: ignore[arg-type]
         return self.block(nodes, [line], top)
@@ -223,16 +225,7 @@ class _Mover:
         return statement.with_changes(**changes) if changes else statement
 
     def _touched(self, body: Sequence[ast.stmt]) -> bool:
-        moves = self.moves
-        every = (part for statement in body for part in ast.walk(statement) if isinstance(part, ast.stmt))
-        return any(
-            part in moves.dropped
-            or part in moves.taken
-            or part in moves.unwrapped
-            or part in moves.replaced
-            or part in moves.before
-            for part in every
-        )
+        return any(part in self.touched for statement in body for part in ast.walk(statement))
 
     def _suite(self, nodes: Sequence[ast.stmt], suite: cst.BaseSuite) -> cst.BaseSuite:
         new, lost = self._body(nodes, suite, False)

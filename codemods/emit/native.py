@@ -14,7 +14,7 @@ from ..diagnostics import Diagnostic
 from ..graph import Interpreter, recover
 from ..graph.frames import Frame, Problem, Statement
 from ..graph.ops.collections import VariableList
-from ..graph.ops.scopes import Entered
+from ..graph.ops.scopes import Entered, is_setting
 from ..graph.ops.training import GradientList
 from ..graph.values import (
     Assign,
@@ -56,6 +56,7 @@ from . import moves as moving
 from .context import Context, quoted
 from .functions import Writer as FunctionWriter
 from .manifest import manifest_of
+from .native_accounts import accounts
 from .native_imports import native_imports
 from .verify import lost_comments, unbound
 
@@ -165,14 +166,14 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
         models.check(context, function)
         _place(context, function)
     _train_statements(context)
+    for late, node, written in context.late:
+        late.replaced[node] = written()
     texts = {}
-    for late, node, text in context.late:
-        late.replaced[node] = text()
     for path in modules:
         text = _module_text(context, path)
         if text is not None:
             texts[path] = text
-    return Emitted(texts, context.diagnostics, [], manifest_of(context, texts))
+    return Emitted(texts, context.diagnostics, accounts(context), manifest_of(context, texts))
 
 
 def _module_text(context: Context, path: str) -> str | None:
@@ -207,6 +208,11 @@ def _statements(context: Context) -> None:
             if unit.kind == "session" and unit.statement.executions:
                 continue
             moves.dropped.add(node)
+        elif isinstance(node, ast.Expr) and any(
+            is_setting(value) for value in context.run.meanings.get(node.value, [])
+        ):
+            moves.dropped.add(node)
+            context.own(node)
         elif any(value in context.steps for value in unit.made if isinstance(value, Variable)):
             moves.dropped.add(node)
             context.own(node)
@@ -367,7 +373,7 @@ def _own_call(context: Context, node: ast.Call, value: Value) -> None:
         context.own(node)
     for kind, kept in KEPT_ARGUMENTS.items():
         if isinstance(value, kind):
-            for key, argument in value.__dict__.get("arguments", {}).items():
+            for key, argument in getattr(value, "arguments", {}).items():
                 if key not in kept:
                     context.own(argument)
 
@@ -436,7 +442,7 @@ def _frame_of(context: Context, node: ast.AST, path: str) -> Frame:
 
 
 def _check_stable(context: Context) -> None:
-    """What a function reads from outside must still be what it was when the graph was built."""
+    """What a function reads from outside must still be what it was when the graph was built, as long as it is called."""
     for function in context.plan.functions:
         inside = {
             name
@@ -446,25 +452,38 @@ def _check_stable(context: Context) -> None:
             for name in part.writes
         }
         for (frame, name), reader in function.outside.items():
-            binding = frame.bindings.get(name)
+            path = frame.module.path
+            value = reader.reads_values.get((frame, name))
             later = [
                 one for one in frame.history.get(name, []) if one.index > reader.index and not _drops(context, one)
             ]
-            value = reader.reads_values.get((frame, name))
-            if later and not isinstance(value, (Function,)):
-                raise context.stop(
-                    f"`{name}`, which is bound again after the graph was built", reader.node, frame.module.path
-                )
+            if not isinstance(value, Function) and any(_before_a_call(function, one) for one in later):
+                raise context.stop(f"`{name}`, which is bound again after the graph was built", reader.node, path)
             if name in inside and frame is function.frame:
                 raise context.stop(
-                    f"`{name}`, which is both read from outside and bound by the graph", reader.node, frame.module.path
+                    f"`{name}`, which is both read from outside and bound by the graph", reader.node, path
                 )
             for owner, chain in context.run.mutated:
-                if owner is value and type(owner) is not Value and chain[-1].index > reader.index:
-                    raise context.stop(
-                        f"`{name}`, which is changed after the graph was built", reader.node, frame.module.path
-                    )
-            _ = binding
+                changed = owner is value and type(owner) is not Value and chain[-1].index > reader.index
+                if changed and _before_a_call(function, chain[-1]):
+                    raise context.stop(f"`{name}`, which is changed after the graph was built", reader.node, path)
+
+
+def _before_a_call(function: FunctionPlan, statement: Statement) -> bool:
+    """Whether a statement may run before some call of a function: it stands before it, or a loop holds both."""
+    for run in function.runs:
+        chain = run.execution.chain
+        if any(statement.index < one.index for one in chain[-1:]) or statement.frame not in {
+            one.frame for one in chain
+        }:
+            return True
+        loops = {one for one in chain if isinstance(one.node, (ast.For, ast.While))}
+        outer = statement.parent
+        while outer is not None:
+            if outer in loops:
+                return True
+            outer = outer.parent
+    return False
 
 
 def _drops(context: Context, statement: Statement) -> bool:
@@ -543,42 +562,45 @@ def _hooks(context: Context) -> Hooks:
 
 
 def _place(context: Context, function: FunctionPlan) -> None:
-    """Puts a function before the statement of its frame that runs it first."""
+    """Puts a function before the statement of its frame that runs one first, once all that it reads is there."""
     frame = function.frame
-    tops = []
-    for run in function.runs:
-        for statement in run.execution.chain:
-            if statement.frame is frame:
-                tops.append(_top_of(context, statement))
-                break
+    needed = max(
+        [
+            *(
+                maker.index
+                for (where, name), reader in function.outside.items()
+                for maker in reader.reads[where, name]
+                if where is frame
+            ),
+            *(unit.index for unit in function.units if unit.kind == "setup"),
+            *(_made_at(context, parameter.value) for parameter in function.parameters if parameter.value is not None),
+        ],
+        default=-1,
+    )
+    candidates = [_of_frame(run.execution.chain, frame) for run in context.plan.runs if run.kind == "function"]
+    mine = [_of_frame(run.execution.chain, frame) for run in function.runs]
+    first = [one for one in mine if one is not None]
+    if len(first) != len(mine):
+        node = function.runs[0].execution.node
+        raise context.stop("an execution outside of the function that builds its graph", node, frame.module.path)
+    own = min(first, key=lambda one: one.index)
+    anchor = min(
+        (one for one in candidates if one is not None and needed <= one.index <= own.index),
+        key=lambda one: one.index,
+        default=own,
+    )
     text = FunctionWriter(context, function).text()
-    moves = context.moves[frame.module.path]
-    if not tops:
-        raise context.stop(
-            "an execution outside of the function that builds its graph",
-            function.runs[0].execution.node,
-            frame.module.path,
-        )
-    anchor = _anchor(context, frame)
-    moves.before.setdefault(anchor or tops[0], []).append(text)
+    context.moves[frame.module.path].before.setdefault(anchor.node, []).append(text)
 
 
-def _top_of(context: Context, statement: Statement) -> ast.stmt:
-    """The statement of the frame's own block that a statement stands in; the blocks of sessions and scopes are open."""
-    return statement.node
+def _made_at(context: Context, value: GraphValue) -> int:
+    unit = context.units.unit(value)
+    return unit.index if unit is not None else -1
 
 
-def _anchor(context: Context, frame: Frame) -> ast.stmt | None:
-    """The statement before which the functions of a frame go: the first that runs one of them or opens a session for it."""
-    found: list[Statement] = []
-    for run in context.plan.runs:
-        if run.kind != "function":
-            continue
-        for statement in run.execution.chain:
-            if statement.frame is frame:
-                found.append(statement)
-                break
-    return min(found, key=lambda one: one.index).node if found else None
+def _of_frame(chain: tuple[Statement, ...], frame: Frame) -> Statement | None:
+    """The outermost statement of a frame in a chain; the blocks of sessions and scopes are open."""
+    return next((one for one in chain if one.frame is frame), None)
 
 
 def _train_statements(context: Context) -> None:
@@ -597,9 +619,10 @@ def _train_statements(context: Context) -> None:
         for train in trains:
             if train.optimizer is not None and train.optimizer.name == "RMSPropOptimizer":
                 lines.extend(_rmsprop(context, unit, train))
-        iterators = [value for value in unit.made if isinstance(value, DataIterator) and value.__dict__.get("inline")]
-        for iterator in iterators:
-            lines.append(f"{iterator.__dict__['name']} = iter({edits.render(iterator.__dict__['source'])})")
+        for value in unit.made:
+            if isinstance(value, DataIterator) and context.iterators[value].inline:
+                form = context.iterators[value]
+                lines.append(f"{form.name} = iter({edits.render(form.source)})")
         if lines:
             moves.dropped.discard(unit.node)
             moves.taken.discard(unit.node)
@@ -611,11 +634,9 @@ def _rmsprop(context: Context, unit: Unit, train: TrainOp) -> list[str]:
     name = context.optimizers[train.optimizer]
     tab = context.indent(unit.statement.frame.module.path)
     tf = context.tf(unit.statement.frame.module.path)
-    variables = train.__dict__.get("variables_text")
-    if variables is None:
-        loss = train.loss
-        wanted = [one for one in train.variables if not isinstance(loss, GraphValue) or one in loss.roots]
-        variables = context.variables(wanted, unit.statement.frame, unit.node)
+    loss = train.loss
+    wanted = [one for one in train.variables if not isinstance(loss, GraphValue) or one in loss.roots]
+    variables = context.variables(wanted, unit.statement.frame, unit.node)
     return [
         f"{name}.build({variables})",
         f"for variable in {name}.variables:",

@@ -21,7 +21,7 @@ from ..graph.values import (
     Writer,
 )
 from ..plan.units import Unit
-from .context import Context, quoted
+from .context import Context, IteratorForm, quoted
 from .optimizers import DEFAULT_RATES, IGNORED, OPTIMIZERS, POSITIONAL, SCHEDULES
 from .text import snake
 
@@ -171,7 +171,7 @@ def _get_variable(context: Context, node: ast.Call, made: list[Variable]) -> Non
     path = _path(made[0])
     edits, tf = context.edits[path], context.tf(path)
     arguments = made[0].arguments
-    initializer = arguments.get("initializer") or made[0].__dict__.get("_scope_initializer")
+    initializer = arguments.get("initializer") or made[0].scope_initializer
     shape, dtype = arguments.get("shape"), arguments.get("dtype")
     meanings = context.run.meanings.get(initializer, []) if initializer is not None else []
     parts: list[Part] = [f"{tf}.Variable("]
@@ -198,14 +198,8 @@ def _get_variable(context: Context, node: ast.Call, made: list[Variable]) -> Non
             parts.append(initializer)
             if any(isinstance(value, TFName) for value in meanings):
                 parts.append("()")
-        parts.extend(
-            [
-                "(",
-                *_shape(context, shape),
-                *([", dtype=", dtype] if dtype is not None and made[0].dtype != "float32" else []),
-                ")",
-            ]
-        )
+        typed: list[Part] = [", dtype=", dtype] if dtype is not None and made[0].dtype != "float32" else []
+        parts.extend(["(", *_shape(context, shape), *typed, ")"])
     parts.extend(dtype_parts)
     if "trainable" in arguments:
         parts.extend([", trainable=", arguments["trainable"]])
@@ -213,7 +207,7 @@ def _get_variable(context: Context, node: ast.Call, made: list[Variable]) -> Non
     wanted = _name_for(context, node, made, name)
     parts.extend([", name=", wanted if wanted is not None else name, ")"])
     edits.replace(node, *parts)
-    for other in made[0].__dict__.get("_sites", []):
+    for other in made[0].sites:
         raise context.stop("a variable that get_variable finds again", other, path)
 
 
@@ -337,7 +331,7 @@ def _rate(context: Context, optimizer: Optimizer, node: ast.expr | None, trains:
     if isinstance(value, (Placeholder, Variable)) or (isinstance(value, GraphValue) and not value.constant):
         if not OPTIMIZERS[optimizer.name].changing_rate:
             raise context.stop("a Momentum optimizer with a learning rate that changes", node, path)
-        optimizer.__dict__["assigned_rate"] = node
+        context.rates[optimizer] = node
         return []
     if isinstance(value, GraphValue):
         return ["float(", node, ")"]
@@ -370,7 +364,8 @@ def _sparse(context: Context, optimizer: Optimizer, trains: list[TrainOp], dense
         raise context.stop(
             f"sparse gradients with tf.train.{optimizer.name}", optimizer.node or ast.Pass(), _path(optimizer)
         )
-    optimizer.__dict__["densify"] = bool(found and dense)
+    if found and dense:
+        context.dense.add(optimizer)
 
 
 def schedules(context: Context) -> None:
@@ -382,7 +377,7 @@ def schedules(context: Context) -> None:
         counterpart = SCHEDULES.get(value.name)
         if counterpart is None:
             raise context.stop(f"tf.train.{value.name}, which Keras has not", value.node, path)
-        arguments: dict[str, ast.expr] = value.__dict__["arguments"]
+        arguments: dict[str, ast.expr] = value.arguments
         parts: list[Part] = [f"{context.tf(path)}.keras.optimizers.schedules.{counterpart.cls}("]
         written = 0
         for tf1, keras in counterpart.arguments:
@@ -414,14 +409,12 @@ def iterators(context: Context) -> None:
             raise context.stop("an iterator over a dataset that is not followed", value.node, path)
         context.owned.add(value.node.func)
         name = next((name for name, bound in unit.statement.writes.items() if bound is value), None)
-        value.__dict__["source"] = source
         if name is None:
             if not value.one_shot:
                 raise context.stop("an iterator that no name is bound to", value.node, path)
-            value.__dict__["name"] = name = context.fresh("iterator")
-            value.__dict__["inline"] = True
+            context.iterators[value] = IteratorForm(source, context.fresh("iterator"), inline=True)
         else:
-            value.__dict__["name"] = name
+            context.iterators[value] = IteratorForm(source, name)
             if value.one_shot:
                 context.edits[path].replace(value.node, "iter(", source, ")")
             else:
@@ -441,7 +434,7 @@ def writers(context: Context) -> None:
         if not isinstance(value, Writer) or not isinstance(value.node, ast.Call):
             continue
         path = _path(value)
-        arguments: dict[str, ast.expr] = value.__dict__["arguments"]
+        arguments: dict[str, ast.expr] = value.arguments
         logdir = arguments.get("logdir")
         if logdir is None:
             raise context.stop("a FileWriter without a folder", value.node, path)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 
+from ..edits import Edits, Part
 from ..graph.values import (
     Array,
+    DataIterator,
     Dict,
     GraphValue,
     Init,
@@ -44,7 +46,7 @@ def rewrite(context: Context) -> None:
     feeds.finish()
 
 
-def _edits(context: Context, run: Run):  # type: ignore[no-untyped-def]
+def _edits(context: Context, run: Run) -> Edits:
     assert run.statement is not None
     return context.edits_of(run.statement)
 
@@ -73,7 +75,7 @@ def _iterator(context: Context, run: Run) -> None:
     unit = context.units.unit(iterator)
     if unit is None or unit.statement.frame is not run.statement.frame:
         raise _stop(context, run, "an iterator initialized in another function")
-    source, name = iterator.__dict__["source"], iterator.__dict__["name"]
+    source, name = context.iterators[iterator].source, context.iterators[iterator].name
     text = context.edits_of(unit.statement).render(source)
     context.moves_of(run.statement).replaced[run.statement.node] = f"{name} = iter({text})"
 
@@ -93,7 +95,7 @@ def _read(context: Context, run: Run) -> None:
         return
     statement = run.statement
     assert statement is not None
-    parts: list[object] = []
+    parts: list[Part] = []
     for place, part in enumerate(run.fetched):
         if len(part.place) != 1 or not isinstance(part.place[0], int):
             raise _stop(context, run, "nested fetches of variables")
@@ -105,10 +107,10 @@ def _read(context: Context, run: Run) -> None:
         and isinstance(statement.node.targets[0], (ast.Tuple, ast.List))
         and len(run.fetched) > 1
     )
-    edits.replace(node, *(parts if unpacked else ["[", *parts, "]"]))  # type: ignore[arg-type]
+    edits.replace(node, *(parts if unpacked else ["[", *parts, "]"]))
 
 
-def _expression(context: Context, run: Run, part: Fetched, bare: bool = False) -> list[ast.AST | str]:
+def _expression(context: Context, run: Run, part: Fetched, bare: bool = False) -> list[Part]:
     assert run.statement is not None
     if isinstance(part.value, Variable) and part.value in context.steps:
         return [context.steps[part.value]]
@@ -128,11 +130,11 @@ def _call(context: Context, run: Run, feeds: _FeedDicts) -> None:
     assert function is not None and statement is not None
     edits = context.edits_of(statement)
     node = run.execution.node
-    arguments: list[ast.AST | str] = []
+    arguments: list[Part] = []
     for place, parameter in enumerate(function.parameters):
         arguments.extend([", "] if place else [])
         arguments.extend(_argument(context, run, parameter, feeds))
-    call: list[ast.AST | str] = [f"{function.name}(", *arguments, ")"]
+    call: list[Part] = [f"{function.name}(", *arguments, ")"]
     parts = run.fetched
     returned = [part for part in parts if is_returned(function, part)]
     single = len(parts) == 1 and parts[0].place == ()
@@ -148,7 +150,7 @@ def _call(context: Context, run: Run, feeds: _FeedDicts) -> None:
     edits.replace(node, *_listed(context, run, call, returned))
 
 
-def _single(context: Context, run: Run, call: list[ast.AST | str], part: Fetched, returned: list[Fetched]) -> None:
+def _single(context: Context, run: Run, call: list[Part], part: Fetched, returned: list[Fetched]) -> None:
     statement = run.statement
     assert statement is not None
     node, edits = run.execution.node, context.edits_of(statement)
@@ -189,7 +191,7 @@ def _top(part: Fetched) -> int:
     return place if isinstance(place, int) else -1
 
 
-def _unpacking(context: Context, run: Run, call: list[ast.AST | str], returned: list[Fetched]) -> bool:
+def _unpacking(context: Context, run: Run, call: list[Part], returned: list[Fetched]) -> bool:
     """`_, a, b = sess.run([train, x, y])`: the targets of what is handed back get its values."""
     statement = run.statement
     assert statement is not None and run.function is not None
@@ -214,12 +216,12 @@ def _unpacking(context: Context, run: Run, call: list[ast.AST | str], returned: 
         return True
     nested = any(len(part.place) > 1 or isinstance(part.value, Summary) for part in returned)
     tf = context.tf(statement.frame.module.path)
-    left: list[ast.AST | str] = []
+    left: list[Part] = []
     for place, one in enumerate(kept):
         left.extend([", "] if place else [])
         left.append(one)
     if len(kept) == 1 and not nested:
-        value: list[ast.AST | str] = [*call, ".numpy()"]
+        value: list[Part] = [*call, ".numpy()"]
     elif nested:
         value = [f"{tf}.nest.map_structure(lambda value: value.numpy(), ", *call, ")"]
     else:
@@ -231,7 +233,7 @@ def _unpacking(context: Context, run: Run, call: list[ast.AST | str], returned: 
     return True
 
 
-def _listed(context: Context, run: Run, call: list[ast.AST | str], returned: list[Fetched]) -> list[ast.AST | str]:
+def _listed(context: Context, run: Run, call: list[Part], returned: list[Fetched]) -> list[Part]:
     """The list that the run gave, as an expression."""
     fetches = run.execution.fetches
     assert isinstance(fetches, Sequence)
@@ -253,19 +255,19 @@ def _listed(context: Context, run: Run, call: list[ast.AST | str], returned: lis
             return call
         raise _stop(context, run, "the None of a train op that is used")
     if len(returned) == 1:
-        parts: list[ast.AST | str] = [head]
+        parts: list[Part] = [head]
         for place in range(count):
             parts.extend([", "] if place else [])
             parts.extend([*call, ".numpy()"] if place == tops[0] else ["None"])
         return [*parts, tail]
     if len(returned) == count:
-        inner: list[ast.AST | str] = ["[value.numpy() for value in ", *call, "]"]
+        inner: list[Part] = ["[value.numpy() for value in ", *call, "]"]
         return inner if fetches.kind == "list" else ["tuple(value.numpy() for value in ", *call, ")"]
     if tops == list(range(tops[0], tops[0] + len(tops))):
         before = ["None"] * tops[0]
         after = ["None"] * (count - tops[-1] - 1)
-        inside: list[ast.AST | str] = ["*[value.numpy() for value in ", *call, "]"]
-        text: list[ast.AST | str] = [
+        inside: list[Part] = ["*[value.numpy() for value in ", *call, "]"]
+        text: list[Part] = [
             head,
             "".join(f"{one}, " for one in before),
             *inside,
@@ -276,7 +278,7 @@ def _listed(context: Context, run: Run, call: list[ast.AST | str], returned: lis
     raise _stop(context, run, "a result with the None of a train op between other values")
 
 
-def _mapped(context: Context, path: str, call: list[ast.AST | str], run: Run) -> list[ast.AST | str]:
+def _mapped(context: Context, path: str, call: list[Part], run: Run) -> list[Part]:
     function = run.function
     assert function is not None
     if len([part for part in run.fetched if is_returned(function, part)]) != len(run.fetched):
@@ -287,7 +289,7 @@ def _mapped(context: Context, path: str, call: list[ast.AST | str], run: Run) ->
 # -- arguments ----------------------------------------------------------------------------------------------------------
 
 
-def _argument(context: Context, run: Run, parameter: Parameter, feeds: _FeedDicts) -> list[ast.AST | str]:
+def _argument(context: Context, run: Run, parameter: Parameter, feeds: _FeedDicts) -> list[Part]:
     value = parameter.value
     statement = run.statement
     assert statement is not None and run.function is not None
@@ -296,10 +298,11 @@ def _argument(context: Context, run: Run, parameter: Parameter, feeds: _FeedDict
         return [step] if step is not None else ["0"]
     if parameter.kind == "element" and isinstance(value, Tensor):
         iterator = value.inputs[0]
+        assert isinstance(iterator, DataIterator)
         unit = context.units.unit(value)
         if unit is not None and unit.statement.frame is not statement.frame and unit.statement.frame.parent is not None:
             raise _stop(context, run, "an iterator that is read in another function")
-        return [f"{iterator.__dict__['name']}.get_next()"]
+        return [f"{context.iterators[iterator].name}.get_next()"]
     assert value is not None
     feed = run.feeds.get(value)
     if feed is None:
@@ -344,9 +347,7 @@ class _FeedDicts:
         self.keyed: set[int] = set()
         self.statements: dict[int, list[ast.stmt]] = {}
 
-    def argument(
-        self, run: Run, key: GraphValue, node: ast.expr | None, holder: str | None, name: str
-    ) -> list[ast.AST | str]:
+    def argument(self, run: Run, key: GraphValue, node: ast.expr | None, holder: str | None, name: str) -> list[Part]:
         statement = run.statement
         assert statement is not None
         if holder is None:
@@ -393,7 +394,8 @@ class _FeedDicts:
         if fine:
             fine = all(self._stable(other, made) for other in runs)
             if not cheap:
-                fine = fine and runs[0].statement.parent is made.parent
+                first = runs[0].statement
+                fine = first is not None and first.parent is made.parent
         self.inlined[node] = bool(fine)
         if fine:
             self.context.moves_of(made).dropped.add(node)
@@ -500,7 +502,7 @@ def _summary_site(context: Context, run: Run) -> None:
         lines = [f"with {writer}.as_default(step={step}):"]
         for member in members:
             extra = ""
-            arguments: dict[str, ast.expr] = member.__dict__["arguments"]
+            arguments: dict[str, ast.expr] = member.arguments
             if "max_outputs" in arguments:
                 extra = f", max_outputs={context.edits[path].render(arguments['max_outputs'])}"
             lines.append(f'{tab}{tf}.summary.{member.kind}("{member.tag}", {name}["{member.tag}"]{extra})')

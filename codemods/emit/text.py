@@ -15,7 +15,8 @@ COMMENT = re.compile(r"\s*#")
 def first_line(node: ast.stmt) -> int:
     """The 1-based line where a statement begins, its decorators included."""
     decorators = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    lines: list[int] = [node.lineno, *(decorator.lineno for decorator in decorators)]
+    return min(lines)
 
 
 def line(module: Module, number: int) -> str:

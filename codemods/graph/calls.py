@@ -11,6 +11,7 @@ from .values import (
     Array,
     Class,
     Config,
+    Dict,
     Function,
     Graph,
     GraphValue,
@@ -110,7 +111,7 @@ def call_function(
             value = expressions.evaluate(run, keyword.value)
             if keyword.arg is not None:
                 keywords[keyword.arg] = value
-            elif isinstance(value, host.Dict) and all(isinstance(key, Known) for key in value.keys):
+            elif isinstance(value, Dict) and all(isinstance(key, Known) for key in value.keys):
                 keywords.update(
                     {
                         str(key.value): part
@@ -185,9 +186,7 @@ def _bind_parameters(
         run.bind(parameters.vararg.arg, Sequence(arguments[positional:], "tuple"))
     if parameters.kwarg is not None:
         extra = {name: value for name, value in keywords.items() if name not in names}
-        run.bind(
-            parameters.kwarg.arg, host.Dict([Known(name) for name in extra], list(extra.values()), [None] * len(extra))
-        )
+        run.bind(parameters.kwarg.arg, Dict([Known(name) for name in extra], list(extra.values()), [None] * len(extra)))
 
 
 def _default(run: Interpreter, node: ast.expr, function: Function) -> Value:

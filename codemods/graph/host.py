@@ -131,11 +131,9 @@ def unpack(run: Interpreter, value: Value, count: int, star: bool, node: ast.AST
 
 def element(run: Interpreter, owner: Tensor, index: int, node: ast.AST) -> Tensor:
     """One result of an op that has several."""
-    parts = owner.__dict__.setdefault("_elements", {})
-    if index not in parts:
-        parts[index] = run.add(Tensor(node, run.chain, (owner,), "element", None, owner.dtype))
-    found: Tensor = parts[index]
-    return found
+    if index not in owner.elements:
+        owner.elements[index] = run.add(Tensor(node, run.chain, (owner,), "element", None, owner.dtype))
+    return owner.elements[index]
 
 
 def assign_target(run: Interpreter, target: ast.expr, value: Value, node: ast.expr | None) -> None:
@@ -227,7 +225,7 @@ def _item(run: Interpreter, owner: Sequence, index: Value, node: ast.Subscript) 
             return owner.items[index.value]
         return Value()
     if isinstance(index, Slice):
-        bounds = [part.value if isinstance(part, Known) else "?" for part in index.parts]
+        bounds: list[Any] = [part.value if isinstance(part, Known) else "?" for part in index.parts]
         if "?" not in bounds:
             return Sequence(owner.items[slice(*bounds)], owner.kind)
     if graph_values(owner):

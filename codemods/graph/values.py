@@ -136,16 +136,16 @@ class GraphValue(Value):
     chain: tuple[Statement, ...]
     inputs: tuple[GraphValue, ...] = ()
     tf1_name: str = field(default="", kw_only=True)  # of its operation, where the source makes that certain
+    arguments: dict[str, ast.expr] = field(default_factory=dict, kw_only=True)  # of the call, by TF1's parameter names
+    _roots: frozenset[GraphValue] | None = field(default=None, kw_only=True, repr=False)
 
     @property
     def roots(self) -> frozenset[GraphValue]:
         """The placeholders, variables, random ops and iterators that the value depends on."""
-        found = self.__dict__.get("_roots")
-        if found is None:
+        if self._roots is None:
             own = {self} if self.is_root else set()
-            found = frozenset(own.union(*(value.roots for value in self.inputs)))
-            self.__dict__["_roots"] = found
-        return found
+            self._roots = frozenset(own.union(*(value.roots for value in self.inputs)))
+        return self._roots
 
     @property
     def is_root(self) -> bool:
@@ -163,6 +163,7 @@ class Tensor(GraphValue):
     dtype: str | None = None
     random: bool = False
     layer: Layer | None = None
+    elements: dict[int, Tensor] = field(default_factory=dict, repr=False)
 
     @property
     def is_root(self) -> bool:
@@ -171,9 +172,8 @@ class Tensor(GraphValue):
 
 @dataclass(eq=False)
 class Placeholder(Tensor):
-    """`arguments` are the call's own expressions by TF1 parameter name (dtype, shape, name, input)."""
+    """What a run must feed, unless it has a default."""
 
-    arguments: dict[str, ast.expr] = field(default_factory=dict)
     default: Value | None = None
 
     @property
@@ -190,7 +190,8 @@ class Variable(Tensor):
     maker: str = "Variable"
     explicit: bool = False  # the source gives its name, and no scope changes it
     initial: tuple[GraphValue, ...] = ()  # what its initial value is computed from
-    arguments: dict[str, ast.expr] = field(default_factory=dict)  # of the call that made it
+    scope_initializer: ast.expr | None = None  # what the variable scope around get_variable gives
+    sites: list[ast.Call] = field(default_factory=list)  # get_variable calls that found it again
 
     @property
     def is_root(self) -> bool:
@@ -205,6 +206,9 @@ class Layer(GraphValue):
     name: str = ""
     weights: list[Variable] = field(default_factory=list)
     sites: list[ast.Call] = field(default_factory=list)
+    nodes: dict[ast.Call, dict[str, ast.expr]] = field(default_factory=dict)  # each call's arguments
+    values: dict[ast.Call, dict[str, Value | None]] = field(default_factory=dict)
+    updates: bool = False  # it has update ops
 
 
 @dataclass(frozen=True)
@@ -218,12 +222,12 @@ class Slot:
 
 @dataclass(eq=False)
 class Optimizer(GraphValue):
-    """`name` is the TF1 class's name without its module, `arguments` the constructor's values by TF1 parameter name."""
+    """`name` is the TF1 class's name without its module, `values` what the constructor was given."""
 
     name: str = ""
-    arguments: dict[str, ast.expr] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
     scope: str = ""
+    slots: dict[tuple[str, Variable | None], Slot] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -244,6 +248,7 @@ class Gradients(GraphValue):
     pairs: bool = False
     optimizer: Optimizer | None = None
     explicit: bool = False
+    single: bool = False  # tf.gradients with regard to one tensor, not a list
 
 
 @dataclass(eq=False)

@@ -96,6 +96,7 @@ class FunctionPlan:
     name: str
     frame: Frame
     runs: list[Run]
+    key: object = None  # executions with the same key share the function
     parameters: list[Parameter] = field(default_factory=list)
     constants: dict[GraphValue, bool] = field(default_factory=dict)
     cut: dict[GraphValue, str] = field(default_factory=dict)
@@ -460,19 +461,19 @@ def _assign_function(plan: Plan, run: Run) -> None:
             if root.dtype == "bool" and isinstance(root.default, Known):
                 constants[root] = bool(root.default.value)
     constants = {key: value for key, value in constants.items() if key in needed}
-    key = (
+    identity = (
         tuple((part.value, part.place) for part in run.fetched),
         frozenset(constants.items()),
         frozenset(value for value in cut if value in _all_inputs(run)),
         (run.summary.use.owner, run.summary.inside) if run.summary is not None else None,
     )
     for function in plan.functions:
-        if function.__dict__["_key"] == key and function.frame is _frame(plan, run, function):
+        if function.key == identity:
             function.runs.append(run)
             run.function = function
             return
     made = FunctionPlan("", statement.frame, [run])
-    made.__dict__["_key"] = key
+    made.key = identity
     made.constants = constants
     made.returns = run.fetched
     run.function = made
@@ -501,10 +502,6 @@ def _assign_function(plan: Plan, run: Run) -> None:
     made.frame = inner[0] if inner else statement.frame.top
     plan.functions.append(made)
     _parameters(plan, made, needed)
-
-
-def _frame(plan: Plan, run: Run, function: FunctionPlan) -> Frame:
-    return function.frame
 
 
 def _roots(value: GraphValue, cut: set[GraphValue]) -> set[GraphValue]:
@@ -600,12 +597,12 @@ def _order(plan: Plan, function: FunctionPlan) -> None:
     function.trains = [leaf for leaf in effects if isinstance(leaf, TrainOp)]
     made = [value for unit in function.units for value in unit.made]
     function.gradients = [value for value in made if isinstance(value, Gradients)]
-    inside = {unit for unit in function.units}
+    inside = set(function.units)
     for value in made:
         if isinstance(value, TrainOp) and value not in function.trains:
             node = function.runs[0].execution
             raise undecided("a train op within a larger statement", node.node, node.chain[-1])
-    losses = [train.loss for train in function.trains if train.loss is not None]
+    losses: list[Value | None] = [train.loss for train in function.trains if train.loss is not None]
     losses.extend(found.loss for found in function.gradients)
     taped: set[Unit] = set()
     for loss in losses:
@@ -642,7 +639,7 @@ def _inner(units: Units, own: Unit, train: TrainOp, inside: set[Unit]) -> set[Un
     loss = train.loss
     if not isinstance(loss, GraphValue) or units.unit(loss) is not own:
         return set()
-    node = train.__dict__["arguments"].get("loss")
+    node = train.arguments.get("loss")
     reads = slices.reads_of(node, own.statement) if node is not None else []
     return set(slices.of(units, [], reads, set()).units) & inside
 

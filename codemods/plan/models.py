@@ -215,7 +215,7 @@ def _uses(units: Units, model: FunctionModel) -> dict[str, set[str]]:
             return
         if isinstance(node, ast.Call) and node in model.sites:
             layer = model.objects[0].layers[model.sites[node]]
-            arguments: dict[str, ast.expr] = layer.__dict__["nodes"].get(node, {})
+            arguments: dict[str, ast.expr] = layer.nodes.get(node, {})
             for key, given in arguments.items():
                 visit(given, "call" if key in SWITCHES else "scope" if key in {"name", "reuse", "scope"} else "init")
             return

@@ -29,12 +29,35 @@ SCALARS = {
 }
 # Functions that are gone and whose calls need another form; the others of kind `call` still exist.
 GONE = frozenset({"asscalar", "alen", "asfarray", "msort", "in1d", "fastCopyAndTranspose", "cast", "ndfromtxt"})
-# Besides the names of the table: what numpy_calls looks for, and arguments that are gone.
-_TRIGGERS = (
-    rb"\bfrom\s+numpy\b|\bimport\s+numpy\.|\.\s*(?:tostring|ptp|itemset)\s*\(|\bcopy\s*=\s*(?:False|0)\b"
-    rb"|\b(?:newshape|interpolation|normed|dims|fix_imports)\s*=|\breshape\s*\(\s*a\s*="
-    rb"|\.\s*(?:cholesky|matrix_rank|corrcoef|array2string|lstsq|fromstring)\s*\("
-    rb"|\w*stack\s*\(\s*[^\[\s]|\.\s*sum\s*\(\s*[^\[\s][^)]{0,200}?\bfor\b"
+# What else may ask for a closer look, besides the names of the table: words first, since looking for one costs next to nothing.
+_WORDS = (
+    *(
+        b"from numpy",
+        b"import numpy.",
+        b"tostring",
+        b".ptp",
+        b"itemset",
+        b"newshape",
+        b"interpolation",
+        b"normed",
+        b"dims",
+    ),
+    *(
+        b"unravel_index",
+        b"fix_imports",
+        b"cholesky",
+        b"matrix_rank",
+        b"corrcoef",
+        b"array2string",
+        b"lstsq",
+        b"fromstring",
+    ),
+)
+_CALLS = (
+    re.compile(rb"copy\s*=\s*False"),
+    re.compile(rb"reshape\s*\(\s*a\s*="),
+    re.compile(rb"stack\s*\(\s*[^\[\s]"),
+    re.compile(rb"sum\s*\(\s*[^\[\s](?:[^()]|\([^()]*\)){0,200}?\bfor\b"),
 )
 
 
@@ -92,7 +115,7 @@ def register(module: Module, edits: Edits, imports: set[str]) -> list[Diagnostic
     """Registers the edits of a module's uses of NumPy; `imports` gets the import statements that these need."""
     from . import numpy_calls
 
-    if not _trigger(module.utf8).search(module.utf8):
+    if not _is_concerned(module.utf8):
         return []
     names = resolve(module)
     found = [_diagnostic(module, node, message) for node, message in _imports(module, edits, names)]
@@ -137,17 +160,21 @@ def spelling(use: Use) -> str | None:
     return None
 
 
+def _is_concerned(utf8: bytes) -> bool:
+    """Whether a module may hold something to rewrite."""
+    if b"numpy" not in utf8:
+        return b".tostring" in utf8
+    if any(word in utf8 for word in _WORDS) or any(pattern.search(utf8) for pattern in _CALLS):
+        return True
+    aliases = {b"numpy", *re.findall(rb"numpy[ \t]+as[ \t]+(\w+)", utf8)}
+    return any(_pattern(alias).search(utf8) for alias in aliases)
+
+
 @lru_cache(maxsize=32)
-def _pattern(aliases: frozenset[bytes]) -> re.Pattern[bytes]:
+def _pattern(alias: bytes) -> re.Pattern[bytes]:
     rows = (row.name for row in table().values() if row.kind not in {"call", "keyword", "method"} or row.name in GONE)
     names = "|".join(sorted(re.escape(name) for name in rows))
-    spelt = b"|".join(sorted(aliases))
-    return re.compile(rb"\b(?:%s)[\s\\]*\.[\s\\]*(?:%s)\b|%s" % (spelt, names.encode(), _TRIGGERS))
-
-
-def _trigger(utf8: bytes) -> re.Pattern[bytes]:
-    found = re.findall(rb"\bnumpy[ \t]+as[ \t]+(\w+)", utf8)
-    return _pattern(frozenset([b"numpy", *found]))
+    return re.compile(rb"%s[\s\\]*\.[\s\\]*(?:%s)\b" % (alias, names.encode()))
 
 
 def _diagnostic(module: Module, node: ast.AST, message: str) -> Diagnostic:

@@ -29,6 +29,7 @@ _MAKERS = frozenset(
     random.permutation random.rand random.randint random.randn random.random random.uniform
     """.split()
 )
+_CLOSED_METHODS = frozenset("clip copy cumsum dot max mean min prod ptp repeat round std sum take var".split())
 _ARRAY_METHODS = frozenset({"astype", "flatten", "ravel", "reshape", "squeeze", "transpose", "swapaxes"})
 
 
@@ -357,22 +358,32 @@ def _is_module(scope: Scope, value: ast.expr) -> bool:
     return bool(found) and None not in found
 
 
-def _is_array(names: NumpyNames, value: ast.expr, scope: Scope, depth: int = 0) -> bool:
-    """Whether an expression surely is an array or a scalar of NumPy."""
-    if depth > 8:
-        return False
+def _is_array(names: NumpyNames, value: ast.expr, scope: Scope, known: frozenset[str] = frozenset()) -> bool:
+    """Whether an expression surely is an array or a scalar of NumPy, if the names in `known` are."""
     if isinstance(value, ast.Call):
-        if isinstance(value.func, ast.Attribute) and value.func.attr in _ARRAY_METHODS:
-            return True
+        if isinstance(value.func, ast.Attribute):
+            if value.func.attr in _ARRAY_METHODS:
+                return True
+            if value.func.attr in _CLOSED_METHODS and _is_array(names, value.func.value, scope, known):
+                return True
         return names.name_of(value.func) in _MAKERS
     if isinstance(value, ast.Subscript):
-        return _is_array(names, value.value, scope, depth + 1)
+        return _is_array(names, value.value, scope, known)
     if isinstance(value, ast.Attribute):
         return value.attr == "T"
+    if isinstance(value, ast.BinOp):
+        sides = (value.left, value.right)
+        arrays = [_is_array(names, one, scope, known) for one in sides]
+        return any(arrays) and all(
+            found or isinstance(one, ast.Constant) for found, one in zip(arrays, sides, strict=True)
+        )
     if isinstance(value, ast.Name):
+        if value.id in known:
+            return True
         home = scope.find(value.id)
         given = home.values[value.id] if home else []
-        return bool(given) and all(one is not None and _is_array(names, one, scope, depth + 1) for one in given)
+        known |= {value.id}
+        return bool(given) and all(one is not None and _is_array(names, one, scope, known) for one in given)
     return False
 
 

@@ -65,7 +65,7 @@ def _get(run: Interpreter, name: str, node: ast.Call) -> Value:
         wanted = [v for v in run.graph.variables if v.trainable or key == "variables"]
         return VariableList(_matching(wanted, scope))
     if key == "update_ops":
-        layers = [layer for layer in run.graph.layers.values() if layer.__dict__.get("updates")]
+        layers = [layer for layer in run.graph.layers.values() if layer.updates]
         if scope:
             layers = [layer for layer in layers if re.match(scope, layer.name)]
         made = run.add(UpdateOps(node, run.chain))

@@ -64,8 +64,8 @@ def _layer(run: Interpreter, name: str, node: ast.Call) -> Value:
     if layer is None:
         layer = _make(run, kind, full, node, arguments.nodes)
     layer.sites.append(node)
-    layer.__dict__.setdefault("nodes", {})[node] = arguments.nodes
-    layer.__dict__.setdefault("values", {})[node] = {key: arguments.value(key) for key in arguments.nodes}
+    layer.nodes[node] = arguments.nodes
+    layer.values[node] = {key: arguments.value(key) for key in arguments.nodes}
     found = [value for key in arguments.nodes for value in graph_values(arguments.value(key) or Value())]
     shape = layer_shape(kind.cls, inputs, arguments)
     tensor = expressions.tensor(run, node, name, (*found, *layer.weights), shape, getattr(inputs, "dtype", None))
@@ -89,7 +89,7 @@ def _make(run: Interpreter, kind: LayerKind, full: str, node: ast.Call, nodes: d
         variable.layer = layer
         layer.weights.append(run.add_variable(variable))
     if kind.cls == "BatchNormalization":
-        layer.__dict__["updates"] = True
+        layer.updates = True
     return layer
 
 

@@ -14,7 +14,6 @@ from ..values import (
     Config,
     Dict,
     Function,
-    Graph,
     GraphValue,
     Group,
     Init,
@@ -36,14 +35,6 @@ def _session(run: Interpreter, name: str, node: ast.Call) -> Value:
     arguments = of_function(run, name, node)
     if "target" in arguments and not (isinstance(arguments.value("target"), Known) and arguments.known("target") == ""):
         run.problem(node, "a session on a remote target")
-    graph = arguments.value("graph")
-    if (
-        isinstance(graph, Graph)
-        and graph.state is not run.graphs[0]
-        and len(run.graphs) > 1
-        and graph.state is not run.graph
-    ):
-        run.problem(node, "a session over another graph than the current one")
     made = run.add(Session(node, run.chain, (), name == "InteractiveSession"))
     return made
 

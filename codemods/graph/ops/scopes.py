@@ -88,7 +88,11 @@ def _name_scope(run: Interpreter, name: str, node: ast.Call) -> Value:
         if text is None or text == "" or text.endswith("/"):
             run.problem(node, "a name scope whose name is not a plain string")
         graph.name_scopes.append(graph.unique(text or "?"))
-        return lambda: graph.name_scopes.pop() and None, Scope(graph.name_scopes[-1], variable=False)
+
+        def leave() -> None:
+            graph.name_scopes.pop()
+
+        return leave, Scope(graph.name_scopes[-1], variable=False)
 
     return Entered(opened)
 
@@ -108,9 +112,23 @@ def _default_graph(run: Interpreter, name: str, node: ast.Call) -> Value:
 
 
 def _reset(run: Interpreter, name: str, node: ast.Call) -> Value:
-    if run.graph.variables or run.values:
-        run.problem(node, "a graph that is thrown away and built again")
-    return Known(None)
+    """From here on names start again; what was built stays what it was."""
+    run.graph = GraphState()
+    run.graphs.append(run.graph)
+    return _Forgotten(None)
+
+
+class _Forgotten(Known):
+    """The None of a call that only sets the graph up: its statement goes."""
+
+
+def is_setting(value: Value) -> bool:
+    """Whether a call's value says that it only set graph mode up."""
+    return isinstance(value, _Forgotten)
+
+
+def _setting(run: Interpreter, name: str, node: ast.Call) -> Value:
+    return _Forgotten(None)
 
 
 def _graph_method(run: Interpreter, owner: Graph, name: str, node: ast.Call) -> Value:
@@ -127,7 +145,7 @@ def _graph_method(run: Interpreter, owner: Graph, name: str, node: ast.Call) -> 
 
         return Entered(opened)
     if name == "finalize":
-        return Known(None)
+        return _Forgotten(None)
     return run.problem(node, f"a method .{name}() of a graph")
 
 
@@ -139,7 +157,11 @@ def _control(run: Interpreter, name: str, node: ast.Call) -> Value:
 
     def opened(run: Interpreter) -> tuple[Leave, Value]:
         graph.controls.append(before)
-        return lambda: graph.controls.pop() and None, Value()
+
+        def leave() -> None:
+            graph.controls.pop()
+
+        return leave, Value()
 
     return Entered(opened)
 
@@ -156,10 +178,14 @@ def method(run: Interpreter, owner: Graph | Scope, name: str, node: ast.Call) ->
         return _graph_method(run, owner, name, node)
     if name == "reuse_variables":
         run.graph.scopes[-1].reuse = True
-        return Known(None)
+        return _Forgotten(None)
     return run.problem(node, f"a method .{name}() of a scope")
 
 
+SETTINGS = (
+    "disable_v2_behavior", "disable_eager_execution", "disable_v2_tensorshape", "disable_resource_variables",
+    "enable_resource_variables", "disable_control_flow_v2", "enable_control_flow_v2",
+)  # fmt: skip
 FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
     "variable_scope": _variable_scope,
     "name_scope": _name_scope,
@@ -169,4 +195,5 @@ FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
     "reset_default_graph": _reset,
     "control_dependencies": _control,
     "device": _device,
+    **dict.fromkeys(SETTINGS, _setting),
 }

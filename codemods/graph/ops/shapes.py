@@ -96,11 +96,12 @@ def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shap
     if name in {"nn.conv2d", "nn.max_pool", "nn.avg_pool"}:
         return _spatial(name, shape, arguments, keywords)
     if name in ELEMENTWISE:
-        second = arguments[1] if len(arguments) > 1 else None
-        if isinstance(second, Tensor):
+        other = arguments[1] if len(arguments) > 1 else None
+        if isinstance(other, Tensor):
             from ..expressions import broadcast
 
-            return broadcast(first, second) if first is not None else None  # type: ignore[no-any-return]
+            joint: Shape = broadcast(first, other) if first is not None else None
+            return joint
         return shape
     if name in {"argmax", "argmin"} and shape is not None:
         axis = host.plain(

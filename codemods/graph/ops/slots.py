@@ -40,7 +40,7 @@ def create(run: Interpreter, train: TrainOp, variables: Iterable[Variable], name
         own = given.value
     if optimizer.name == "RMSPropOptimizer" and _is_true(optimizer, "centered"):
         kinds = ("rms", "mg", "momentum")
-    made: dict[tuple[str, Variable | None], Slot] = optimizer.__dict__.setdefault("slots", {})
+    made = optimizer.slots
     if optimizer.name == "AdamOptimizer":
         for power in POWERS:
             if (power, None) not in made:

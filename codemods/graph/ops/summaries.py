@@ -26,8 +26,7 @@ def _summary(run: Interpreter, name: str, node: ast.Call) -> Value:
         if unusual in arguments:
             run.problem(node, f"a summary with {unusual}")
     made.tag = run.graph.unique(given.replace(" ", "_"))
-    made.__dict__["arguments"] = arguments.nodes
-    made.__dict__["given"] = given
+    made.arguments = arguments.nodes
     run.graph.collections.setdefault("summaries", []).append(made)
     return run.add(made)
 
@@ -54,7 +53,7 @@ def _merge(run: Interpreter, name: str, node: ast.Call) -> Value:
 def _writer(run: Interpreter, name: str, node: ast.Call) -> Value:
     arguments = of_function(run, "summary.FileWriter", node)
     made = Writer(node, run.chain)
-    made.__dict__["arguments"] = arguments.nodes
+    made.arguments = arguments.nodes
     for unusual in ("session", "filename_suffix"):
         if unusual in arguments:
             run.problem(node, f"a FileWriter with {unusual}")

@@ -50,7 +50,7 @@ def _schedule(run: Interpreter, name: str, node: ast.Call) -> Value:
     inputs = tuple(graph_values(step)) if step is not None else ()
     made = Schedule(node, run.chain, inputs, name, (), "float32")
     made.name, made.call, made.step = name.rpartition(".")[2], node, step
-    made.__dict__["arguments"] = arguments.nodes
+    made.arguments = arguments.nodes
     return run.add(made)
 
 
@@ -107,7 +107,7 @@ def _minimize(run: Interpreter, owner: Optimizer, node: ast.Call) -> Value:
     made = TrainOp(node, run.chain, (*_controls(run), loss, *owner.inputs))
     made.optimizer, made.loss, made.variables, made.explicit = owner, loss, variables, explicit
     made.global_step = arguments.value("global_step")
-    made.__dict__["arguments"] = arguments.nodes
+    made.arguments = arguments.nodes
     _check_step(run, node, made.global_step)
     slots.create(run, made, slots.trained(made), arguments.text("name"))
     return run.add(made)
@@ -130,9 +130,9 @@ def _gradients(
     variables, explicit = _variables(run, node, arguments)
     made = Gradients(node, run.chain, (*_controls(run), loss))
     made.loss, made.variables, made.pairs, made.optimizer, made.explicit = loss, list(variables), True, owner, explicit
-    made.__dict__["arguments"] = arguments.nodes
+    made.arguments = arguments.nodes
     run.add(made)
-    pairs = [
+    pairs: list[Value] = [
         Sequence(
             [expressions.tensor(run, node, "gradient", (made, variable), variable.shape, variable.dtype), variable],
             "tuple",
@@ -163,8 +163,8 @@ def _tf_gradients(run: Interpreter, name: str, node: ast.Call) -> Value:
         return run.problem(node, "tf.gradients of something that is not known")
     made = Gradients(node, run.chain, (loss, *[member for member in members if isinstance(member, Tensor)]))
     made.loss, made.variables, made.explicit = loss, list(members), True
-    made.__dict__["arguments"] = arguments.nodes
-    made.__dict__["single"] = isinstance(wanted, Tensor)
+    made.arguments = arguments.nodes
+    made.single = isinstance(wanted, Tensor)
     run.add(made)
     result = GradientList(
         [
@@ -193,7 +193,7 @@ def _apply(run: Interpreter, owner: Optimizer, node: ast.Call) -> Value:
     made = TrainOp(node, run.chain, (*_controls(run), *graph_values(pairs or Value()), *owner.inputs))
     made.optimizer, made.gradients, made.variables, made.explicit = owner, pairs, variables, True
     made.global_step = arguments.value("global_step")
-    made.__dict__["arguments"] = arguments.nodes
+    made.arguments = arguments.nodes
     _check_step(run, node, made.global_step)
     slots.create(run, made, slots.trained(made), arguments.text("name"))
     return run.add(made)

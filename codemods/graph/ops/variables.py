@@ -154,13 +154,13 @@ def _get_variable(run: Interpreter, name: str, node: ast.Call) -> Value:
     if known is not None:
         if not scope.reuse:
             return run.problem(node, f"a second get_variable of {full} without reuse")
-        known.__dict__.setdefault("_sites", []).append(node)
+        known.sites.append(node)
         return known
     if scope.reuse is True:
         return run.problem(node, f"get_variable of {full} with reuse, before it exists")
     initial = arguments.value("initializer")
     made = Variable(node, run.chain, (), "get_variable", name=full, maker="get_variable")
-    made.__dict__["_scope_initializer"] = scope.initializer
+    made.scope_initializer = scope.initializer
     made.trainable = arguments.known("trainable", True) is not False
     made.shape = shape_of(arguments.value("shape"))
     made.dtype = dtype_of(arguments.value("dtype")) or "float32"
