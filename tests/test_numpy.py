@@ -257,6 +257,69 @@ def test_tf2_programs_stay() -> None:
     assert result.files["main.py"].after is None
 
 
+# What NumPy 1.18 makes of these: the dtype and the values.
+RECORDED = [
+    ("np.asscalar(np.array([3.]))", "<f8", "3.0"),
+    ("np.alen(3)", "<i8", "1"),
+    ("np.asfarray([1, 2])", "<f8", "[1.0, 2.0]"),
+    ("np.asfarray([1, 2], np.float32)", "<f4", "[1.0, 2.0]"),
+    ("np.msort([[3, 1], [2, 5]])", "<i8", "[[2, 1], [3, 5]]"),
+    ("np.in1d([[1, 2], [3, 4]], [1, 4], invert=True)", "|b1", "[False, True, True, False]"),
+    ("np.fastCopyAndTranspose([[1, 2], [3, 4]])", "<i8", "[[1, 3], [2, 4]]"),
+    ("np.cast[np.int](1.7)", "<i8", "1"),
+    ("np.fromstring(b'abcd', dtype=np.uint8, count=2, sep='')", "|u1", "[97, 98]"),
+    ("np.reshape(a=[1, 2, 3, 4], newshape=(2, 2), order='F')", "<i8", "[[1, 3], [2, 4]]"),
+    ("np.percentile([1, 2, 4], 33, interpolation='nearest')", "<i8", "2"),
+    ("np.unravel_index(5, dims=(2, 3))[1]", "<i8", "2"),
+    ("np.histogram([1, 2, 2, 5], 4, normed=True)[0]", "<f8", "[0.25, 0.5, 0.0, 0.25]"),
+    ("np.array([1, 2], dtype=np.float, copy=False, ndmin=2)", "<f8", "[[1.0, 2.0]]"),
+    ("np.stack((np.ones(2) * i for i in range(3)), 1)", "<f8", "[[0.0, 1.0, 2.0], [0.0, 1.0, 2.0]]"),
+    ("np.column_stack(zip([1, 2], [3, 4]))", "<i8", "[[1, 2], [3, 4]]"),
+    ("np.row_stack({1: [1]}.values())", "<i8", "[[1]]"),
+    ("np.sum(i * i for i in range(4))", "<i8", "14"),
+    ("np.linalg.lstsq([[1, 1], [1, 1 + 1e-15]], [1., 2.])[2]", "<i4", "2"),
+    ("np.ones((2, 2)).ptp(axis=0)", "<f8", "[0.0, 0.0]"),
+    ("np.lib.pad([1], 1, 'constant')", "<i8", "[0, 1, 0]"),
+    ("np.product([2, 3.])", "<f8", "6.0"),
+    ("np.trapz([1, 2, 3], dx=2)", "<f8", "8.0"),
+    ("np.NINF", "<f8", "-inf"),
+    ("np.zeros(2, np.bool)", "|b1", "[False, False]"),
+    ("np.array(['a'], np.unicode_)", "<U1", "['a']"),
+    ("np.array([b'a'], np.string_)", "|S1", "[b'a']"),
+    ("np.zeros(1, np.singlecomplex)", "<c8", "[0j]"),
+    ("np.math.floor(2.5)", "<i8", "2"),
+]
+COMPUTE = """
+import json, sys
+import numpy as np
+
+found = []
+for source in json.load(sys.stdin):
+    scope = {}
+    exec(source, scope)
+    value = np.asarray(scope["x"])
+    found.append([value.dtype.str, repr(value.tolist())])
+json.dump(found, sys.stdout)
+"""
+
+
+def test_the_values_are_those_of_numpy_1(tf2_python: str) -> None:
+    sources = []
+    for expression, _, _ in RECORDED:
+        text, imports, messages = rewritten(f"{HEAD}x = {expression}\n")
+        assert text != f"{HEAD}x = {expression}\n" and not messages
+        sources.append("\n".join([*imports, text]))
+    done = subprocess.run(
+        [tf2_python, "-W", "error", "-c", COMPUTE],
+        input=json.dumps(sources),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for (expression, *recorded), found in zip(RECORDED, json.loads(done.stdout), strict=True):
+        assert found == recorded, expression
+
+
 CHECKED = """
 import importlib, json, sys
 import numpy as np

@@ -31,27 +31,9 @@ SCALARS = {
 GONE = frozenset({"asscalar", "alen", "asfarray", "msort", "in1d", "fastCopyAndTranspose", "cast", "ndfromtxt"})
 # What else may ask for a closer look, besides the names of the table: words first, since looking for one costs next to nothing.
 _WORDS = (
-    *(
-        b"from numpy",
-        b"import numpy.",
-        b"tostring",
-        b".ptp",
-        b"itemset",
-        b"newshape",
-        b"interpolation",
-        b"normed",
-        b"dims",
-    ),
-    *(
-        b"unravel_index",
-        b"fix_imports",
-        b"cholesky",
-        b"matrix_rank",
-        b"corrcoef",
-        b"array2string",
-        b"lstsq",
-        b"fromstring",
-    ),
+    *(b"from numpy", b"import numpy."),
+    *b"tostring .ptp itemset newshape percentile quantile normed unravel_index fix_imports cholesky".split(),
+    *b"matrix_rank corrcoef array2string lstsq fromstring".split(),
 )
 _CALLS = (
     re.compile(rb"copy\s*=\s*False"),
