@@ -82,6 +82,7 @@ def left(before: str, head: str = HEAD) -> str:
         ("f = np.product", "f = np.prod"),
         ("def f(dtype=np.float): pass", "def f(dtype=float): pass"),
         ("np.\\\n  float(3)", "float(3)"),
+        ("f'é {np.Inf} {np.float(3):.2f}'", "f'é {np.inf} {float(3):.2f}'"),
     ],
 )
 def test_names(before: str, after: str) -> None:
@@ -223,6 +224,7 @@ def test_no_change(source: str) -> None:
         ("float = 3\nnp.float(2)", "something else here"),
         ("def f(int):\n    return np.int(3)", "something else here"),
         ("try:\n    import cupy as np\nexcept ImportError:\n    pass\nnp.float", "something else besides"),
+        ("match x:\n    case np.float:\n        pass", "would bind here"),
         ("from numpy import asscalar\nasscalar(x)", "a.item()"),
         ("from numpy import array, AxisError", "exceptions.AxisError"),
         ("import numpy.linalg.linalg as la", "np.linalg"),

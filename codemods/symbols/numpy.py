@@ -36,7 +36,7 @@ _WORDS = (
     *b"matrix_rank corrcoef array2string lstsq fromstring".split(),
 )
 _CALLS = (
-    re.compile(rb"copy\s*=\s*False"),
+    re.compile(rb"copy\s*=[\s(]*False"),
     re.compile(rb"reshape\s*\(\s*a\s*="),
     re.compile(rb"stack\s*\(\s*[^\[\s]"),
     re.compile(rb"sum\s*\(\s*[^\[\s](?:[^()]|\([^()]*\)){0,200}?\bfor\b"),
@@ -182,6 +182,8 @@ def _rewrite(site: Site) -> str | None:
     if row.kind == "left":
         return _left(row)
     node = use.part(count)
+    if isinstance(site.names.parents.get(node), ast.MatchValue):
+        return f"{_gone(row)}; a name without a dot would bind here, so it stays"
     if row.kind == "builtin":
         return _builtin(site, row, node)
     if row.kind == "module":
