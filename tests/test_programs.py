@@ -43,8 +43,6 @@ KNOWN_SHORT: Mapping[str, str] = {
     "twin_towers": "a function that makes variables and tensors",
     "two_writers": "a function that makes variables and tensors",
     "class_with_session": "a session over a named graph",
-    "embeddings": "a session over a named graph",
-    "two_graphs": "a session over a named graph",
     "train_then_predict": "a graph that is built again",
     "counters_and_assigns": "an initializer that runs again",
     "folds_start_afresh": "an initializer that runs again",

@@ -58,7 +58,7 @@ from .functions import Writer as FunctionWriter
 from .manifest import manifest_of
 from .native_accounts import accounts
 from .native_imports import native_imports
-from .verify import lost_comments, unbound
+from .verify import lost_comments, read_too_early, unbound
 
 
 @dataclass(frozen=True)
@@ -590,6 +590,12 @@ def _place(context: Context, function: FunctionPlan) -> None:
         default=own,
     )
     text = FunctionWriter(context, function).text()
+    early = read_too_early(next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)))
+    if early is not None:
+        node = function.runs[0].execution.node
+        raise context.stop(
+            f"`{early}`, which is both read from outside and bound by the graph", node, frame.module.path
+        )
     context.moves[frame.module.path].before.setdefault(anchor.node, []).append(text)
 
 

@@ -6,7 +6,7 @@ import ast
 
 from ..edits import Part
 from ..graph.frames import Frame, Use
-from ..graph.values import Known, Optimizer, Saver, Variable
+from ..graph.values import Known, Saver, Variable
 from ..names import Names
 from .context import Context, quoted
 
@@ -17,6 +17,9 @@ def rewrite(context: Context) -> None:
     """Rewrites every Saver and what is done with it."""
     savers = [value for value in context.run.values if isinstance(value, Saver)]
     uses = [use for use in context.run.uses if isinstance(use.owner, Saver)]
+    if len({saver.graph for saver in savers}) > 1:
+        node = savers[0].node or ast.Pass()
+        raise context.stop("checkpoints of two graphs", node, savers[0].chain[-1].frame.module.path)
     managed = any(_asks_for_state(names) for names in context.names.values())
     for saver in savers:
         mine = [use for use in uses if use.owner is saver]
@@ -132,11 +135,13 @@ def _entries(context: Context, saver: Saver, frame: Frame, node: ast.AST, path: 
         if found is None:
             raise context.stop(f"the saved variable {variable.name}, which no name of the program reaches", node, path)
         name, members = found
+        if any(isinstance(one, Variable) and one not in saver.variables for one in members):
+            raise context.stop("a Saver over some of the variables that a list or dict holds", node, path)
         entries.append((name, name))
         left = [one for one in left if one not in members]
     if not saver.explicit:
         for optimizer, name in context.optimizers.items():
             made = context.run.values.index(optimizer) < context.run.values.index(saver)
-            if made and isinstance(optimizer, Optimizer):
+            if made and optimizer.graph is saver.graph:
                 entries.append((name, name))
     return entries

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections import Counter
+from collections.abc import Iterator
 
 from ..parse import Module
 from .text import comments_in
@@ -43,6 +44,47 @@ def _bound(tree: ast.Module) -> set[str]:
         elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
             found.add(node.name)
     return found
+
+
+def read_too_early(function: ast.FunctionDef) -> str | None:
+    """A name that a function binds, but reads before: its meaning outside of the function is out of reach there."""
+    local = {
+        node.id for node in _own_nodes(function.body) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    } | {node.name for node in function.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    known = {one.arg for one in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)}
+    pending: list[ast.stmt] = list(function.body)
+    while pending:
+        node = pending.pop(0)
+        if isinstance(node, ast.With):
+            pending[:0] = node.body
+            parts: list[ast.AST] = [*node.items]
+        else:
+            parts = [node]
+        if isinstance(node, ast.FunctionDef):
+            known.add(node.name)
+            continue
+        names = [one for part in parts for one in _own_nodes([part]) if isinstance(one, ast.Name)]
+        stored = {one.id for one in names if isinstance(one.ctx, ast.Store)}
+        simple = not isinstance(node, (ast.For, ast.While, ast.If, ast.Try))
+        for one in names:
+            early = one.id in local and one.id not in known
+            if isinstance(one.ctx, ast.Load) and early and (simple or one.id not in stored):
+                return one.id
+        known |= stored
+    return None
+
+
+def _own_nodes(body: list[ast.stmt] | list[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes of statements, without those of functions and comprehensions within them, which have names of their own."""
+    stack: list[ast.AST] = list(body)
+    while stack:
+        node = stack.pop()
+        yield node
+        if isinstance(
+            node, (ast.FunctionDef, ast.Lambda, ast.ClassDef, ast.ListComp, ast.GeneratorExp, ast.DictComp, ast.SetComp)
+        ):
+            continue
+        stack.extend(ast.iter_child_nodes(node))
 
 
 def lost_comments(module: Module, text: str) -> dict[ast.stmt, list[str]]:

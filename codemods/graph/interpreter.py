@@ -73,6 +73,7 @@ class Interpreter:
 
     def add(self, value: Made) -> Made:
         """Registers a new graph value with the statements that made it."""
+        value.graph = self.graph
         self.values.append(value)
         for statement in self.chain:
             statement.made.append(value)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .frames import Frame, Statement
+    from .frames import Frame, GraphState, Statement
 
 Shape = tuple[int | None, ...] | None
 
@@ -137,6 +137,7 @@ class GraphValue(Value):
     inputs: tuple[GraphValue, ...] = ()
     tf1_name: str = field(default="", kw_only=True)  # of its operation, where the source makes that certain
     arguments: dict[str, ast.expr] = field(default_factory=dict, kw_only=True)  # of the call, by TF1's parameter names
+    graph: GraphState | None = field(default=None, kw_only=True, repr=False)
     _roots: frozenset[GraphValue] | None = field(default=None, kw_only=True, repr=False)
 
     @property

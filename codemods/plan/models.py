@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from ..graph.frames import Frame, Statement
+from ..graph.frames import Frame, GraphState, Statement
 from ..graph.ops.scopes import Entered
 from ..graph.values import GraphValue, Known, Layer, Placeholder, Tensor, Value, Variable, flatten, graph_values
 from .reasons import Undecided, undecided
@@ -232,11 +232,11 @@ def _uses(units: Units, model: FunctionModel) -> dict[str, set[str]]:
 
 def _blocks(units: Units, tensors: list[Tensor]) -> list[list[Tensor]]:
     """The layers called among a unit's own statements, by the variable scope around them."""
-    groups: dict[tuple[Frame, ast.With | None], list[Tensor]] = {}
+    groups: dict[tuple[Frame, ast.With | None, GraphState | None], list[Tensor]] = {}
     for tensor in tensors:
         statement = tensor.chain[-1]
         block = _scope_block(units, statement)
-        groups.setdefault((statement.frame, block), []).append(tensor)
+        groups.setdefault((statement.frame, block, tensor.graph), []).append(tensor)
     return list(groups.values())
 
 
@@ -335,6 +335,9 @@ def _merge(units: Units, models: Models, model: BlockModel) -> None:
         for (where, name), makers in statement.reads.items():
             if where is frame and name in written and makers & statements and not _encloses(statement, statements):
                 _add(model.outputs, name)
+                last = max((one for one in statements if name in one.writes), key=lambda one: one.index)
+                if makers - {last}:
+                    raise undecided(f"`{name}`, which means different layers' outputs in turn", last.node, last)
     merged = Unit(
         model.units[-1].statement,
         "graph",

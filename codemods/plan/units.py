@@ -20,6 +20,7 @@ from ..graph.values import (
     Dict,
     GraphValue,
     Init,
+    Instance,
     IteratorInit,
     Layer,
     Op,
@@ -38,6 +39,7 @@ from ..graph.values import (
     flatten,
     graph_values,
 )
+from .reasons import undecided
 
 
 @dataclass(eq=False)
@@ -107,6 +109,7 @@ def find(run: Interpreter) -> Units:
         if unit is not None:
             unit.made.append(value)
     units.ordered.sort(key=lambda unit: unit.index)
+    _no_methods(units)
     running = {units.leaf(chain) for chain in [*(e.chain for e in run.executions), *(use.chain for use in run.uses)]}
     for unit in units.ordered:
         unit.kind = "host" if unit in running else _kind(unit)
@@ -195,6 +198,15 @@ def _beside_initial_values(made: list[GraphValue]) -> bool:
     """Whether a statement that makes variables makes tensors, too, that are more than initial values."""
     initial = _ancestors(value for variable in made if isinstance(variable, Variable) for value in variable.initial)
     return any(moves(value) and value not in initial for value in made)
+
+
+def _no_methods(units: Units) -> None:
+    """Graph values made in a method belong to an object: that is not modelled."""
+    for unit in units.ordered:
+        frame = unit.statement.frame
+        first = next(iter(frame.arguments.values()), None)
+        if unit.made and isinstance(first, Instance):
+            raise undecided("a class that holds its graph", unit.node, unit.statement)
 
 
 def _changes_in_place(units: Units) -> None:
