@@ -58,6 +58,7 @@ from .functions import Writer as FunctionWriter
 from .manifest import manifest_of
 from .native_accounts import accounts
 from .native_imports import native_imports
+from .scoping import idle_run, left_unbound, reader_of
 from .verify import lost_comments, read_too_early, unbound
 
 
@@ -142,6 +143,10 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
             raise Undecided(
                 "a statement that makes both variables and tensors", unit.node, unit.statement.frame.module.path
             )
+    for path, module in modules.items():
+        idle = idle_run(module.tree, run.activations)
+        if idle is not None:
+            raise Undecided("a function that nothing calls and that runs a session", idle, path)
     plan = planning.make(units)
     context = Context(modules, names, run, units, plan)
     models.prepare(context)
@@ -192,6 +197,10 @@ def _module_text(context: Context, path: str) -> str | None:
     name = unbound(module.tree, ast.parse(text))
     if name is not None:
         raise context.stop(f"`{name.id}`, which is used in a way that is not followed", module.tree.body[0], path)
+    left = left_unbound(module.utf8.decode(), text)
+    if left is not None:
+        node = reader_of(module.tree, left) or module.tree.body[0]
+        raise context.stop(f"`{left}`, which is used in a way that is not followed", node, path)
     return text
 
 
@@ -277,7 +286,9 @@ def _host_read(context: Context, unit: Unit, part: Statement) -> None:
             one for one in ast.walk(expression) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)
         ]:
             values = context.run.meanings.get(name, [])
-            if not any(moves(leaf) for value in values for leaf in graph_values(value)):
+            printed = _is_print(node) and context.parents.get(name) is expression
+            symbolic = any(moves(leaf) or (printed and isinstance(leaf, Variable)) for value in values for leaf in graph_values(value))
+            if not symbolic:
                 continue
             if _within_execution(context, name, expression):
                 continue
@@ -285,7 +296,7 @@ def _host_read(context: Context, unit: Unit, part: Statement) -> None:
             if known is not None:
                 context.edits_of(part).replace(known[0], quoted(known[1]))
                 continue
-            if isinstance(node, ast.Assert) or _is_print(node):
+            if (isinstance(node, ast.Assert) or _is_print(node)) and not part.executions:
                 context.moves_of(part).dropped.add(node)
                 what = "an assertion about" if isinstance(node, ast.Assert) else "a print of"
                 context.note(
