@@ -44,8 +44,11 @@ class NewPlace:
 class Parameter:
     """One parameter of a new function against the placeholder (or fed tensor) that it stands for.
 
-    `placeholder` is the tensor's TF1 name ("x:0", "Placeholder_1:0"), `source` the expression that the old source fed.
-    `static` says that it became a Python argument (a bool placeholder that is only fed constants).
+    `placeholder` is the tensor's TF1 name ("x:0", "Placeholder_1:0"; "" where only a run of the old program would tell, for
+    an iterator's element, and for the step of summaries), `source` the expression that the old source fed. `default` is the
+    old source's text for what stands in for a feed that is not given.
+    `static` says that it became a Python argument (a bool placeholder that is only fed constants): one without a `name` is
+    no parameter any more, the function was written for the value in `default`.
     """
 
     name: str
@@ -61,8 +64,10 @@ class Parameter:
 class Output:
     """One fetch of the old execution against what the new function returns.
 
-    `index` counts in the new function's return value (0 also where it returns one value alone); it is None where the
-    fetch gives nothing any more: a train op's None. `tensor` is the TF1 name of the fetched tensor or operation.
+    `index` counts in the new function's return value (0 also where it returns one value alone), nested ones as
+    `tf.nest.flatten` counts them; it is None where the fetch gives nothing any more: a train op's None, a summary that is
+    written inside. `tensor` is the TF1 name of the fetched tensor or operation, "" where only a run would tell. `name` is
+    what the value is called within the new function.
     """
 
     fetch: str
@@ -73,7 +78,10 @@ class Output:
 
 @dataclass(frozen=True)
 class Value:
-    """A value between inputs and outputs that survives under a name, so that the first difference can be found."""
+    """A value between inputs and outputs that survives under a name, so that the first difference can be found.
+
+    The places are those of the statements that bind it. Where they are within a loop, the n-th time answers the n-th time.
+    """
 
     name: str
     tensor: str
@@ -83,7 +91,11 @@ class Value:
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution of the old program: a `Session.run`, `.eval` or `.run`, and what became of it."""
+    """One execution of the old program: a `Session.run`, `.eval` or `.run`, and what became of it.
+
+    A variables' initializer is dropped, since variables are made with their values; an iterator's is "evaluated" in place,
+    where the iterator is now made.
+    """
 
     kind: Kind
     old: Place
@@ -98,8 +110,9 @@ class VariableMap:
     """One TF1 variable and where its value lives now.
 
     `path` is the Keras or `tf.Variable` path ("classifier/conv2d/kernel"); `owner` the expression that reaches the
-    variable in the new source, where one does. `transformation` leads from the TF1 value to the new one, with what it
-    needs in `details` (the forget bias, the order of gates, the axis and sizes of a split).
+    variable in the new source, where one does, from the function that `details` names if it is not at module level.
+    `transformation` leads from the TF1 value to the new one, with what it needs in `details` (the forget bias, the order of
+    gates, the axis and sizes of a split). `dtype` and `shape` are TF1's.
     """
 
     tf1_name: str
