@@ -59,10 +59,11 @@ def _variable(context: Context, variable: Variable, optimizers: dict[Optimizer, 
         details["function"] = where
     path = variable_path(context, variable)
     if variable in context.steps:
-        optimizer = context.steps[variable].partition(".")[0]
+        holder = context.steps[variable].removesuffix(".iterations")
         path = next(
-            (f"{optimizers[one]}/iteration" for one, name in context.optimizers.items() if name == optimizer), path
+            (f"{optimizers[one]}/iteration" for one, name in context.optimizers.items() if name == holder), path
         )
+        details["dtype"] = "int64"
     return VariableMap(
         variable.name,
         path,

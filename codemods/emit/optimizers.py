@@ -88,14 +88,6 @@ OPTIMIZERS = {
 # TF1's default learning rate, where the argument may be left out and Keras has another.
 DEFAULT_RATES = {"AdamOptimizer": "0.001", "AdadeltaOptimizer": "0.001"}
 IGNORED = frozenset({"use_locking"})
-SLOTS = {
-    "MomentumOptimizer": (("Momentum", "momentum", "negative-lr"),),
-    "AdamOptimizer": (("Adam", "momentum", "none"), ("Adam_1", "velocity", "none")),
-    "RMSPropOptimizer": (("RMSProp", "velocity", "none"), ("RMSProp_1", "momentum", "none")),
-    "AdagradOptimizer": (("Adagrad", "accumulator", "none"),),
-    "AdadeltaOptimizer": (("Adadelta", "accumulated_grad", "none"), ("Adadelta_1", "accumulated_delta_var", "none")),
-    "FtrlOptimizer": (("Ftrl", "accumulator", "none"), ("Ftrl_1", "linear", "none")),
-}
 
 
 @dataclass(frozen=True)
