@@ -287,8 +287,8 @@ def _host_read(context: Context, unit: Unit, part: Statement) -> None:
         ]:
             values = context.run.meanings.get(name, [])
             printed = _is_print(node) and context.parents.get(name) is expression
-            symbolic = any(moves(leaf) or (printed and isinstance(leaf, Variable)) for value in values for leaf in graph_values(value))
-            if not symbolic:
+            leaves = [leaf for value in values for leaf in graph_values(value)]
+            if not any(_goes(context, leaf) or (printed and isinstance(leaf, Variable)) for leaf in leaves):
                 continue
             if _within_execution(context, name, expression):
                 continue
@@ -305,6 +305,12 @@ def _host_read(context: Context, unit: Unit, part: Statement) -> None:
                 )  # fmt: skip
                 return
             raise context.stop("host code that reads a tensor of the graph", node, part.frame.module.path)
+
+
+def _goes(context: Context, value: GraphValue) -> bool:
+    """Whether a value no longer exists outside of functions."""
+    unit = context.units.unit(value)
+    return moves(value) and unit is not None and unit.kind != "setup"
 
 
 def _own_expressions(node: ast.stmt) -> list[ast.expr]:

@@ -131,8 +131,10 @@ def _call(context: Context, run: Run, feeds: _FeedDicts) -> None:
     edits = context.edits_of(statement)
     node = run.execution.node
     arguments: list[Part] = []
-    for place, parameter in enumerate(function.parameters):
+    ordered, keywords = _evaluation_order(context, run, function)
+    for place, parameter in enumerate(ordered):
         arguments.extend([", "] if place else [])
+        arguments.extend([f"{parameter.name}="] if keywords else [])
         arguments.extend(_argument(context, run, parameter, feeds))
     call: list[Part] = [f"{function.name}(", *arguments, ")"]
     parts = run.fetched
@@ -148,6 +150,28 @@ def _call(context: Context, run: Run, feeds: _FeedDicts) -> None:
     if _unpacking(context, run, call, returned):
         return
     edits.replace(node, *_listed(context, run, call, returned))
+
+
+def _evaluation_order(context: Context, run: Run, function: FunctionPlan) -> tuple[list[Parameter], bool]:
+    """The parameters in the order in which a call must evaluate them, and whether that needs keywords.
+
+    TF1 evaluated all feeds, in the order of the dict. A feed that the function does not take must have no effects.
+    """
+    taken = {parameter.value for parameter in function.parameters}
+    for key, feed in run.feeds.items():
+        if key not in taken and feed.holder is None and feed.node is not None and not _is_pure(context, feed.node):
+            raise _stop(context, run, "a feed that nothing needs, whose value is computed by a call with effects")
+    effects = [feed for feed in run.feeds.values() if feed.node is not None and not _is_pure(context, feed.node)]
+    order = {value: place for place, value in enumerate(run.feeds)}
+    wanted = sorted(
+        function.parameters, key=lambda one: order.get(one.value, len(order)) if one.value is not None else len(order)
+    )
+    return (wanted, True) if len(effects) > 1 and wanted != function.parameters else (function.parameters, False)
+
+
+def _is_pure(context: Context, node: ast.expr) -> bool:
+    """Whether evaluating an expression later, or in another order, is the same."""
+    return not any(part in context.run.impure for part in ast.walk(node) if isinstance(part, ast.Call))
 
 
 def _single(context: Context, run: Run, call: list[Part], part: Fetched, returned: list[Fetched]) -> None:
@@ -396,10 +420,22 @@ class _FeedDicts:
             if not cheap:
                 first = runs[0].statement
                 fine = first is not None and first.parent is made.parent
+                fine = fine and (
+                    self._adjacent(made.node, first.node)
+                    or all(_is_pure(self.context, one) for one in node.value.values)
+                )
         self.inlined[node] = bool(fine)
         if fine:
             self.context.moves_of(made).dropped.add(node)
         return bool(fine)
+
+    def _adjacent(self, one: ast.stmt, other: ast.stmt) -> bool:
+        """Whether one statement directly follows another."""
+        block = next(
+            (body for _, body in ast.iter_fields(self.context.parents[one]) if isinstance(body, list) and one in body),
+            [],
+        )
+        return other in block and block.index(other) == block.index(one) + 1
 
     def _is_cheap(self, node: ast.expr) -> bool:
         return all(isinstance(part, CHEAP) for part in ast.walk(node))

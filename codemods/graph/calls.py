@@ -27,6 +27,34 @@ from .values import (
     graph_values,
 )
 
+PURE_MODULES = (
+    "math.",
+    "numpy.",
+    "np.",
+    "os.path.",
+    "collections.",
+    "itertools.",
+    "functools.",
+    "operator.",
+    "copy.",
+    "six.",
+)
+PURE_METHODS = frozenset(
+    "astype reshape copy flatten ravel transpose sum mean max min std var argmax argmin argsort clip dot cumsum squeeze repeat "
+    "round swapaxes take nonzero prod any all tolist item format startswith endswith split strip lower upper replace join keys "
+    "values items get index count as_list num_elements".split()
+)
+
+
+def _is_pure(function: Value) -> bool:
+    """Whether calling a host function again gives the same and does nothing else."""
+    if isinstance(function, ImportedModule):
+        return function.name.startswith(PURE_MODULES) and ".random" not in function.name
+    if isinstance(function, Method):
+        return function.name in PURE_METHODS or isinstance(function.owner, (Config, Known))
+    return isinstance(function, (Config, Function, Class, Partial, host.Builtin, TFName))
+
+
 NUMPY = ("numpy", "np", "scipy")
 SAFE = frozenset({"copy.copy", "functools.wraps", "pprint.pprint", "math.prod"})
 
@@ -62,6 +90,8 @@ def call_value(run: Interpreter, function: Value, node: ast.Call, given: list[Va
         return _instantiate(run, function, node, arguments)
     if isinstance(function, Partial):
         return call_value(run, function.function, node, [*function.arguments, *arguments])
+    if not _is_pure(function):
+        run.effect(node)
     keywords_values = {keyword.arg: expressions.evaluate(run, keyword.value) for keyword in node.keywords}
     if isinstance(function, ImportedModule) and function.name == "functools.partial" and arguments:
         return Partial(arguments[0], arguments[1:], {name: value for name, value in keywords_values.items() if name})

@@ -263,6 +263,8 @@ def call_builtin(run: Interpreter, name: str, arguments: list[Value], node: ast.
     function = BUILTIN_CALLS.get(name)
     if function is not None:
         return function(run, arguments, node)
+    if name in {"print", "next", "iter"}:
+        run.effect(node)
     if name in {"isinstance", "hasattr", "type", "repr", "print", "id", "callable", "vars"}:
         return Value()
     if name in {"min", "max", "sum", "abs", "round", "int", "float", "str", "bool"}:

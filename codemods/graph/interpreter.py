@@ -46,6 +46,9 @@ class Interpreter:
     calls: dict[ast.Call, list[tuple[Function, Frame, tuple[Statement, ...]]]] = field(default_factory=dict)
     meanings: dict[ast.AST, list[Value]] = field(default_factory=dict)
     mutated: list[tuple[Value, tuple[Statement, ...]]] = field(default_factory=list)
+    impure: dict[ast.Call, list[tuple[Statement, ...]]] = field(
+        default_factory=dict
+    )  # host calls that may have effects
     module_frames: dict[str, Frame] = field(default_factory=dict)
     by_name: dict[str, str] = field(default_factory=dict)
     frames: list[Frame] = field(default_factory=list)
@@ -82,6 +85,10 @@ class Interpreter:
     def add_variable(self, variable: Variable) -> Variable:
         self.graph.variables.append(variable)
         return self.add(variable)
+
+    def effect(self, node: ast.Call) -> None:
+        """Notes a host call that may have effects, or give something else each time."""
+        self.impure.setdefault(node, []).append(self.chain)
 
     def mean(self, node: ast.AST, value: Value) -> Value:
         """Remembers what an expression meant; an expression met twice may have meant two things."""

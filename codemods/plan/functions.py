@@ -502,6 +502,7 @@ def _assign_function(plan: Plan, run: Run) -> None:
     made.frame = inner[0] if inner else statement.frame.top
     plan.functions.append(made)
     _parameters(plan, made, needed)
+    _no_effects(plan, made)
 
 
 def _roots(value: GraphValue, cut: set[GraphValue]) -> set[GraphValue]:
@@ -553,21 +554,35 @@ def _rate_units(units: Units, value: GraphValue) -> list[Unit]:
     return [unit for unit in found if unit is not None and unit.kind == "graph"]
 
 
+def _no_effects(plan: Plan, function: FunctionPlan) -> None:
+    """Host code with effects ran once, when the graph was built: within a function it would run at every trace."""
+    inside = set(function.units)
+    for node, chains in plan.units.run.impure.items():
+        for chain in chains:
+            if plan.units.leaf(chain) in inside:
+                raise undecided("host code with effects within a statement of the graph", node, chain[-1])
+
+
 def _parameters(plan: Plan, function: FunctionPlan, needed: set[GraphValue]) -> None:
     run = plan.units.run
-    order = {value: place for place, value in enumerate(run.values)}
-    for root in sorted(needed, key=lambda value: order.get(value, 0)):
-        if isinstance(root, Placeholder) and root not in function.constants:
+    fed = list(function.runs[0].feeds)
+    order = {value: (len(fed), place) for place, value in enumerate(run.values)}
+    order.update({value: (place, 0) for place, value in enumerate(fed)})  # arguments are evaluated as the feeds were
+    for root in sorted({*needed, *function.cut}, key=lambda value: order.get(value, (0, 0))):
+        if root in function.cut:
+            function.cut[root] = _bound_name(plan, root)
+            function.parameters.append(Parameter(function.cut[root], root, "fed"))
+        elif isinstance(root, Placeholder) and root not in function.constants:
             function.parameters.append(Parameter(_bound_name(plan, root), root))
-    for value in sorted(function.cut, key=lambda value: order.get(value, 0)):
-        name = _bound_name(plan, value)
-        function.cut[value] = name
-        function.parameters.append(Parameter(name, value, "fed"))
-    for root in sorted(needed, key=lambda value: order.get(value, 0)):
-        if isinstance(root, DataIterator):
-            for draw in root.draws:
-                if any(draw in _all_inputs(r) for r in function.runs):
-                    function.parameters.append(Parameter("element", draw, "element"))
+    draws = [
+        draw
+        for root in sorted(needed, key=lambda value: order.get(value, (0, 0)))
+        if isinstance(root, DataIterator)
+        for draw in root.draws
+        if any(draw in _all_inputs(one) for one in function.runs)
+    ]
+    for place, draw in enumerate(draws):
+        function.parameters.append(Parameter(f"element_{place + 1}" if place else "element", draw, "element"))
     if len({parameter.name for parameter in function.parameters}) != len(function.parameters):
         node = function.runs[0].execution
         raise undecided("two inputs of one execution that have the same name", node.node, node.chain[-1])
