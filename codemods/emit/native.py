@@ -640,8 +640,7 @@ def _train_statements(context: Context) -> None:
             if optimizer.node is not None:
                 lines.append(f"{context.optimizers[optimizer]} = {edits.render(optimizer.node)}")
         for train in trains:
-            if train.optimizer is not None and train.optimizer.name == "RMSPropOptimizer":
-                lines.extend(_rmsprop(context, unit, train))
+            lines.extend(_slots(context, unit, train))
         for value in unit.made:
             if isinstance(value, DataIterator) and context.iterators[value].inline:
                 form = context.iterators[value]
@@ -652,20 +651,37 @@ def _train_statements(context: Context) -> None:
             moves.replaced[unit.node] = "\n".join(lines)
 
 
-def _rmsprop(context: Context, unit: Unit, train: TrainOp) -> list[str]:
-    assert train.optimizer is not None
-    name = context.optimizers[train.optimizer]
-    tab = context.indent(unit.statement.frame.module.path)
-    tf = context.tf(unit.statement.frame.module.path)
-    loss = train.loss
-    wanted = [one for one in train.variables if not isinstance(loss, GraphValue) or one in loss.roots]
-    variables = context.variables(wanted, unit.statement.frame, unit.node)
-    return [
-        f"{name}.build({variables})",
-        f"for variable in {name}.variables:",
-        f'{tab}if variable.path.endswith("velocity"):',
-        f"{tab}{tab}variable.assign({tf}.ones_like(variable))  # as TF1's RMSProp starts",
+def _slots(context: Context, unit: Unit, train: TrainOp) -> list[str]:
+    """Builds an optimizer that trains several lists of variables, or whose slots don't start at Keras' values."""
+    optimizer = train.optimizer
+    assert optimizer is not None
+    trains = [value for value in context.run.values if isinstance(value, TrainOp) and value.optimizer is optimizer]
+    lists = [_trained(one) for one in trains]
+    starts_at_one = optimizer.name == "RMSPropOptimizer"
+    if train is not trains[-1] or not (starts_at_one or any(set(one) != set(lists[0]) for one in lists)):
+        return []
+    name, path = context.optimizers[optimizer], unit.statement.frame.module.path
+    every = [
+        variable
+        for variable in context.run.values
+        if isinstance(variable, Variable) and any(variable in one for one in lists)
     ]
+    lines = [f"{name}.build({context.variables(every, unit.statement.frame, unit.node)})"]
+    if starts_at_one:
+        tab, tf = context.indent(path), context.tf(path)
+        lines += [
+            f"for variable in {name}.variables:",
+            f'{tab}if variable.path.endswith("velocity"):',
+            f"{tab}{tab}variable.assign({tf}.ones_like(variable))  # as TF1's RMSProp starts",
+        ]
+    return lines
+
+
+def _trained(train: TrainOp) -> list[Variable]:
+    """The variables that a train op changes: those given, else those that its loss depends on."""
+    if train.explicit or not isinstance(train.loss, GraphValue):
+        return train.variables
+    return [one for one in train.variables if one in train.loss.roots]
 
 
 __all__ = ["Dataset", "Emitted", "Fallback", "Plan", "Units", "emit", "names_in"]

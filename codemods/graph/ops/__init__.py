@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from ...api import public
 from ..interpreter import Interpreter
 from ..values import GraphValue, Value
 from . import collections, data, generic, layers, running, scopes, summaries, training, variables
@@ -24,6 +25,7 @@ METHODS = (variables.method, training.method, running.method, summaries.method, 
 
 def call_tensorflow(run: Interpreter, name: str, node: ast.Call) -> Value:
     """A call of a TensorFlow function or class, by its TF1 name."""
+    name = public(name) or name
     name = generic.SYNONYMS.get(name, name)
     handler = FUNCTIONS.get(name)
     if handler is not None:
