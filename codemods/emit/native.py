@@ -70,6 +70,7 @@ class Emitted:
     diagnostics: list[Diagnostic]
     accounts: list[Account]
     manifest: Program | None = None
+    paths: tuple[str, ...] = ()  # every module that was looked at
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,23 @@ class Fallback:
 
 def emit(modules: Mapping[str, Module], names: Mapping[str, Names]) -> Emitted | Fallback:
     """Takes the modules of one connected program to the native level, or says why not."""
-    entries = _entries(modules)
+    imports = {path: _imports(modules, path) for path in modules}
+    entries = [path for path in modules if not any(path in found for other, found in imports.items() if other != path)]
     if not entries:
         return Fallback([_reason(_first(modules), "modules that import each other in a circle")])
-    if len(entries) > 1:
-        return _several(modules, names, entries)
-    run = recover(modules, names, entries[0])
+    results = []
+    for entry in entries:
+        reached = _reached(entry, imports)
+        result = _program({path: modules[path] for path in modules if path in reached}, names, entry)
+        if isinstance(result, Fallback):
+            return result
+        results.append(result)
+    return _together(modules, results)
+
+
+def _program(modules: Mapping[str, Module], names: Mapping[str, Names], entry: str) -> Emitted | Fallback:
+    """One entry module with what it imports."""
+    run = recover(modules, {path: names[path] for path in modules}, entry)
     if run.problems:
         return Fallback([_problem(problem) for problem in run.problems])
     try:
@@ -95,8 +107,34 @@ def emit(modules: Mapping[str, Module], names: Mapping[str, Names]) -> Emitted |
         return Fallback([_reason(Problem(undecided.node, modules[undecided.path], ""), str(undecided))])
 
 
-def _several(modules: Mapping[str, Module], names: Mapping[str, Names], entries: list[str]) -> Emitted | Fallback:
-    return Fallback([_reason(_first(modules), "several programs in one: " + ", ".join(entries))])
+def _together(modules: Mapping[str, Module], results: list[Emitted]) -> Emitted | Fallback:
+    """The results of several entries, where they wrote the modules that they share alike."""
+    texts: dict[str, str] = {}
+    seen: dict[str, str | None] = {}
+    for result in results:
+        for path in result.paths:
+            text = result.texts.get(path)
+            if seen.setdefault(path, text) != text:
+                return Fallback(
+                    [
+                        _reason(
+                            Problem(modules[path].tree, modules[path], ""),
+                            "a module that its importers need in different forms",
+                        )
+                    ]
+                )
+            if text is not None:
+                texts[path] = text
+    diagnostics = list(dict.fromkeys(one for result in results for one in result.diagnostics))
+    manifests = [result.manifest for result in results if result.manifest is not None]
+    joined = Program(
+        tuple(sorted(modules)),
+        "native",
+        tuple(one for manifest in manifests for one in manifest.executions),
+        tuple(one for manifest in manifests for one in manifest.variables),
+        tuple(one for manifest in manifests for one in manifest.slots),
+    )
+    return Emitted(texts, diagnostics, [one for result in results for one in result.accounts], joined, tuple(modules))
 
 
 def _first(modules: Mapping[str, Module]) -> Problem:
@@ -104,20 +142,31 @@ def _first(modules: Mapping[str, Module]) -> Problem:
     return Problem(module.tree, module, "")
 
 
-def _entries(modules: Mapping[str, Module]) -> list[str]:
-    """The modules that no other of the program imports."""
-    imported: set[str] = set()
+def _imports(modules: Mapping[str, Module], path: str) -> set[str]:
+    """The modules of the program that a module imports."""
     by_name = {module.name: path for path, module in modules.items()}
-    for module in modules.values():
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.Import):
-                imported.update(by_name.get(alias.name, "") for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                package = module.name.split(".")[: -node.level] if node.level else []
-                source = ".".join([*package, node.module] if node.module else package)
-                imported.add(by_name.get(source, ""))
-                imported.update(by_name.get(f"{source}.{alias.name}", "") for alias in node.names)
-    return [path for path in modules if path not in imported]
+    module = modules[path]
+    found: set[str] = set()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            found.update(by_name.get(alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = module.name.split(".")[: -node.level] if node.level else []
+            source = ".".join([*package, node.module] if node.module else package)
+            found.add(by_name.get(source, ""))
+            found.update(by_name.get(f"{source}.{alias.name}", "") for alias in node.names)
+    return found - {""}
+
+
+def _reached(entry: str, imports: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    work = [entry]
+    while work:
+        path = work.pop()
+        if path not in found:
+            found.add(path)
+            work.extend(imports[path])
+    return found
 
 
 def _problem(problem: Problem) -> Diagnostic:
@@ -178,7 +227,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
         text = _module_text(context, path)
         if text is not None:
             texts[path] = text
-    return Emitted(texts, context.diagnostics, accounts(context), manifest_of(context, texts))
+    return Emitted(texts, context.diagnostics, accounts(context), manifest_of(context, texts), tuple(modules))
 
 
 def _module_text(context: Context, path: str) -> str | None:

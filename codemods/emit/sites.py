@@ -419,7 +419,8 @@ class _FeedDicts:
             fine = all(self._stable(other, made) for other in runs)
             if not cheap:
                 first = runs[0].statement
-                fine = first is not None and first.parent is made.parent
+                assert first is not None
+                fine = first.parent is made.parent
                 fine = fine and (
                     self._adjacent(made.node, first.node)
                     or all(_is_pure(self.context, one) for one in node.value.values)
