@@ -20,7 +20,7 @@ from ..graph.values import (
     Tensor,
     Variable,
 )
-from ..plan.functions import Fetched, FunctionPlan, Parameter, Run
+from ..plan.functions import Feed, Fetched, FunctionPlan, Parameter, Run
 from ..symbols.sites import atom
 from .context import Context
 from .functions import is_returned
@@ -158,15 +158,28 @@ def _evaluation_order(context: Context, run: Run, function: FunctionPlan) -> tup
     TF1 evaluated all feeds, in the order of the dict. A feed that the function does not take must have no effects.
     """
     taken = {parameter.value for parameter in function.parameters}
-    for key, feed in run.feeds.items():
+    for place, (key, feed) in enumerate(run.feeds.items()):
         if key not in taken and feed.holder is None and feed.node is not None and not _is_pure(context, feed.node):
-            raise _stop(context, run, "a feed that nothing needs, whose value is computed by a call with effects")
+            _evaluate_before(context, run, feed.node, list(run.feeds.values())[:place])
     effects = [feed for feed in run.feeds.values() if feed.node is not None and not _is_pure(context, feed.node)]
     order = {value: place for place, value in enumerate(run.feeds)}
     wanted = sorted(
         function.parameters, key=lambda one: order.get(one.value, len(order)) if one.value is not None else len(order)
     )
     return (wanted, True) if len(effects) > 1 and wanted != function.parameters else (function.parameters, False)
+
+
+def _evaluate_before(context: Context, run: Run, node: ast.expr, earlier: list[Feed]) -> None:
+    """A feed that nothing needs any more, but whose value is computed with effects: a statement of its own."""
+    statement = run.statement
+    assert statement is not None
+    simple = isinstance(statement.node, (ast.Expr, ast.Assign)) and statement.node.value is run.execution.node
+    if not simple or any(one.node is not None and not _is_pure(context, one.node) for one in earlier):
+        raise _stop(context, run, "a feed that nothing needs, whose value is computed by a call with effects")
+    path = statement.frame.module.path
+    context.moves_of(statement).before.setdefault(statement.node, []).append(context.edits[path].render(node) + "\n")
+    message = "nothing needs this feed; its value is still computed, since that may have effects (random numbers drawn)"
+    context.note("unused-feed", "TFM913", message, node, path)
 
 
 def _is_pure(context: Context, node: ast.expr) -> bool:
