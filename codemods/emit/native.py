@@ -47,6 +47,7 @@ from ..names import Names
 from ..parse import Module
 from ..plan import functions as planning
 from ..plan.functions import FunctionPlan, Plan, Undecided
+from ..plan.names import name_functions
 from ..plan.slices import names_in
 from ..plan.units import Unit, Units, find, moves
 from ..report import Account
@@ -197,6 +198,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
         if idle is not None:
             raise Undecided("a function that nothing calls and that runs a session", idle, path)
     plan = planning.make(units)
+    name_functions(plan)
     context = Context(modules, names, run, units, plan)
     models.prepare(context)
     models.own(context)

@@ -116,7 +116,9 @@ SCHEDULES = {
          ("m_mul", "m_mul"), ("alpha", "alpha")),
     ),
     "piecewise_constant": ScheduleCounterpart("PiecewiseConstantDecay", (("boundaries", "boundaries"), ("values", "values"))),
-    "piecewise_constant_decay": ScheduleCounterpart("PiecewiseConstantDecay", (("boundaries", "boundaries"), ("values", "values"))),
+    "piecewise_constant_decay": ScheduleCounterpart(
+        "PiecewiseConstantDecay", (("boundaries", "boundaries"), ("values", "values"))
+    ),
 }  # fmt: skip
 POSITIONAL = frozenset(
     {"initial_learning_rate", "decay_steps", "decay_rate", "boundaries", "values", "learning_rate", "first_decay_steps"}

@@ -9,7 +9,6 @@ from ..graph.values import (
     Array,
     DataIterator,
     Dict,
-    GraphValue,
     Init,
     Known,
     Op,
@@ -23,17 +22,16 @@ from ..graph.values import (
 from ..plan.functions import Feed, Fetched, FunctionPlan, Parameter, Run
 from ..symbols.sites import atom
 from .context import Context
+from .feeds import FeedDicts, is_pure
 from .functions import is_returned
 from .text import column
 
-CHEAP = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.BinOp, ast.UnaryOp,
-         ast.expr_context, ast.operator, ast.unaryop)  # fmt: skip
 NUMPY_TYPES = {"int8", "int16", "int32", "int64", "uint8", "uint16", "bool"}
 
 
 def rewrite(context: Context) -> None:
     """Rewrites every execution of the plan."""
-    feeds = _FeedDicts(context)
+    feeds = FeedDicts(context)
     for run in context.plan.runs:
         if run.kind == "dropped":
             _dropped(context, run)
@@ -43,7 +41,6 @@ def rewrite(context: Context) -> None:
             _read(context, run)
         else:
             _call(context, run, feeds)
-    feeds.finish()
 
 
 def _edits(context: Context, run: Run) -> Edits:
@@ -124,7 +121,7 @@ def _expression(context: Context, run: Run, part: Fetched, bare: bool = False) -
 # -- calls of functions -------------------------------------------------------------------------------------------------
 
 
-def _call(context: Context, run: Run, feeds: _FeedDicts) -> None:
+def _call(context: Context, run: Run, feeds: FeedDicts) -> None:
     function = run.function
     statement = run.statement
     assert function is not None and statement is not None
@@ -159,9 +156,9 @@ def _evaluation_order(context: Context, run: Run, function: FunctionPlan) -> tup
     """
     taken = {parameter.value for parameter in function.parameters}
     for place, (key, feed) in enumerate(run.feeds.items()):
-        if key not in taken and feed.holder is None and feed.node is not None and not _is_pure(context, feed.node):
+        if key not in taken and feed.holder is None and feed.node is not None and not is_pure(context, feed.node):
             _evaluate_before(context, run, feed.node, list(run.feeds.values())[:place])
-    effects = [feed for feed in run.feeds.values() if feed.node is not None and not _is_pure(context, feed.node)]
+    effects = [feed for feed in run.feeds.values() if feed.node is not None and not is_pure(context, feed.node)]
     order = {value: place for place, value in enumerate(run.feeds)}
     wanted = sorted(
         function.parameters, key=lambda one: order.get(one.value, len(order)) if one.value is not None else len(order)
@@ -174,17 +171,12 @@ def _evaluate_before(context: Context, run: Run, node: ast.expr, earlier: list[F
     statement = run.statement
     assert statement is not None
     simple = isinstance(statement.node, (ast.Expr, ast.Assign)) and statement.node.value is run.execution.node
-    if not simple or any(one.node is not None and not _is_pure(context, one.node) for one in earlier):
+    if not simple or any(one.node is not None and not is_pure(context, one.node) for one in earlier):
         raise _stop(context, run, "a feed that nothing needs, whose value is computed by a call with effects")
     path = statement.frame.module.path
     context.moves_of(statement).before.setdefault(statement.node, []).append(context.edits[path].render(node) + "\n")
     message = "nothing needs this feed; its value is still computed, since that may have effects (random numbers drawn)"
     context.note("unused-feed", "TFM913", message, node, path)
-
-
-def _is_pure(context: Context, node: ast.expr) -> bool:
-    """Whether evaluating an expression later, or in another order, is the same."""
-    return not any(part in context.run.impure for part in ast.walk(node) if isinstance(part, ast.Call))
 
 
 def _single(context: Context, run: Run, call: list[Part], part: Fetched, returned: list[Fetched]) -> None:
@@ -326,7 +318,7 @@ def _mapped(context: Context, path: str, call: list[Part], run: Run) -> list[Par
 # -- arguments ----------------------------------------------------------------------------------------------------------
 
 
-def _argument(context: Context, run: Run, parameter: Parameter, feeds: _FeedDicts) -> list[Part]:
+def _argument(context: Context, run: Run, parameter: Parameter, feeds: FeedDicts) -> list[Part]:
     value = parameter.value
     statement = run.statement
     assert statement is not None and run.function is not None
@@ -373,153 +365,6 @@ def _numpy(context: Context, path: str) -> str:
                     return alias.asname or "numpy"
     context.imports[path].add("import numpy as np")
     return "np"
-
-
-class _FeedDicts:
-    """Dicts of feeds that are held in variables: written out at the call where that is the same, else keyed by name."""
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        self.inlined: dict[ast.stmt, bool] = {}
-        self.keyed: set[int] = set()
-        self.statements: dict[int, list[ast.stmt]] = {}
-
-    def argument(self, run: Run, key: GraphValue, node: ast.expr | None, holder: str | None, name: str) -> list[Part]:
-        statement = run.statement
-        assert statement is not None
-        if holder is None:
-            if node is None:
-                raise _stop(self.context, run, "a feed whose value is not written in the source")
-            return [node]
-        made = self._maker(run, holder)
-        if made is not None and self._inline(run, made, holder) and node is not None:
-            return [node]
-        self._key(run, holder)
-        return [f'{holder}["{name}"]']
-
-    def _maker(self, run: Run, holder: str):  # type: ignore[no-untyped-def]
-        statement = run.statement
-        assert statement is not None
-        makers = {maker for (_, name), found in statement.reads.items() if name == holder for maker in found}
-        return next(iter(makers)) if len(makers) == 1 else None
-
-    def _uses(self, holder: str, frame_node: ast.AST) -> int:
-        return sum(
-            isinstance(part, ast.Name) and part.id == holder and isinstance(part.ctx, ast.Load)
-            for part in ast.walk(frame_node)
-        )
-
-    def _inline(self, run: Run, made, holder: str) -> bool:  # type: ignore[no-untyped-def]
-        node = made.node
-        if node in self.inlined:
-            return self.inlined[node] and self._stable(run, made)
-        literal = (
-            isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and isinstance(node.targets[0], ast.Name)
-        )
-        stores = len(made.frame.history.get(holder, []))
-        mutated = any(owner is made.writes.get(holder) for owner, _ in self.context.run.mutated)
-        runs = [
-            other
-            for other in self.context.plan.runs
-            if other.statement is not None
-            and self._maker(other, holder) is made
-            and isinstance(other.execution.feed_node, ast.Name)
-        ]
-        single = self._uses(holder, made.frame.node) == len(runs)
-        cheap = literal and all(self._is_cheap(value) for value in node.value.values)
-        fine = literal and not mutated and single and stores >= 1 and (cheap or len(runs) == 1)
-        if fine:
-            fine = all(self._stable(other, made) for other in runs)
-            if not cheap:
-                first = runs[0].statement
-                assert first is not None
-                fine = first.parent is made.parent
-                fine = fine and (
-                    self._adjacent(made.node, first.node)
-                    or all(_is_pure(self.context, one) for one in node.value.values)
-                )
-        self.inlined[node] = bool(fine)
-        if fine:
-            self.context.moves_of(made).dropped.add(node)
-        return bool(fine)
-
-    def _adjacent(self, one: ast.stmt, other: ast.stmt) -> bool:
-        """Whether one statement directly follows another."""
-        block = next(
-            (body for _, body in ast.iter_fields(self.context.parents[one]) if isinstance(body, list) and one in body),
-            [],
-        )
-        return other in block and block.index(other) == block.index(one) + 1
-
-    def _is_cheap(self, node: ast.expr) -> bool:
-        return all(isinstance(part, CHEAP) for part in ast.walk(node))
-
-    def _stable(self, run: Run, made) -> bool:  # type: ignore[no-untyped-def]
-        """Whether what the dict's values read means the same at the run."""
-        statement = run.statement
-        assert statement is not None
-        names = {name for _, name in made.reads}
-        for one in self.context.run.statements:
-            if made.index < one.index < statement.index and one.frame is made.frame and names & one.writes.keys():
-                return False
-        return True
-
-    def _key(self, run: Run, holder: str) -> None:
-        """Turns the keys of a dict of feeds into the parameters' names."""
-        statement = run.statement
-        assert statement is not None
-        frame = statement.frame
-        for part in ast.walk(frame.node):
-            if isinstance(part, ast.Name) and part.id == holder and isinstance(part.ctx, ast.Load):
-                parent = self.context.parents.get(part)
-                if isinstance(parent, ast.keyword) or (isinstance(parent, ast.Call) and part in parent.args):
-                    call = parent if isinstance(parent, ast.Call) else self.context.parents.get(parent)
-                    if any(other.execution.node is call for other in self.context.plan.runs):
-                        continue
-                if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store) and parent.value is part:
-                    self._name_key(run, parent.slice)
-                    continue
-                if (
-                    isinstance(parent, ast.Attribute)
-                    and parent.attr == "update"
-                    and isinstance(call := self.context.parents.get(parent), ast.Call)
-                    and len(call.args) == 1
-                    and isinstance(call.args[0], ast.Dict)
-                ):
-                    for key in call.args[0].keys:
-                        if key is not None:
-                            self._name_key(run, key)
-                    continue
-                raise _stop(self.context, run, "a dict of feeds that is used in another way, too")
-            if isinstance(part, ast.Assign) and any(
-                isinstance(one, ast.Name) and one.id == holder for one in part.targets
-            ):
-                if not isinstance(part.value, ast.Dict):
-                    raise _stop(self.context, run, "a dict of feeds that is built in a way that is not followed")
-                for key in part.value.keys:
-                    if key is None:
-                        raise _stop(self.context, run, "a dict of feeds that takes in another")
-                    self._name_key(run, key)
-
-    def _name_key(self, run: Run, key: ast.expr) -> None:
-        values = self.context.run.meanings.get(key, [])
-        placeholders = [value for value in values if isinstance(value, Tensor)]
-        if len(placeholders) != 1:
-            raise _stop(self.context, run, "a feed whose key is not known to be one tensor")
-        name = _key_name(self.context, placeholders[0], key)
-        assert run.statement is not None
-        self.context.edits_of(run.statement).replace(key, f'"{name}"')
-
-    def finish(self) -> None:
-        """Every dict of feeds was either written out or keyed."""
-
-
-def _key_name(context: Context, value: Tensor, key: ast.expr) -> str:
-    for function in context.plan.functions:
-        for parameter in function.parameters:
-            if parameter.value is value:
-                return parameter.name
-    return key.id if isinstance(key, ast.Name) else "unused"
 
 
 # -- summaries ----------------------------------------------------------------------------------------------------------

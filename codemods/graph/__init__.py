@@ -7,20 +7,31 @@ from collections.abc import Mapping
 
 from ..names import Names
 from ..parse import Module
-from .interpreter import Interpreter, TooMuch
-from .statements import run_module
+from . import calls, expressions, ops, statements
+from .frames import Problem
+from .interpreter import Interpreter, Language, TooMuch
+from .ops import scopes
+
+LANGUAGE = Language(
+    evaluate=expressions.evaluate,
+    attribute=expressions.attribute,
+    call=calls.call,
+    call_function=calls.call_function,
+    call_tensorflow=ops.call_tensorflow,
+    call_method=ops.call_method,
+    run_body=statements.run_body,
+    enter=scopes.enter,
+)
 
 
 def recover(modules: Mapping[str, Module], names: Mapping[str, Names], entry: str) -> Interpreter:
     """Interprets the program from its entry module; what can't be decided is in the result's `problems`."""
-    run = Interpreter(modules, names)
+    run = Interpreter(modules, names, LANGUAGE)
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, 10_000))
     try:
-        run_module(run, entry)
+        statements.run_module(run, entry)
     except TooMuch:
-        from .frames import Problem
-
         run.problems.append(
             Problem(modules[entry].tree, modules[entry], "a program that takes too many steps to follow")
         )

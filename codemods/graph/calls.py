@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from . import expressions, host
+from . import host
 from .frames import Frame
 from .interpreter import Interpreter
 from .values import (
@@ -61,22 +61,18 @@ SAFE = frozenset({"copy.copy", "functools.wraps", "pprint.pprint", "math.prod"})
 
 def call(run: Interpreter, node: ast.Call) -> Value:
     """The value of a call."""
-    function = expressions.evaluate(run, node.func)
+    function = run.evaluate(node.func)
     return call_value(run, function, node, None)
 
 
 def call_value(run: Interpreter, function: Value, node: ast.Call, given: list[Value] | None) -> Value:
-    from .ops import call_method, call_tensorflow, scopes
-
     if isinstance(function, TFName):
-        return call_tensorflow(run, function.name, node)
-    if isinstance(function, Method) and isinstance(function.owner, GraphValue):
-        return call_method(run, function.owner, function.name, node)
-    if isinstance(function, Method) and isinstance(function.owner, (Graph, Scope)):
-        return scopes.method(run, function.owner, function.name, node)
-    arguments = given if given is not None else expressions.evaluate_all(run, node.args)
+        return run.language.call_tensorflow(run, function.name, node)
+    if isinstance(function, Method) and isinstance(function.owner, (GraphValue, Graph, Scope)):
+        return run.language.call_method(run, function.owner, function.name, node)
+    arguments = given if given is not None else host.evaluate_all(run, node.args)
     if isinstance(function, host.Builtin):
-        keywords = [expressions.evaluate(run, keyword.value) for keyword in node.keywords]
+        keywords = [run.evaluate(keyword.value) for keyword in node.keywords]
         if function.name == "map" and arguments and isinstance(arguments[0], Function):
             return _map(run, arguments, node)
         return (
@@ -92,7 +88,7 @@ def call_value(run: Interpreter, function: Value, node: ast.Call, given: list[Va
         return call_value(run, function.function, node, [*function.arguments, *arguments])
     if not _is_pure(function):
         run.effect(node)
-    keywords_values = {keyword.arg: expressions.evaluate(run, keyword.value) for keyword in node.keywords}
+    keywords_values = {keyword.arg: run.evaluate(keyword.value) for keyword in node.keywords}
     if isinstance(function, ImportedModule) and function.name == "functools.partial" and arguments:
         return Partial(arguments[0], arguments[1:], {name: value for name, value in keywords_values.items() if name})
     if isinstance(function, Method):
@@ -133,12 +129,10 @@ def call_function(
     keywords: dict[str, Value] | None = None,
 ) -> Value:
     """Follows a call into a function of the program."""
-    from .statements import Unwind, run_block
-
     if keywords is None:
         keywords = {}
         for keyword in node.keywords:
-            value = expressions.evaluate(run, keyword.value)
+            value = run.evaluate(keyword.value)
             if keyword.arg is not None:
                 keywords[keyword.arg] = value
             elif isinstance(value, Dict) and all(isinstance(key, Known) for key in value.keys):
@@ -165,11 +159,8 @@ def call_function(
         run.activations.setdefault(definition, []).append(frame)
         run.calls.setdefault(node, []).append((function, frame, outer_chain))
         if isinstance(definition, ast.Lambda):
-            return expressions.evaluate(run, definition.body)
-        try:
-            run_block(run, definition.body)
-        except Unwind:
-            pass
+            return run.evaluate(definition.body)
+        run.language.run_body(run, definition.body)
     if _generates(definition):
         return (
             run.problem(node, "a generator that makes graph values")
@@ -224,7 +215,7 @@ def _default(run: Interpreter, node: ast.expr, function: Function) -> Value:
     for known in run.meanings.get(node, ()):
         return known
     with run.within(function.frame):
-        return expressions.evaluate(run, node)
+        return run.evaluate(node)
 
 
 def _instantiate(run: Interpreter, cls: Class, node: ast.Call, arguments: list[Value]) -> Value:

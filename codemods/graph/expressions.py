@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from . import host
+from . import host, shapes
 from .frames import Frame
 from .interpreter import Interpreter
 from .values import (
@@ -31,7 +31,6 @@ from .values import (
     TFName,
     Value,
     Variable,
-    flatten,
     graph_values,
 )
 
@@ -68,18 +67,6 @@ def evaluate(run: Interpreter, node: ast.expr) -> Value:
     if handler is None:
         return _unknown(run, node)
     return run.mean(node, handler(run, node))
-
-
-def evaluate_all(run: Interpreter, nodes: list[ast.expr]) -> list[Value]:
-    """The values of argument or element expressions, stars spread out where their items are known."""
-    values: list[Value] = []
-    for node in nodes:
-        if isinstance(node, ast.Starred):
-            spread = host.items(run, evaluate(run, node.value))
-            values.extend(spread if spread is not None else [Value()])
-        else:
-            values.append(evaluate(run, node))
-    return values
 
 
 def _note_reads(run: Interpreter, node: ast.expr) -> None:
@@ -184,7 +171,7 @@ def binary(run: Interpreter, node: ast.AST, kind: type, left: Value, right: Valu
             return Sequence(left.items * right.value, left.kind)
     inputs = (*graph_values(left), *graph_values(right))
     if inputs:
-        return tensor(run, node, "operator", inputs, broadcast(left, right), _dtype_of(left, right))
+        return run.tensor(node, "operator", inputs, shapes.broadcast(left, right), _dtype_of(left, right))
     if kind is ast.Mod and isinstance(left, Known) and isinstance(left.value, str):
         return Value()
     if isinstance(left, Array) or isinstance(right, Array):
@@ -212,44 +199,6 @@ def _compute(kind: type, left: Any, right: Any) -> Value:
     return Known(result)
 
 
-def tensor(
-    run: Interpreter,
-    node: ast.AST,
-    op: str,
-    inputs: tuple[GraphValue, ...],
-    shape: Any = None,
-    dtype: str | None = None,
-    random: bool = False,
-) -> Tensor:
-    """A new tensor of the graph, made by the active statements."""
-    return run.add(Tensor(node, run.chain, inputs, op, shape, dtype, random))
-
-
-def broadcast(left: Value, right: Value) -> Any:
-    """The static shape of an elementwise operation, None where it is not known."""
-    one, two = _shape_of(left), _shape_of(right)
-    if one is None or two is None:
-        return None
-    if len(one) < len(two):
-        one, two = two, one
-    out = list(one)
-    for place in range(1, len(two) + 1):
-        mine, other = out[-place], two[-place]
-        if mine == 1:
-            out[-place] = other
-        elif other != 1 and mine is None:
-            out[-place] = other
-    return tuple(out)
-
-
-def _shape_of(value: Value) -> Any:
-    if isinstance(value, Tensor):
-        return value.shape
-    if isinstance(value, Known) and isinstance(value.value, (int, float, bool)):
-        return ()
-    return None
-
-
 def _dtype_of(*values: Value) -> str | None:
     return next((value.dtype for value in values if isinstance(value, Tensor) and value.dtype), None)
 
@@ -268,7 +217,7 @@ def _unary(run: Interpreter, node: ast.UnaryOp) -> Value:
         truth = host.truth(value)
         return Known(not truth) if truth is not None else Value()
     if isinstance(value, GraphValue):
-        return tensor(run, node, "operator", (value,), getattr(value, "shape", None), _dtype_of(value))
+        return run.tensor(node, "operator", (value,), getattr(value, "shape", None), _dtype_of(value))
     return Array() if isinstance(value, Array) else Value()
 
 
@@ -309,7 +258,7 @@ def _compare(run: Interpreter, node: ast.Compare) -> Value:
         if inputs and kind in (ast.Eq, ast.NotEq):
             return _identity(run, node, left, right, kind)
         if inputs:
-            return tensor(run, node, "operator", inputs, broadcast(left, right), "bool")
+            return run.tensor(node, "operator", inputs, shapes.broadcast(left, right), "bool")
         if isinstance(left, Array) or isinstance(right, Array):
             return Array()
     return Value()
@@ -348,9 +297,9 @@ def _sequence(run: Interpreter, node: ast.List | ast.Tuple) -> Value:
         if isinstance(element, ast.Starred):
             spread = host.items(run, evaluate(run, element.value))
             if spread is None:
-                evaluate_all(run, node.elts)
+                host.evaluate_all(run, node.elts)
                 return Value()
-    return Sequence(evaluate_all(run, node.elts), "list" if isinstance(node, ast.List) else "tuple")
+    return Sequence(host.evaluate_all(run, node.elts), "list" if isinstance(node, ast.List) else "tuple")
 
 
 def _dict(run: Interpreter, node: ast.Dict) -> Value:
@@ -453,14 +402,7 @@ def _generate(run: Interpreter, node: Any, depth: int, results: list[tuple[Value
 
 
 def _call(run: Interpreter, node: ast.Call) -> Value:
-    from . import calls
-
-    return calls.call(run, node)
-
-
-def unknown_leaves(value: Value) -> bool:
-    """Whether any leaf is a host value that nothing is known of."""
-    return any(type(leaf) is Value for leaf in flatten(value))
+    return run.language.call(run, node)
 
 
 HANDLERS: dict[type, Callable[[Interpreter, Any], Value]] = {

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import expressions
 from .interpreter import Interpreter
 from .values import (
     Array,
@@ -151,7 +150,7 @@ def assign_target(run: Interpreter, target: ast.expr, value: Value, node: ast.ex
 
 
 def _assign_attribute(run: Interpreter, target: ast.Attribute, value: Value) -> None:
-    owner = expressions.evaluate(run, target.value)
+    owner = run.evaluate(target.value)
     if isinstance(owner, Instance):
         owner.attributes[target.attr] = value
     elif isinstance(owner, Class):
@@ -161,8 +160,8 @@ def _assign_attribute(run: Interpreter, target: ast.Attribute, value: Value) -> 
 
 
 def _assign_subscript(run: Interpreter, target: ast.Subscript, value: Value, node: ast.expr | None) -> None:
-    owner = expressions.evaluate(run, target.value)
-    index = expressions.evaluate(run, target.slice)
+    owner = run.evaluate(target.value)
+    index = run.evaluate(target.slice)
     run.mutated.append((owner, run.chain))
     if isinstance(owner, Dict):
         if isinstance(index, (Known, GraphValue)):
@@ -206,7 +205,7 @@ def subscript(run: Interpreter, owner: Value, index: Value, node: ast.Subscript)
             and owner.shape is None
         ):
             return element(run, owner, index.value, node)
-        return expressions.tensor(run, node, "subscript", inputs, None, getattr(owner, "dtype", None))
+        return run.tensor(node, "subscript", inputs, None, getattr(owner, "dtype", None))
     if isinstance(owner, Array):
         return Array()
     if isinstance(owner, Known) and isinstance(index, Known):
@@ -255,6 +254,18 @@ def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Valu
     return Method(owner, name)
 
 
+def evaluate_all(run: Interpreter, nodes: list[ast.expr]) -> list[Value]:
+    """The values of argument or element expressions, stars spread out where their items are known."""
+    values: list[Value] = []
+    for node in nodes:
+        if isinstance(node, ast.Starred):
+            spread = items(run, run.evaluate(node.value))
+            values.extend(spread if spread is not None else [Value()])
+        else:
+            values.append(run.evaluate(node))
+    return values
+
+
 # -- calls --------------------------------------------------------------------------------------------------------------
 
 
@@ -283,7 +294,7 @@ def _compute(run: Interpreter, name: str, arguments: list[Value], node: ast.Call
             return Value()
     inputs = [found for argument in arguments for found in graph_values(argument)]
     if inputs and name in {"abs", "sum"}:
-        return expressions.tensor(run, node, "operator", tuple(inputs))
+        return run.tensor(node, "operator", tuple(inputs))
     if inputs and name not in {"str"}:
         return run.problem(node, f"a graph value passed to {name}()")
     return Value()
@@ -370,13 +381,13 @@ def _dict_call(run: Interpreter, arguments: list[Value], node: ast.Call) -> Valu
         if keyword.arg is None:
             made.open = True
         else:
-            made.store(Known(keyword.arg), expressions.evaluate(run, keyword.value), keyword.value)
+            made.store(Known(keyword.arg), run.evaluate(keyword.value), keyword.value)
     return made
 
 
 def _getattr(run: Interpreter, arguments: list[Value], node: ast.Call) -> Value:
     if len(arguments) >= 2 and isinstance(arguments[1], Known) and isinstance(arguments[1].value, str):
-        return expressions.attribute(run, arguments[0], arguments[1].value, node)
+        return run.language.attribute(run, arguments[0], arguments[1].value, node)
     return Value()
 
 

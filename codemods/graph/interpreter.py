@@ -8,7 +8,7 @@ becomes a Problem: the plan then leaves the program in graph mode.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -16,7 +16,7 @@ from typing import TypeVar
 from ..names import Names
 from ..parse import Module
 from .frames import Binding, Execution, Frame, GraphState, Problem, Statement, Use
-from .values import Function, GraphValue, Value, Variable
+from .values import Function, GraphValue, Shape, Tensor, Value, Variable
 
 MAX_DEPTH = 24
 MAX_STEPS = 200_000
@@ -28,12 +28,27 @@ class TooMuch(Exception):
     """The program takes more steps to interpret than are worth it."""
 
 
+@dataclass(frozen=True)
+class Language:
+    """The parts that interpret code, each of which needs the others: handed to the state, through which they meet."""
+
+    evaluate: Callable[[Interpreter, ast.expr], Value]
+    attribute: Callable[[Interpreter, Value, str, ast.expr], Value]
+    call: Callable[[Interpreter, ast.Call], Value]
+    call_function: Callable[[Interpreter, Function, ast.Call, list[Value], dict[str, Value] | None], Value]
+    call_tensorflow: Callable[[Interpreter, str, ast.Call], Value]
+    call_method: Callable[[Interpreter, Value, str, ast.Call], Value]
+    run_body: Callable[[Interpreter, list[ast.stmt]], None]
+    enter: Callable[[Interpreter, ast.With], list[Callable[[], None]]]
+
+
 @dataclass(eq=False)
 class Interpreter:
     """The state of one interpretation. The lists are what plan and emit read when it is over."""
 
     modules: Mapping[str, Module]
     names: Mapping[str, Names]
+    language: Language
     graph: GraphState = field(default_factory=GraphState)
     graphs: list[GraphState] = field(default_factory=list)
     chain: tuple[Statement, ...] = ()
@@ -61,6 +76,22 @@ class Interpreter:
     @property
     def frame(self) -> Frame:
         return self.frames[-1]
+
+    def evaluate(self, node: ast.expr) -> Value:
+        """The value of an expression in the current frame."""
+        return self.language.evaluate(self, node)
+
+    def tensor(
+        self,
+        node: ast.AST,
+        op: str,
+        inputs: tuple[GraphValue, ...],
+        shape: Shape = None,
+        dtype: str | None = None,
+        random: bool = False,
+    ) -> Tensor:
+        """A new tensor of the graph, made by the active statements."""
+        return self.add(Tensor(node, self.chain, inputs, op, shape, dtype, random))
 
     def step(self) -> None:
         self.steps += 1

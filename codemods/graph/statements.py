@@ -10,7 +10,6 @@ from . import host
 from .expressions import binary, evaluate
 from .frames import Binding, Frame
 from .interpreter import Interpreter
-from .ops import scopes
 from .values import (
     Array,
     Class,
@@ -59,6 +58,14 @@ def run_block(run: Interpreter, body: Iterable[ast.stmt], catch: bool = False) -
         except Unwind:
             if not catch:
                 raise
+
+
+def run_body(run: Interpreter, body: list[ast.stmt]) -> None:
+    """Runs a function's body; a return ends it."""
+    try:
+        run_block(run, body)
+    except Unwind:
+        pass
 
 
 def run_statement(run: Interpreter, node: ast.stmt) -> None:
@@ -270,7 +277,7 @@ def _builds(run: Interpreter, node: ast.For, members: list[Value]) -> bool:
 
 
 def _with(run: Interpreter, node: ast.With) -> None:
-    left = scopes.enter(run, node)
+    left = run.language.enter(run, node)
     try:
         run_block(run, node.body)
     finally:

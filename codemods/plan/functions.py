@@ -139,11 +139,8 @@ def make(units: Units) -> Plan:
         if run.kind == "function":
             _pair_summary(plan, run)
             _assign_function(plan, run)
-    from .names import name_functions
-
     for function in plan.functions:
         _order(plan, function)
-    name_functions(plan)
     return plan
 
 

@@ -8,7 +8,6 @@ from ...api import public
 from ..interpreter import Interpreter
 from ..values import GraphValue, Value
 from . import collections, data, generic, layers, running, scopes, summaries, training, variables
-from .arguments import Arguments
 
 FUNCTIONS = {
     **variables.FUNCTIONS,
@@ -33,8 +32,10 @@ def call_tensorflow(run: Interpreter, name: str, node: ast.Call) -> Value:
     return generic.call(run, name, node)
 
 
-def call_method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Value:
-    """A call of a method of a graph value."""
+def call_method(run: Interpreter, owner: Value, name: str, node: ast.Call) -> Value:
+    """A call of a method of a graph value, a graph or a scope."""
+    if not isinstance(owner, GraphValue):
+        return scopes.method(run, owner, name, node)
     for handler in METHODS:
         found = handler(run, owner, name, node)
         if found is not None:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import ast
 
 from ...api import lookup
-from .. import expressions, host
+from .. import host
 from ..interpreter import Interpreter
 from ..values import Known, Value
 
 METHOD_PARAMETERS: dict[str, tuple[str, ...]] = {
-    "minimize": ("loss", "global_step", "var_list", "gate_gradients", "aggregation_method", "colocate_gradients_with_ops", "name", "grad_loss"),
+    "minimize": (
+        "loss", "global_step", "var_list", "gate_gradients", "aggregation_method", "colocate_gradients_with_ops", "name",
+        "grad_loss",
+    ),
     "compute_gradients": ("loss", "var_list", "gate_gradients", "aggregation_method", "colocate_gradients_with_ops", "grad_loss"),
     "apply_gradients": ("grads_and_vars", "global_step", "name"),
     "run": ("fetches", "feed_dict", "options", "run_metadata"),
     "eval": ("feed_dict", "session"),
     "op.run": ("feed_dict", "session"),
-    "save": ("sess", "save_path", "global_step", "latest_filename", "meta_graph_suffix", "write_meta_graph", "write_state", "strip_default_attrs"),
+    "save": (
+        "sess", "save_path", "global_step", "latest_filename", "meta_graph_suffix", "write_meta_graph", "write_state",
+        "strip_default_attrs",
+    ),
     "restore": ("sess", "save_path"),
     "add_summary": ("summary", "global_step"),
     "add_graph": ("graph", "global_step"),
@@ -37,18 +43,18 @@ class Arguments:
         self._values: dict[str, Value] = {}
         for place, argument in enumerate(node.args):
             if isinstance(argument, ast.Starred) or place >= len(parameters):
-                expressions.evaluate(run, argument.value if isinstance(argument, ast.Starred) else argument)
+                run.evaluate(argument.value if isinstance(argument, ast.Starred) else argument)
                 self.complete = False
                 break
             self.nodes[parameters[place]] = argument
         for keyword in node.keywords:
             if keyword.arg is None:
-                expressions.evaluate(run, keyword.value)
+                run.evaluate(keyword.value)
                 self.complete = False
             else:
                 self.nodes[keyword.arg] = keyword.value
         for name, argument in self.nodes.items():
-            self._values[name] = expressions.evaluate(run, argument)
+            self._values[name] = run.evaluate(argument)
         if not self.complete:
             run.problem(node, "a call with * or ** whose arguments decide what the graph is")
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from .. import expressions
 from ..interpreter import Interpreter
 from ..values import DataIterator, Dataset, Dict, GraphValue, IteratorInit, Sequence, Tensor, Value, graph_values
 from .arguments import Arguments
 
 
 def _evaluate_all(run: Interpreter, node: ast.Call) -> list[Value]:
-    return [
-        expressions.evaluate(run, argument) for argument in (*node.args, *[keyword.value for keyword in node.keywords])
-    ]
+    return [run.evaluate(argument) for argument in (*node.args, *[keyword.value for keyword in node.keywords])]
 
 
 def _dataset(run: Interpreter, name: str, node: ast.Call) -> Value:
@@ -67,7 +64,7 @@ def _iterator(run: Interpreter, node: ast.Call, dataset: Dataset, one_shot: bool
 
 
 def _element(run: Interpreter, node: ast.Call, owner: DataIterator) -> Value:
-    made = expressions.tensor(run, node, "iterator.get_next", (owner,))
+    made = run.tensor(node, "iterator.get_next", (owner,))
     owner.draws.append(made)
     structure = owner.dataset.components if owner.dataset is not None else None
     if isinstance(structure, Sequence):
@@ -80,7 +77,7 @@ def _element(run: Interpreter, node: ast.Call, owner: DataIterator) -> Value:
 def _dict_of(run: Interpreter, node: ast.Call, element: Tensor, structure: Dict) -> Value:
     result = Dict(made=run.chain)
     for key in structure.keys:
-        result.store(key, expressions.tensor(run, node, "element", (element,)), None)
+        result.store(key, run.tensor(node, "element", (element,)), None)
     return result
 
 

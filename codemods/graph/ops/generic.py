@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from .. import expressions
-from ..calls import call_function
+from .. import shapes
 from ..interpreter import Interpreter
 from ..values import Function, GraphValue, Known, Sequence, Summary, Tensor, Value, graph_values
-from . import op_names, shapes
+from . import op_names
 
 SYNONYMS = {
     "random.uniform": "random_uniform", "random.normal": "random_normal", "random.truncated_normal": "truncated_normal",
@@ -29,8 +28,9 @@ RANDOM = frozenset(
 )
 SOMETIMES_NOTHING = frozenset({"cast", "to_float", "to_int32", "to_int64", "to_double", "convert_to_tensor"})
 HOST_PREFIXES = (
-    "app.", "flags.", "logging.", "gfile.", "io.gfile.", "python_io.", "errors.", "compat.as_", "test.", "train.latest_checkpoint",
-    "train.get_checkpoint_state", "train.checkpoint_exists", "set_random_seed", "random.set_random_seed", "as_dtype", "DType",
+    "app.", "flags.", "logging.", "gfile.", "io.gfile.", "python_io.", "errors.", "compat.as_", "test.",
+    "train.latest_checkpoint", "train.get_checkpoint_state", "train.checkpoint_exists", "set_random_seed", "random.set_random_seed",
+    "as_dtype", "DType",
     "TensorShape", "initializers.", "keras.initializers.", "contrib.layers.xavier_initializer", "sysconfig.", "version",
     "contrib.layers.variance_scaling_initializer", "contrib.layers.l2_regularizer", "contrib.layers.l1_regularizer",
     "train.write_graph", "train.load_checkpoint", "train.list_variables", "Assert",
@@ -55,10 +55,9 @@ MODELLED = frozenset(
 def call(run: Interpreter, name: str, node: ast.Call) -> Value:
     """A call that makes a tensor of what it is given, or a host value."""
     arguments = [
-        expressions.evaluate(run, argument.value if isinstance(argument, ast.Starred) else argument)
-        for argument in node.args
+        run.evaluate(argument.value if isinstance(argument, ast.Starred) else argument) for argument in node.args
     ]
-    keywords = {keyword.arg or "**": expressions.evaluate(run, keyword.value) for keyword in node.keywords}
+    keywords = {keyword.arg or "**": run.evaluate(keyword.value) for keyword in node.keywords}
     if name.startswith("examples."):
         return Value()
     if name.endswith(("_initializer", "_regularizer")) or name.startswith(HOST_PREFIXES):
@@ -72,8 +71,7 @@ def call(run: Interpreter, name: str, node: ast.Call) -> Value:
     inputs = tuple(value for given in everything for value in graph_values(given))
     results = [_body(run, given, inputs, node) for given in everything if isinstance(given, Function)]
     inputs = (*inputs, *[value for result in results for value in graph_values(result)])
-    made = expressions.tensor(
-        run,
+    made = run.tensor(
         node,
         name,
         inputs,
@@ -93,14 +91,12 @@ def _several(
     first = arguments[0] if arguments else next(iter(keywords.values()), None)
     if name == "clip_by_global_norm" and isinstance(first, Sequence):
         inputs = tuple(graph_values(Sequence([*arguments, *keywords.values()])))
-        whole = expressions.tensor(run, node, name, inputs)
+        whole = run.tensor(node, name, inputs)
         parts: list[Value] = [
-            expressions.tensor(
-                run, node, "element", (whole,), getattr(item, "shape", None), getattr(item, "dtype", None)
-            )
+            run.tensor(node, "element", (whole,), getattr(item, "shape", None), getattr(item, "dtype", None))
             for item in first.items
         ]
-        return Sequence([Sequence(parts), expressions.tensor(run, node, "element", (whole,), ())], "tuple")
+        return Sequence([Sequence(parts), run.tensor(node, "element", (whole,), ())], "tuple")
     if name in {"split", "unstack"} and isinstance(first, Tensor):
         given = keywords.get(
             "num_or_size_splits" if name == "split" else "num", arguments[1] if len(arguments) > 1 else None
@@ -108,10 +104,8 @@ def _several(
         count = given.value if isinstance(given, Known) else len(given.items) if isinstance(given, Sequence) else None
         if isinstance(count, int) and 0 < count <= 256:
             inputs = tuple(graph_values(Sequence([*arguments, *keywords.values()])))
-            whole = expressions.tensor(run, node, name, inputs, None, first.dtype)
-            return Sequence(
-                [expressions.tensor(run, node, "element", (whole,), None, first.dtype) for _ in range(count)]
-            )
+            whole = run.tensor(node, name, inputs, None, first.dtype)
+            return Sequence([run.tensor(node, "element", (whole,), None, first.dtype) for _ in range(count)])
     return None
 
 
@@ -119,9 +113,9 @@ def _body(run: Interpreter, function: Function, inputs: tuple[GraphValue, ...], 
     """What a function handed to TensorFlow (cond, map_fn, scan) makes of elements of the other arguments."""
     made = len(run.graph.variables)
     count = len(function.node.args.args)
-    elements: list[Value] = [expressions.tensor(run, node, "element", inputs) for _ in range(count)]
+    elements: list[Value] = [run.tensor(node, "element", inputs) for _ in range(count)]
     run.graph.name_scopes.append("?")
-    result = call_function(run, function, node, elements, {})
+    result = run.language.call_function(run, function, node, elements, {})
     run.graph.name_scopes.pop()
     if len(run.graph.variables) > made:
         run.problem(node, "variables made in a function that TensorFlow calls")

@@ -6,11 +6,10 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .. import expressions
+from .. import shapes
 from ..interpreter import Interpreter
 from ..values import Known, Layer, Value, Variable, graph_values
 from .arguments import of_function
-from .shapes import layer_shape
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,8 @@ def _layer(run: Interpreter, name: str, node: ast.Call) -> Value:
     layer.nodes[node] = arguments.nodes
     layer.values[node] = {key: arguments.value(key) for key in arguments.nodes}
     found = [value for key in arguments.nodes for value in graph_values(arguments.value(key) or Value())]
-    shape = layer_shape(kind.cls, inputs, arguments)
-    tensor = expressions.tensor(run, node, name, (*found, *layer.weights), shape, getattr(inputs, "dtype", None))
+    shape = shapes.layer_shape(kind.cls, inputs, arguments.known)
+    tensor = run.tensor(node, name, (*found, *layer.weights), shape, getattr(inputs, "dtype", None))
     tensor.layer = layer
     training = arguments.value("training")
     if kind.cls == "Dropout" and training is not None and not (isinstance(training, Known) and training.value is False):

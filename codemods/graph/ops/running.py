@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from .. import calls, expressions, host
+from .. import host
 from ..frames import Execution, Use
 from ..interpreter import Interpreter
 from ..values import (
@@ -41,7 +41,7 @@ def _session(run: Interpreter, name: str, node: ast.Call) -> Value:
 
 def _config(run: Interpreter, name: str, node: ast.Call) -> Value:
     for argument in (*node.args, *[keyword.value for keyword in node.keywords]):
-        expressions.evaluate(run, argument)
+        run.evaluate(argument)
     return Config(run.chain)
 
 
@@ -66,7 +66,7 @@ def _initializer(run: Interpreter, name: str, node: ast.Call) -> Value:
 
 
 def _group(run: Interpreter, name: str, node: ast.Call) -> Value:
-    members = [leaf for value in expressions.evaluate_all(run, node.args) for leaf in flatten(value)]
+    members = [leaf for value in host.evaluate_all(run, node.args) for leaf in flatten(value)]
     if any(not isinstance(member, GraphValue) for member in members) or (
         node.keywords and node.keywords[0].arg != "name"
     ):
@@ -74,7 +74,7 @@ def _group(run: Interpreter, name: str, node: ast.Call) -> Value:
     made = Group(node, run.chain, tuple(member for member in members if isinstance(member, GraphValue)))
     made.members = members
     if node.keywords:
-        named = expressions.evaluate(run, node.keywords[0].value)
+        named = run.evaluate(node.keywords[0].value)
         if isinstance(named, Known) and isinstance(named.value, str) and named.value:
             full = run.graph.unique(named.value)
             made.tf1_name = full if op_names.is_certain(run, full) else ""
@@ -203,7 +203,7 @@ def _app_run(run: Interpreter, name: str, node: ast.Call) -> Value:
         main = found[0].value if found is not None else None
         run.load("main")
     if isinstance(main, Function):
-        return calls.call_function(run, main, node, [Value()], {})
+        return run.language.call_function(run, main, node, [Value()], {})
     return run.problem(node, "tf.app.run of something that is not a function of the program")
 
 

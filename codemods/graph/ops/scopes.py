@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from .. import expressions, host
+from .. import host
 from ..frames import GraphState
 from ..interpreter import Interpreter
 from ..values import Graph, GraphValue, Known, Scope, TFName, Value, flatten
@@ -18,7 +18,7 @@ def enter(run: Interpreter, node: ast.With) -> list[Leave]:
     """Enters the managers of a with statement; the results leave them again."""
     left: list[Leave] = []
     for item in node.items:
-        manager = expressions.evaluate(run, item.context_expr)
+        manager = run.evaluate(item.context_expr)
         bound: Value = manager
         if isinstance(manager, Entered):
             leave, bound = manager.enter(run)
@@ -150,7 +150,7 @@ def _graph_method(run: Interpreter, owner: Graph, name: str, node: ast.Call) -> 
 
 
 def _control(run: Interpreter, name: str, node: ast.Call) -> Value:
-    before: list[Value] = [value for argument in node.args for value in flatten(expressions.evaluate(run, argument))]
+    before: list[Value] = [value for argument in node.args for value in flatten(run.evaluate(argument))]
     if any(not isinstance(value, GraphValue) for value in before):
         run.problem(node, "control dependencies that are not known")
     graph = run.graph
@@ -168,11 +168,11 @@ def _control(run: Interpreter, name: str, node: ast.Call) -> Value:
 
 def _device(run: Interpreter, name: str, node: ast.Call) -> Value:
     for argument in node.args:
-        expressions.evaluate(run, argument)
+        run.evaluate(argument)
     return Entered(lambda run: (_nothing, Value()))
 
 
-def method(run: Interpreter, owner: Graph | Scope, name: str, node: ast.Call) -> Value:
+def method(run: Interpreter, owner: Value, name: str, node: ast.Call) -> Value:
     """Methods of graphs and of scope objects."""
     if isinstance(owner, Graph):
         return _graph_method(run, owner, name, node)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from .. import expressions
 from ..frames import Use
 from ..interpreter import Interpreter
 from ..values import GraphValue, Known, Sequence, Summary, Value, Writer, graph_values
@@ -73,7 +72,7 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
         run.uses.append(Use(owner, name, node, run.chain))
         return Known(None)
     for argument in node.args:
-        expressions.evaluate(run, argument)
+        run.evaluate(argument)
     return run.problem(node, f"a method .{name}() of a summary writer")
 
 

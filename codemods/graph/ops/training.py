@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from .. import expressions, host
+from .. import host
 from ..interpreter import Interpreter
 from ..values import (
     Gradients,
@@ -56,7 +56,7 @@ def _schedule(run: Interpreter, name: str, node: ast.Call) -> Value:
 
 def _global_step(run: Interpreter, name: str, node: ast.Call) -> Value:
     for argument in node.args:
-        expressions.evaluate(run, argument)
+        run.evaluate(argument)
     known = run.graph.store.get("global_step") or next(
         (variable for variable in run.graph.variables if variable.name == "global_step"), None
     )
@@ -134,7 +134,7 @@ def _gradients(
     run.add(made)
     pairs: list[Value] = [
         Sequence(
-            [expressions.tensor(run, node, "gradient", (made, variable), variable.shape, variable.dtype), variable],
+            [run.tensor(node, "gradient", (made, variable), variable.shape, variable.dtype), variable],
             "tuple",
         )
         for variable in variables
@@ -168,9 +168,7 @@ def _tf_gradients(run: Interpreter, name: str, node: ast.Call) -> Value:
     run.add(made)
     result = GradientList(
         [
-            expressions.tensor(
-                run, node, "gradient", (made,), getattr(member, "shape", None), getattr(member, "dtype", None)
-            )
+            run.tensor(node, "gradient", (made,), getattr(member, "shape", None), getattr(member, "dtype", None))
             for member in members
         ]
     )

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from .. import expressions, host
+from .. import host, shapes
 from ..interpreter import Interpreter
 from ..values import (
     Array,
@@ -15,7 +15,6 @@ from ..values import (
     Known,
     Op,
     Placeholder,
-    Sequence,
     Tensor,
     TensorShape,
     TFName,
@@ -27,43 +26,17 @@ from . import op_names
 from .arguments import Arguments, of_function, of_method
 
 
-def shape_of(value: Value | None) -> Any:
-    """The static shape that a shape argument means; None where it is not known."""
-    if isinstance(value, TensorShape):
-        return value.shape
-    plain = host.plain(value) if value is not None else host.NOT_PLAIN
-    if plain is host.NOT_PLAIN and isinstance(value, Sequence):
-        sizes = [
-            item.value if isinstance(item, Known) and isinstance(item.value, int) else None for item in value.items
-        ]
-        return tuple(sizes)
-    if isinstance(plain, int) and not isinstance(plain, bool):
-        return (plain,)
-    if isinstance(plain, (list, tuple)) and all(size is None or isinstance(size, int) for size in plain):
-        return tuple(plain)
-    return None
-
-
-def dtype_of(value: Value | None) -> str | None:
-    """The dtype's name that an argument means ("float32")."""
-    if isinstance(value, TFName):
-        return value.name
-    if isinstance(value, Known) and isinstance(value.value, str):
-        return {"float": "float32", "double": "float64", "int": "int32"}.get(value.value, value.value)
-    return None
-
-
 def _placeholder(run: Interpreter, name: str, node: ast.Call) -> Value:
     arguments = of_function(run, name, node)
     default = arguments.value("input") if name == "placeholder_with_default" else None
-    dtype = dtype_of(arguments.value("dtype"))
+    dtype = shapes.dtype_of(arguments.value("dtype"))
     if default is not None:
         dtype = _default_dtype(default)
         if graph_values(default) and not all(value.constant for value in graph_values(default)):
             run.problem(node, "a placeholder whose default depends on the graph")
     if dtype is None:
         run.problem(node, "a placeholder whose dtype is not known")
-    made = Placeholder(node, run.chain, (), name, shape_of(arguments.value("shape")), dtype)
+    made = Placeholder(node, run.chain, (), name, shapes.shape_of(arguments.value("shape")), dtype)
     made.arguments = arguments.nodes
     made.default = default
     made.tf1_name = run.graph.unique(
@@ -109,7 +82,7 @@ def _is_none(value: Value | None) -> bool:
 
 
 def _initial(initial: Value | None, arguments: Arguments) -> tuple[Any, str | None]:
-    dtype = dtype_of(arguments.value("dtype"))
+    dtype = shapes.dtype_of(arguments.value("dtype"))
     if isinstance(initial, Tensor):
         return initial.shape, dtype or initial.dtype
     if isinstance(initial, Known) and isinstance(initial.value, (bool, int, float, str)):
@@ -162,8 +135,8 @@ def _get_variable(run: Interpreter, name: str, node: ast.Call) -> Value:
     made = Variable(node, run.chain, (), "get_variable", name=full, maker="get_variable")
     made.scope_initializer = scope.initializer
     made.trainable = arguments.known("trainable", True) is not False
-    made.shape = shape_of(arguments.value("shape"))
-    made.dtype = dtype_of(arguments.value("dtype")) or "float32"
+    made.shape = shapes.shape_of(arguments.value("shape"))
+    made.dtype = shapes.dtype_of(arguments.value("dtype")) or "float32"
     if isinstance(initial, Tensor):
         made.shape, made.dtype = initial.shape, initial.dtype
     made.initial, made.arguments = tuple(graph_values(initial) if initial is not None else ()), arguments.nodes
@@ -209,11 +182,11 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
     if isinstance(owner, Variable) and name in {"read_value", "value", "initialized_value"}:
         if name == "initialized_value":
             return run.problem(node, "an initial value taken from another variable")
-        return expressions.tensor(run, node, "identity", (owner,), owner.shape, owner.dtype)
+        return run.tensor(node, "identity", (owner,), owner.shape, owner.dtype)
     if isinstance(owner, Tensor) and name == "get_shape":
         return TensorShape(owner.shape)
     if isinstance(owner, Tensor) and name == "set_shape":
-        shape = shape_of(expressions.evaluate(run, node.args[0])) if node.args else None
+        shape = shapes.shape_of(run.evaluate(node.args[0])) if node.args else None
         owner.shape = shape if shape is not None else owner.shape
         return Known(None)
     return None

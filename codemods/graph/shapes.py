@@ -2,14 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from .. import host
-from ..values import Known, Sequence, Shape, Tensor, Value
-from .arguments import Arguments
+from . import host
+from .values import Known, Sequence, Shape, Tensor, TensorShape, TFName, Value
 
 
-def layer_shape(cls: str, inputs: Value | None, arguments: Arguments) -> Shape:
+def broadcast(left: Value, right: Value) -> Shape:
+    """The static shape of an elementwise operation, None where it is not known."""
+    one, two = _shape_of(left), _shape_of(right)
+    if one is None or two is None:
+        return None
+    if len(one) < len(two):
+        one, two = two, one
+    out = list(one)
+    for place in range(1, len(two) + 1):
+        mine, other = out[-place], two[-place]
+        if mine == 1:
+            out[-place] = other
+        elif other != 1 and mine is None:
+            out[-place] = other
+    return tuple(out)
+
+
+def _shape_of(value: Value) -> Shape:
+    if isinstance(value, Tensor):
+        return value.shape
+    if isinstance(value, Known) and isinstance(value.value, (int, float, bool)):
+        return ()
+    return None
+
+
+def shape_of(value: Value | None) -> Shape:
+    """The static shape that a shape argument means; None where it is not known."""
+    if isinstance(value, TensorShape):
+        return value.shape
+    plain = host.plain(value) if value is not None else host.NOT_PLAIN
+    if plain is host.NOT_PLAIN and isinstance(value, Sequence):
+        sizes = [
+            item.value if isinstance(item, Known) and isinstance(item.value, int) else None for item in value.items
+        ]
+        return tuple(sizes)
+    if isinstance(plain, int) and not isinstance(plain, bool):
+        return (plain,)
+    if isinstance(plain, (list, tuple)) and all(size is None or isinstance(size, int) for size in plain):
+        return tuple(plain)
+    return None
+
+
+def dtype_of(value: Value | None) -> str | None:
+    """The dtype's name that an argument means ("float32")."""
+    if isinstance(value, TFName):
+        return value.name
+    if isinstance(value, Known) and isinstance(value.value, str):
+        return {"float": "float32", "double": "float64", "int": "int32"}.get(value.value, value.value)
+    return None
+
+
+def layer_shape(cls: str, inputs: Value | None, known: Callable[..., object]) -> Shape:
     """The output shape of a tf.layers layer."""
     shape = inputs.shape if isinstance(inputs, Tensor) else None
     if shape is None:
@@ -17,20 +68,20 @@ def layer_shape(cls: str, inputs: Value | None, arguments: Arguments) -> Shape:
     if cls in {"Dropout", "BatchNormalization"}:
         return shape
     if cls == "Dense":
-        return (*shape[:-1], _size(arguments.known("units")))
+        return (*shape[:-1], _size(known("units")))
     if cls == "Flatten":
         return (shape[0], _product(shape[1:]))
     if cls in {"Conv2D", "MaxPooling2D", "AveragePooling2D"} and len(shape) == 4:
-        if str(arguments.known("data_format", "channels_last")) != "channels_last":
+        if str(known("data_format", "channels_last")) != "channels_last":
             return None
-        kernel = _pair(arguments.known("kernel_size" if cls == "Conv2D" else "pool_size"))
-        strides = _pair(arguments.known("strides", 1))
-        same = str(arguments.known("padding", "valid")).lower() == "same"
+        kernel = _pair(known("kernel_size" if cls == "Conv2D" else "pool_size"))
+        strides = _pair(known("strides", 1))
+        same = str(known("padding", "valid")).lower() == "same"
         rows = tuple(_window(shape[place + 1], kernel[place], strides[place], same) for place in range(2))
-        filters = _size(arguments.known("filters")) if cls == "Conv2D" else shape[3]
+        filters = _size(known("filters")) if cls == "Conv2D" else shape[3]
         return (shape[0], *rows, filters)
     if cls == "Conv2DTranspose" and len(shape) == 4:
-        return (shape[0], None, None, _size(arguments.known("filters")))
+        return (shape[0], None, None, _size(known("filters")))
     return None
 
 
@@ -64,7 +115,8 @@ def _window(size: int | None, kernel: int | None, stride: int | None, same: bool
 ELEMENTWISE = frozenset(
     "identity nn.relu nn.sigmoid nn.tanh sigmoid tanh nn.softmax exp log sqrt square abs negative nn.elu nn.leaky_relu "
     "nn.softplus stop_gradient nn.dropout zeros_like ones_like cast to_float clip_by_value nn.l2_normalize sign round "
-    "nn.relu6 nn.selu nn.log_softmax floor pow add subtract multiply divide maximum minimum div nn.bias_add equal greater less".split()
+    "nn.relu6 nn.selu nn.log_softmax floor pow add subtract multiply divide maximum minimum div "
+    "nn.bias_add equal greater less".split()
 )
 BOOLEAN = frozenset(
     "equal not_equal greater greater_equal less less_equal logical_and logical_or logical_not is_nan nn.in_top_k".split()
@@ -98,8 +150,6 @@ def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shap
     if name in ELEMENTWISE:
         other = arguments[1] if len(arguments) > 1 else None
         if isinstance(other, Tensor):
-            from ..expressions import broadcast
-
             joint: Shape = broadcast(first, other) if first is not None else None
             return joint
         return shape
@@ -115,10 +165,7 @@ def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shap
 
 
 def _shape_value(value: Value | None) -> Shape:
-    from .variables import shape_of
-
-    found: Shape = shape_of(value) if value is not None else None
-    return found
+    return shape_of(value) if value is not None else None
 
 
 def _reshaped(shape: Shape, target: Value | None) -> Shape:
@@ -147,8 +194,6 @@ def _spatial(name: str, shape: Shape, arguments: list[Value], keywords: dict[str
 
 def dtype(name: str, arguments: list[Value], keywords: dict[str, Value]) -> str | None:
     """The dtype that a call gives, None where it is not known."""
-    from .variables import dtype_of
-
     if name in BOOLEAN:
         return "bool"
     if name in {"argmax", "argmin", "arg_max", "arg_min"}:

@@ -1,0 +1,166 @@
+"""What feeds become: arguments written out at the call, or values of a dict that is keyed by the parameters' names."""
+
+from __future__ import annotations
+
+import ast
+
+from ..edits import Part
+from ..graph.values import GraphValue, Tensor
+from ..plan.functions import Run
+from .context import Context
+
+CHEAP = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.BinOp, ast.UnaryOp,
+         ast.expr_context, ast.operator, ast.unaryop)  # fmt: skip
+
+
+def is_pure(context: Context, node: ast.expr) -> bool:
+    """Whether evaluating an expression later, or in another order, is the same."""
+    return not any(part in context.run.impure for part in ast.walk(node) if isinstance(part, ast.Call))
+
+
+class FeedDicts:
+    """Dicts of feeds that are held in variables: written out at the call where that is the same, else keyed by name."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.inlined: dict[ast.stmt, bool] = {}
+        self.keyed: set[int] = set()
+        self.statements: dict[int, list[ast.stmt]] = {}
+
+    def argument(self, run: Run, key: GraphValue, node: ast.expr | None, holder: str | None, name: str) -> list[Part]:
+        statement = run.statement
+        assert statement is not None
+        if holder is None:
+            if node is None:
+                raise self._stop(run, "a feed whose value is not written in the source")
+            return [node]
+        made = self._maker(run, holder)
+        if made is not None and self._inline(run, made, holder) and node is not None:
+            return [node]
+        self._key(run, holder)
+        return [f'{holder}["{name}"]']
+
+    def _maker(self, run: Run, holder: str):  # type: ignore[no-untyped-def]
+        statement = run.statement
+        assert statement is not None
+        makers = {maker for (_, name), found in statement.reads.items() if name == holder for maker in found}
+        return next(iter(makers)) if len(makers) == 1 else None
+
+    def _uses(self, holder: str, frame_node: ast.AST) -> int:
+        return sum(
+            isinstance(part, ast.Name) and part.id == holder and isinstance(part.ctx, ast.Load)
+            for part in ast.walk(frame_node)
+        )
+
+    def _inline(self, run: Run, made, holder: str) -> bool:  # type: ignore[no-untyped-def]
+        node = made.node
+        if node in self.inlined:
+            return self.inlined[node] and self._stable(run, made)
+        literal = (
+            isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and isinstance(node.targets[0], ast.Name)
+        )
+        stores = len(made.frame.history.get(holder, []))
+        mutated = any(owner is made.writes.get(holder) for owner, _ in self.context.run.mutated)
+        runs = [
+            other
+            for other in self.context.plan.runs
+            if other.statement is not None
+            and self._maker(other, holder) is made
+            and isinstance(other.execution.feed_node, ast.Name)
+        ]
+        single = self._uses(holder, made.frame.node) == len(runs)
+        cheap = literal and all(self._is_cheap(value) for value in node.value.values)
+        fine = literal and not mutated and single and stores >= 1 and (cheap or len(runs) == 1)
+        if fine:
+            fine = all(self._stable(other, made) for other in runs)
+            if not cheap:
+                first = runs[0].statement
+                assert first is not None
+                fine = first.parent is made.parent
+                fine = fine and (
+                    self._adjacent(made.node, first.node)
+                    or all(is_pure(self.context, one) for one in node.value.values)
+                )
+        self.inlined[node] = bool(fine)
+        if fine:
+            self.context.moves_of(made).dropped.add(node)
+        return bool(fine)
+
+    def _adjacent(self, one: ast.stmt, other: ast.stmt) -> bool:
+        """Whether one statement directly follows another."""
+        block = next(
+            (body for _, body in ast.iter_fields(self.context.parents[one]) if isinstance(body, list) and one in body),
+            [],
+        )
+        return other in block and block.index(other) == block.index(one) + 1
+
+    def _is_cheap(self, node: ast.expr) -> bool:
+        return all(isinstance(part, CHEAP) for part in ast.walk(node))
+
+    def _stable(self, run: Run, made) -> bool:  # type: ignore[no-untyped-def]
+        """Whether what the dict's values read means the same at the run."""
+        statement = run.statement
+        assert statement is not None
+        names = {name for _, name in made.reads}
+        for one in self.context.run.statements:
+            if made.index < one.index < statement.index and one.frame is made.frame and names & one.writes.keys():
+                return False
+        return True
+
+    def _key(self, run: Run, holder: str) -> None:
+        """Turns the keys of a dict of feeds into the parameters' names."""
+        statement = run.statement
+        assert statement is not None
+        frame = statement.frame
+        for part in ast.walk(frame.node):
+            if isinstance(part, ast.Name) and part.id == holder and isinstance(part.ctx, ast.Load):
+                parent = self.context.parents.get(part)
+                if isinstance(parent, ast.keyword) or (isinstance(parent, ast.Call) and part in parent.args):
+                    call = parent if isinstance(parent, ast.Call) else self.context.parents.get(parent)
+                    if any(other.execution.node is call for other in self.context.plan.runs):
+                        continue
+                if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store) and parent.value is part:
+                    self._name_key(run, parent.slice)
+                    continue
+                if (
+                    isinstance(parent, ast.Attribute)
+                    and parent.attr == "update"
+                    and isinstance(call := self.context.parents.get(parent), ast.Call)
+                    and len(call.args) == 1
+                    and isinstance(call.args[0], ast.Dict)
+                ):
+                    for key in call.args[0].keys:
+                        if key is not None:
+                            self._name_key(run, key)
+                    continue
+                raise self._stop(run, "a dict of feeds that is used in another way, too")
+            if isinstance(part, ast.Assign) and any(
+                isinstance(one, ast.Name) and one.id == holder for one in part.targets
+            ):
+                if not isinstance(part.value, ast.Dict):
+                    raise self._stop(run, "a dict of feeds that is built in a way that is not followed")
+                for key in part.value.keys:
+                    if key is None:
+                        raise self._stop(run, "a dict of feeds that takes in another")
+                    self._name_key(run, key)
+
+    def _name_key(self, run: Run, key: ast.expr) -> None:
+        values = self.context.run.meanings.get(key, [])
+        placeholders = [value for value in values if isinstance(value, Tensor)]
+        if len(placeholders) != 1:
+            raise self._stop(run, "a feed whose key is not known to be one tensor")
+        name = _key_name(self.context, placeholders[0], key)
+        assert run.statement is not None
+        self.context.edits_of(run.statement).replace(key, f'"{name}"')
+
+    def _stop(self, run: Run, message: str) -> Exception:
+        assert run.statement is not None
+        return self.context.stop(message, run.execution.node, run.statement.frame.module.path)
+
+
+def _key_name(context: Context, value: Tensor, key: ast.expr) -> str:
+    for function in context.plan.functions:
+        for parameter in function.parameters:
+            if parameter.value is value:
+                return parameter.name
+    return key.id if isinstance(key, ast.Name) else "unused"
