@@ -207,12 +207,31 @@ class Writer:
         decorators = getattr(node, "decorator_list", [])
         if decorators:
             start = module.starts[min(one.lineno for one in decorators) - 1] + len(old)
+        grouped = self._group(unit, overlay)
+        if grouped is not None:
+            self.context.moves_of(unit.statement).taken.add(node)
+            return [*lines, *grouped]
         body = reindent(overlay.render_span(start, module.span(node)[1]), old, "").splitlines()
         comment = trailing_comment(module, node)
         if comment and body:
             body[-1] += f"  {comment}"
         self.context.moves_of(unit.statement).taken.add(node)
         return [*lines, *before, *body]
+
+    def _group(self, unit: Unit, overlay: Edits) -> list[str] | None:
+        """What a tf.group statement runs, one statement each: names are there already, assignments are written out."""
+        node = unit.node
+        call = node.value if isinstance(node, (ast.Assign, ast.Expr)) else None
+        values = self.context.run.meanings.get(call, []) if isinstance(call, ast.Call) else []
+        if not isinstance(call, ast.Call) or not values or not all(isinstance(value, Group) for value in values):
+            return None
+        if not all(isinstance(one, (ast.Name, ast.Call)) for one in call.args):
+            return None
+        comment = trailing_comment(unit.statement.frame.module, node)
+        return [
+            *([comment] if comment else []),
+            *(overlay.render(one) for one in call.args if isinstance(one, ast.Call)),
+        ]
 
     def _before(self, unit: Unit) -> list[str]:
         """What compute_gradients and tf.gradients want before their statement; their calls become the tape's."""

@@ -7,11 +7,22 @@ The names are the graph's (`logits:0`), found by the graph stage; the places com
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..graph.frames import Statement
 from ..graph.values import Assign, GraphValue, Op, Placeholder, Tensor, Variable
-from ..manifest import Execution, Kind, NewPlace, Output, Parameter, Place, Program, Value
+from ..manifest import (
+    Execution,
+    Kind,
+    NewPlace,
+    Output,
+    Parameter,
+    Place,
+    Program,
+    SlotMap,
+    Value,
+    VariableMap,
+)
 from ..plan.functions import Fetched, FunctionPlan, Run
 from ..plan.functions import Parameter as Planned
 from . import checkpoint_map
@@ -38,6 +49,19 @@ def manifest_of(context: Context, texts: Mapping[str, str]) -> Program:
         variables=checkpoint_map.variables(context),
         slots=checkpoint_map.slots(context),
     )
+
+
+def together(files: Iterable[str], programs: Sequence[Program]) -> Program:
+    """The entry of programs that share modules: what stands in a shared one is told once."""
+    executions: dict[Place, Execution] = {}
+    variables: list[VariableMap] = []
+    slots: list[SlotMap] = []
+    for program in programs:
+        for execution in program.executions:
+            executions.setdefault(execution.old, execution)
+        variables.extend(one for one in program.variables if one not in variables)
+        slots.extend(one for one in program.slots if one not in slots)
+    return Program(tuple(sorted(files)), "native", tuple(executions.values()), tuple(variables), tuple(slots))
 
 
 # -- executions ---------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..diagnostics import Diagnostic
-from ..graph import Interpreter, recover
+from ..graph import Interpreter, host, recover
 from ..graph.frames import Frame, Problem, Statement
 from ..graph.ops.collections import VariableList
 from ..graph.ops.scopes import Entered, is_setting
@@ -26,7 +26,6 @@ from ..graph.values import (
     GraphValue,
     Group,
     Init,
-    Known,
     Layer,
     Optimizer,
     Placeholder,
@@ -35,6 +34,7 @@ from ..graph.values import (
     Session,
     Summary,
     Tensor,
+    TensorShape,
     TrainOp,
     UpdateOps,
     Value,
@@ -56,7 +56,7 @@ from . import models, savers, sessions, setup, sites
 from . import moves as moving
 from .context import Context, quoted
 from .functions import Writer as FunctionWriter
-from .manifest import manifest_of
+from .manifest import manifest_of, together
 from .native_accounts import accounts
 from .native_imports import native_imports
 from .scoping import idle_run, left_unbound, reader_of
@@ -128,13 +128,7 @@ def _together(modules: Mapping[str, Module], results: list[Emitted]) -> Emitted 
                 texts[path] = text
     diagnostics = list(dict.fromkeys(one for result in results for one in result.diagnostics))
     manifests = [result.manifest for result in results if result.manifest is not None]
-    joined = Program(
-        tuple(sorted(modules)),
-        "native",
-        tuple(one for manifest in manifests for one in manifest.executions),
-        tuple(one for manifest in manifests for one in manifest.variables),
-        tuple(one for manifest in manifests for one in manifest.slots),
-    )
+    joined = together(modules, manifests)
     return Emitted(texts, diagnostics, [one for result in results for one in result.accounts], joined, tuple(modules))
 
 
@@ -343,9 +337,9 @@ def _host_read(context: Context, unit: Unit, part: Statement) -> None:
                 continue
             if _within_execution(context, name, expression):
                 continue
-            known = _known_around(context, name, expression)
+            known = _known_around(context, name, expression, _is_print(node))
             if known is not None:
-                context.edits_of(part).replace(known[0], quoted(known[1]))
+                context.edits_of(part).replace(*known)
                 continue
             if (isinstance(node, ast.Assert) or _is_print(node)) and not part.executions:
                 context.moves_of(part).dropped.add(node)
@@ -390,18 +384,32 @@ def _within_execution(context: Context, node: ast.AST, top: ast.AST) -> bool:
     return False
 
 
-def _known_around(context: Context, node: ast.AST, top: ast.AST) -> tuple[ast.expr, object] | None:
-    """The outermost expression around a name whose value is known while the graph is built (a static size)."""
+def _known_around(context: Context, node: ast.AST, top: ast.AST, shown: bool) -> tuple[ast.expr, str] | None:
+    """The outermost expression around a name whose value is known while the graph is built, and that value written out.
+
+    A static shape that is shown is written as TF1 showed it.
+    """
     current: ast.AST | None = node
     found = None
     while current is not None:
         values = context.run.meanings.get(current, [])
-        if isinstance(current, ast.expr) and len(values) == 1 and isinstance(values[0], Known):
-            found = (current, values[0].value)
+        if isinstance(current, ast.expr) and len(values) == 1:
+            value = values[0]
+            plain = host.plain(value) if not isinstance(value, TensorShape) else host.NOT_PLAIN
+            if plain is not host.NOT_PLAIN:
+                found = (current, quoted(plain))
+            elif shown and isinstance(value, TensorShape) and value.shape is not None:
+                found = (current, quoted(_tf1_shape(value.shape)))
         if current is top:
             break
         current = context.parents.get(current)
     return found
+
+
+def _tf1_shape(shape: tuple[int | None, ...]) -> str:
+    """How TF1 prints a static shape: (?, 3)."""
+    sizes = ["?" if size is None else str(size) for size in shape]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
 
 # -- calls that this level writes itself --------------------------------------------------------------------------------

@@ -114,6 +114,8 @@ def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Valu
         return owner.attributes[name]
     if isinstance(owner, Config):
         return owner
+    if isinstance(owner, Known) and name == "value" and isinstance(owner.value, int):
+        return owner  # the size of a Dimension
     if isinstance(owner, GraphValue):
         return _graph_attribute(run, owner, name, node)
     if isinstance(owner, Array) and name in host.ARRAY_VALUES:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from ..names import Names
 from ..parse import Module
 from .frames import Binding, Execution, Frame, GraphState, Problem, Statement, Use
-from .values import Function, GraphValue, Shape, Tensor, Value, Variable
+from .values import Assign, Function, GraphValue, Op, Shape, Tensor, Value, Variable
 
 MAX_DEPTH = 24
 MAX_STEPS = 200_000
@@ -108,6 +108,9 @@ class Interpreter:
     def add(self, value: Made) -> Made:
         """Registers a new graph value with the statements that made it."""
         value.graph = self.graph
+        if self.graph.controls and isinstance(value, (Tensor, Op)) and not isinstance(value, Variable):
+            controls = [one for group in self.graph.controls for one in group if isinstance(one, (Assign, Op))]
+            value.inputs = (*value.inputs, *(one for one in controls if one not in value.inputs))
         self.values.append(value)
         for statement in self.chain:
             statement.made.append(value)

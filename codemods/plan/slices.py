@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..graph.frames import Frame, Statement
-from ..graph.values import Dict, GraphValue, Placeholder, Sequence, Value
+from ..graph.values import Assign, Dict, GraphValue, Op, Placeholder, Sequence, Value
 from .units import Unit, Units
 
 
@@ -37,6 +37,7 @@ def of(
         if unit in chosen:
             continue
         chosen.add(unit)
+        work.extend(_controls(units, unit))
         for part in unit.parts:
             for (frame, name), makers in part.reads.items():
                 for maker in makers:
@@ -44,6 +45,13 @@ def of(
                         _follow(units, frame, name, maker, part, work, result, cut)
     result.units = sorted(chosen, key=lambda unit: unit.index)
     return result
+
+
+def _controls(units: Units, unit: Unit) -> list[Unit]:
+    """The units of what runs first wherever this one's values are computed, though no name is read for it."""
+    effects = [one for value in unit.made for one in value.inputs if isinstance(one, (Assign, Op))]
+    found = [units.unit(one) for one in effects]
+    return [other for other in found if other is not None and other is not unit and other.kind == "graph"]
 
 
 def _follow(

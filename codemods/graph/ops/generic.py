@@ -29,8 +29,8 @@ RANDOM = frozenset(
 SOMETIMES_NOTHING = frozenset({"cast", "to_float", "to_int32", "to_int64", "to_double", "convert_to_tensor"})
 HOST_PREFIXES = (
     "app.", "flags.", "logging.", "gfile.", "io.gfile.", "python_io.", "errors.", "compat.as_", "test.",
-    "train.latest_checkpoint", "train.get_checkpoint_state", "train.checkpoint_exists", "set_random_seed", "random.set_random_seed",
-    "as_dtype", "DType",
+    "train.latest_checkpoint", "train.get_checkpoint_state", "train.checkpoint_exists", "set_random_seed",
+    "random.set_random_seed",    "as_dtype", "DType",
     "TensorShape", "initializers.", "keras.initializers.", "contrib.layers.xavier_initializer", "sysconfig.", "version",
     "contrib.layers.variance_scaling_initializer", "contrib.layers.l2_regularizer", "contrib.layers.l1_regularizer",
     "train.write_graph", "train.load_checkpoint", "train.list_variables", "Assert",
