@@ -300,6 +300,34 @@ main()
     assert run.new.qualname == "main.<locals>.train_step"
 
 
+def test_a_module_that_two_programs_share_is_told_once() -> None:
+    shared = (
+        HEAD
+        + """
+k = tf.Variable(1.0, name="k")
+with tf.Session() as sess:
+    FACTOR = sess.run(tf.constant(2.0) * 3.0)
+"""
+    )
+    first = (
+        HEAD
+        + """
+from shared import FACTOR
+v = tf.Variable(3.0, name="v")
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    print(FACTOR * sess.run(v))
+"""
+    )
+    files = {"shared.py": shared, "first.py": first, "second.py": first.replace("3.0", "4.0")}
+    (result,) = upgrade({path: text.encode() for path, text in files.items()})
+    assert result.level == "native"
+    assert result.manifest is not None
+    places = [(one.old.file, one.old.line) for one in result.manifest.executions]
+    assert sorted(places) == [("first.py", 6), ("first.py", 7), ("second.py", 6), ("second.py", 7), ("shared.py", 5)]
+    assert [one.tf1_name for one in result.manifest.variables] == ["k", "v"]
+
+
 def test_one_function_for_several_places() -> None:
     """Each place tells its own feeds; a default that is not fed is told as it is written."""
     program = manifest(
