@@ -119,7 +119,7 @@ def exports(value, attribute):
 
 def belongs(path, parent, attribute, depth):
     """Whether a module that an API module holds is part of the API, and no helper that it imported."""
-    if re.search(r"\._api\.|\.api\.|^keras\b|^tf_keras\b|^tf_slim\b|_tf_keras", path):
+    if re.search(r"\._api\.|\.api\.|^keras\b|^tf_keras\b|^tf_slim\b|_tf_keras|^tensorflow\.experimental\b", path):
         return not FOREIGN.match(path)
     if ".contrib." in path and "contrib" in parent:
         own = parent.split(".")[2:3]
