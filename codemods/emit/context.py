@@ -50,6 +50,8 @@ class Context:
     taken: set[str] = field(default_factory=set)
     iterators: dict[DataIterator, IteratorForm] = field(default_factory=dict)
     rates: dict[Optimizer, ast.expr] = field(default_factory=dict)  # learning rates that each step assigns
+    unbuilt: list[tuple[Object, ast.AST, str]] = field(default_factory=list)
+    wanted_early: set[Object] = field(default_factory=set)  # models whose variables are listed outside of functions
     dense: set[Optimizer] = field(default_factory=set)  # whose gradients of embeddings are made dense
     classes: dict[FunctionModel | BlockModel, str] = field(default_factory=dict)
     objects: dict[Object, str] = field(default_factory=dict)
@@ -151,14 +153,16 @@ class Context:
             current = current.parent
         return None
 
-    def variables(self, variables: list[Variable], frame: Frame, node: ast.AST) -> str:
+    def variables(self, variables: list[Variable], frame: Frame, node: ast.AST, inside: bool = False) -> str:
         """A list expression of variables, whole containers spread out where all of their variables are in it."""
         parts: list[str] = []
         left = list(variables)
         while left:
             variable = left[0]
             if variable.layer is not None:
-                parts.append(self._weights(variable, left, node, frame))
+                parts.append(self._weights(variable, left, frame))
+                if not inside:
+                    self.wanted_early.add(self.owners[variable.layer])
                 left = [
                     one
                     for one in left
@@ -183,7 +187,7 @@ class Context:
             return f"list({parts[0][1:]})" if parts[0].endswith(".values()") else parts[0][1:]
         return "[" + ", ".join(parts) + "]"
 
-    def _weights(self, variable: Variable, wanted: list[Variable], node: ast.AST, frame: Frame) -> str:
+    def _weights(self, variable: Variable, wanted: list[Variable], frame: Frame) -> str:
         """The variables of the model that one variable belongs to: all of it, or what is trained of it."""
         assert variable.layer is not None
         made = self.owners[variable.layer]
@@ -194,6 +198,12 @@ class Context:
         if set(mine) == set(everything) and not any(layer.cls == "Dropout" for layer in made.layers):
             return f"*{self.objects[made]}.variables"
         return ", ".join(self.reach(one, frame) or "" for one in mine)
+
+    def check_built(self) -> None:
+        """A model whose input's shape is not known makes its variables at its first call: nothing may want them before."""
+        for made, node, path in self.unbuilt:
+            if made in self.wanted_early:
+                raise self.stop("a model whose variables are wanted before the shape of its input is known", node, path)
 
     def owner(self, variable: Variable, frame: Frame) -> tuple[str, list[Value]] | None:
         """The name that holds a variable, itself or in a list or dict, and the variables that it holds."""

@@ -298,7 +298,7 @@ class Writer:
             return f"list({text})" if isinstance(node, ast.Call) else text
         if isinstance(loss, GraphValue):
             variables = [variable for variable in variables if variable in loss.roots]
-        return self.context.variables(variables, self.function.frame, where or ast.Pass())
+        return self.context.variables(variables, self.function.frame, where or ast.Pass(), inside=True)
 
     def _updates(self, losses: dict[TrainOp, str]) -> list[str]:
         """Gradients first, for every train op; then the updates."""

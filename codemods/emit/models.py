@@ -29,7 +29,7 @@ from ..graph.values import (
     graph_values,
 )
 from ..plan.functions import FunctionPlan
-from ..plan.models import BlockModel, FunctionModel, Object
+from ..plan.models import BlockModel, FunctionModel, Object, is_setting_statement
 from ..plan.units import Unit
 from .context import Context, quoted
 from .text import column, comments_above, reindent, snake, trailing_comment
@@ -274,7 +274,8 @@ def _flat(context: Context, body: list[ast.stmt]) -> list[ast.stmt]:
                     context.own(item.context_expr)
                 found.extend(_flat(context, node.body))
                 continue
-        found.append(node)
+        if not is_setting_statement(context.run, node):
+            found.append(node)
     return found
 
 
@@ -375,6 +376,8 @@ def _object(context: Context, model: FunctionModel, made: Object, named: bool) -
             inputs.append(text if not any("=" in one.partition("(")[0] for one in inputs) else f"{name}={text}")
     if inputs:
         lines.append(f"{context.objects[made]}({', '.join(inputs)})  # creates the variables")
+    else:
+        context.unbuilt.append((made, node, path))
     _put(context, made, path, lines)
 
 
@@ -444,6 +447,8 @@ def _block(context: Context, block: BlockModel) -> None:
     lines = [f"{context.objects[made]} = {context.classes[block]}()"]
     if inputs:
         lines.append(f"{context.objects[made]}({', '.join(inputs)})  # creates the variables")
+    else:
+        context.unbuilt.append((made, block.units[0].node, path))
     anchor: ast.stmt = block.block if block.block is not None else made.first.node
     moves.before.setdefault(anchor, []).extend([text, "\n".join(lines) + "\n"])
     for unit in block.units:

@@ -7,7 +7,7 @@ mode, since both can't live in one process.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..diagnostics import Diagnostic
@@ -26,6 +26,7 @@ from ..graph.values import (
     GraphValue,
     Group,
     Init,
+    Known,
     Layer,
     Optimizer,
     Placeholder,
@@ -204,6 +205,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
     _statements(context)
     _host_reads(context)
     _calls(context)
+    _layer_weights(context)
     _check_stable(context)
     left = _symbols(context)
     if left:
@@ -216,6 +218,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
         models.check(context, function)
         _place(context, function)
     _train_statements(context)
+    context.check_built()
     for late, node, written in context.late:
         late.replaced[node] = written()
     texts = {}
@@ -328,7 +331,7 @@ def _host_read(context: Context, unit: Unit, part: Statement) -> None:
     inner = _own_expressions(node)
     for expression in inner:
         for name in [
-            one for one in ast.walk(expression) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)
+            one for one in _evaluated(expression) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)
         ]:
             values = context.run.meanings.get(name, [])
             printed = _is_print(node) and context.parents.get(name) is expression
@@ -350,6 +353,15 @@ def _host_read(context: Context, unit: Unit, part: Statement) -> None:
                 )  # fmt: skip
                 return
             raise context.stop("host code that reads a tensor of the graph", node, part.frame.module.path)
+
+
+def _evaluated(expression: ast.expr) -> Iterator[ast.AST]:
+    """The nodes of an expression that are evaluated where it stands: not the bodies of lambdas."""
+    stack: list[ast.AST] = [expression]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(() if isinstance(node, ast.Lambda) else ast.iter_child_nodes(node))
 
 
 def _goes(context: Context, value: GraphValue) -> bool:
@@ -382,6 +394,30 @@ def _within_execution(context: Context, node: ast.AST, top: ast.AST) -> bool:
             return False
         current = context.parents.get(current)
     return False
+
+
+# What a Keras variable has in common with a TF1 variable.
+SHARED_ATTRIBUTES = frozenset({"assign", "assign_add", "assign_sub", "shape", "numpy"})
+
+
+def _layer_weights(context: Context) -> None:
+    """A layer's weight is a Keras variable now, whose `name` is the leaf alone and which has no `op`."""
+    for node, values in context.run.meanings.items():
+        if not isinstance(node, ast.Attribute) or node.attr in SHARED_ATTRIBUTES or node in context.owned:
+            continue
+        owners = context.run.meanings.get(node.value, [])
+        if not any(isinstance(owner, Variable) and owner.layer is not None for owner in owners):
+            continue
+        path = setup.module_of(context, node)
+        parent = context.parents.get(node)
+        if path is None or (
+            isinstance(parent, ast.Call) and any(one.execution.node is parent for one in context.plan.runs)
+        ):
+            continue
+        if len(values) == 1 and isinstance(values[0], Known):
+            context.edits[path].replace(node, quoted(values[0].value))
+        else:
+            raise context.stop(f"`.{node.attr}` of a layer's weight, which Keras has otherwise", node, path)
 
 
 def _known_around(context: Context, node: ast.AST, top: ast.AST, shown: bool) -> tuple[ast.expr, str] | None:

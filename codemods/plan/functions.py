@@ -345,10 +345,10 @@ def _check_initializers(plan: Plan) -> None:
             for leaf in _effects(part.value)
         ):
             continue
-        looped = _looped(run.execution.chain)
         variables = {
             v for part in run.fetched for leaf in _effects(part.value) if isinstance(leaf, Init) for v in leaf.variables
         }
+        looped = any(_looped(run.execution.chain, variable.chain) for variable in variables)
         again = any(
             variables
             & {
@@ -369,8 +369,9 @@ def _check_initializers(plan: Plan) -> None:
         seen.append(run)
 
 
-def _looped(chain: tuple[Statement, ...]) -> bool:
-    return any(isinstance(statement.node, (ast.For, ast.While)) for statement in chain)
+def _looped(chain: tuple[Statement, ...], made: tuple[Statement, ...]) -> bool:
+    """Whether a loop repeats an execution, but not the making of a variable."""
+    return any(isinstance(statement.node, (ast.For, ast.While)) and statement not in made for statement in chain)
 
 
 def _restored_next(plan: Plan, run: Run) -> bool:

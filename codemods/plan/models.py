@@ -11,7 +11,8 @@ import ast
 from dataclasses import dataclass, field
 
 from ..graph.frames import Frame, GraphState, Statement
-from ..graph.ops.scopes import Entered
+from ..graph.interpreter import Interpreter
+from ..graph.ops.scopes import Entered, is_setting
 from ..graph.values import GraphValue, Known, Layer, Placeholder, Tensor, Value, Variable, flatten, graph_values
 from .reasons import Undecided, undecided
 from .slices import names_in
@@ -203,6 +204,8 @@ def _uses(units: Units, model: FunctionModel) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
 
     def visit(node: ast.AST, role: str) -> None:
+        if isinstance(node, ast.stmt) and is_setting_statement(units.run, node):
+            role = "scope"
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             found.setdefault(node.id, set()).add(role)
         if isinstance(node, ast.With):
@@ -225,6 +228,16 @@ def _uses(units: Units, model: FunctionModel) -> dict[str, set[str]]:
     for statement in model.definition.body:
         visit(statement, "call")
     return found
+
+
+def is_setting_statement(run: Interpreter, node: ast.stmt) -> bool:
+    """Whether a statement only switches reuse on, perhaps under a condition."""
+    if isinstance(node, ast.If):
+        return all(is_setting_statement(run, one) for one in (*node.body, *node.orelse))
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
+        return isinstance(node, ast.Pass)
+    values = run.meanings.get(node.value, [])
+    return bool(values) and all(is_setting(value) for value in values)
 
 
 # -- blocks -------------------------------------------------------------------------------------------------------------

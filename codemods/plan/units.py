@@ -39,6 +39,7 @@ from ..graph.values import (
     flatten,
     graph_values,
 )
+from . import repeats
 from .reasons import undecided
 
 
@@ -88,6 +89,7 @@ class Units:
 
 def find(run: Interpreter) -> Units:
     """Sorts a program's statements into units."""
+    repeats.drop(run)
     frames = set(run.module_frames.values())
     for chain in [*(execution.chain for execution in run.executions), *(use.chain for use in run.uses)]:
         frames.update(statement.frame for statement in chain)
@@ -213,7 +215,11 @@ def _changes_in_place(units: Units) -> None:
     """A statement that changes a list or dict of tensors belongs to the graph, too."""
     for owner, chain in units.run.mutated:
         unit = units.leaf(chain)
-        if unit is not None and unit.kind == "host" and _holds(owner):
+        if unit is None or unit.kind != "host":
+            continue
+        if isinstance(owner, Dict) and any(isinstance(key, GraphValue) for key in owner.keys):
+            unit.kind = "feed"
+        elif _holds(owner):
             unit.kind = "graph"
 
 
