@@ -397,6 +397,9 @@ class Writer:
         if apart:
             values = self.context.run.meanings.get(node, [])
             return f"{self.tf}.identity({text})" if any(isinstance(value, Variable) for value in values) else text
+        values = self.context.run.meanings.get(node, [])
+        if member.kind == "scalar" and any(_unknown_rank(value) for value in values):
+            text = f"{self.tf}.reshape({text}, [])"
         extra = [
             f"{key}={self.overlay.render(arguments[key])}"
             for key in ("max_outputs", "sample_rate", "description")
@@ -477,7 +480,15 @@ class Writer:
         return self.context.stop(message, node or ast.Pass(lineno=1, col_offset=0), self.path)
 
 
+def _unknown_rank(value: Value) -> bool:
+    """Whether a tensor's rank follows from nothing but what is fed: TF2 wants a scalar summary's to be known."""
+    fed = [root for root in value.roots if isinstance(root, Placeholder)] if isinstance(value, GraphValue) else []
+    return isinstance(value, Tensor) and value.shape is None and any(root.shape is None for root in fed)
+
+
 def is_returned(function: FunctionPlan, part: Fetched) -> bool:
+    if part.thrown_away:
+        return False
     if isinstance(part.value, Summary):
         summary = function.runs[0].summary
         return summary is not None and not summary.inside

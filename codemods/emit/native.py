@@ -270,6 +270,9 @@ def _statements(context: Context) -> None:
         ):
             moves.dropped.add(node)
             context.own(node)
+        elif isinstance(node, ast.Assign) and _is_empty_merge(context, node.value):
+            context.edits_of(unit.statement).replace(node.value, "None")
+            context.own(node.value)
         elif any(value in context.steps for value in unit.made if isinstance(value, Variable)):
             moves.dropped.add(node)
             context.own(node)
@@ -281,6 +284,16 @@ def _statements(context: Context) -> None:
             if not isinstance(statement.node, ast.Expr):
                 raise context.stop("a session closed within an expression", use.node, statement.frame.module.path)
             context.moves_of(statement).dropped.add(statement.node)
+
+
+def _is_empty_merge(context: Context, node: ast.expr) -> bool:
+    """Whether an expression merges summaries where there are none: TF1 gave None."""
+    if not isinstance(node, ast.Call):
+        return False
+    path = setup.module_of(context, node)
+    name = context.names[path].name_of(node.func) if path is not None else None
+    values = context.run.meanings.get(node, [])
+    return name in {"summary.merge_all", "merge_all_summaries"} and all(isinstance(one, Known) for one in values)
 
 
 def _is_configuration(context: Context, unit: Unit) -> bool:
@@ -344,7 +357,7 @@ def _host_read(context: Context, unit: Unit, part: Statement) -> None:
             if known is not None:
                 context.edits_of(part).replace(*known)
                 continue
-            if (isinstance(node, ast.Assert) or _is_print(node)) and not part.executions:
+            if (isinstance(node, ast.Assert) or printed) and not part.executions:
                 context.moves_of(part).dropped.add(node)
                 what = "an assertion about" if isinstance(node, ast.Assert) else "a print of"
                 context.note(

@@ -152,7 +152,7 @@ def call_function(
         return run.problem(node, "a function that calls itself while the graph is built")
     frame = Frame(function.frame.module, function.frame.names, definition, function.frame)
     frame.transparent = isinstance(definition, ast.Lambda)
-    outer_chain = run.chain
+    outer_chain, effects = run.chain, run.effects
     with run.within(frame):
         _bind_parameters(run, definition.args, arguments, keywords, function)
         frame.arguments = {name: binding.value for name, binding in frame.bindings.items()}
@@ -161,6 +161,8 @@ def call_function(
         if isinstance(definition, ast.Lambda):
             return run.evaluate(definition.body)
         run.language.run_body(run, definition.body)
+    if run.effects != effects:
+        run.effect(node)
     if _generates(definition):
         return (
             run.problem(node, "a generator that makes graph values")

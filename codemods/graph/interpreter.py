@@ -68,6 +68,7 @@ class Interpreter:
     by_name: dict[str, str] = field(default_factory=dict)
     frames: list[Frame] = field(default_factory=list)
     steps: int = 0
+    effects: int = 0
 
     def __post_init__(self) -> None:
         self.graphs.append(self.graph)
@@ -123,6 +124,7 @@ class Interpreter:
     def effect(self, node: ast.Call) -> None:
         """Notes a host call that may have effects, or give something else each time."""
         self.impure.setdefault(node, []).append(self.chain)
+        self.effects += 1
 
     def mean(self, node: ast.AST, value: Value) -> Value:
         """Remembers what an expression meant; an expression met twice may have meant two things."""

@@ -164,6 +164,7 @@ class Tensor(GraphValue):
     dtype: str | None = None
     random: bool = False
     layer: Layer | None = None
+    several: bool = False  # an op with several results, taken whole
     elements: dict[int, Tensor] = field(default_factory=dict, repr=False)
 
     @property

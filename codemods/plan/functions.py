@@ -46,6 +46,7 @@ class Fetched:
     node: ast.expr | None  # an expression within the execution's own statement
     text: str | None  # else how the value is reached from the unit's names
     place: tuple[int | str, ...] = ()  # where in the structure of the result
+    thrown_away: bool = False  # unpacked into `_`
 
 
 @dataclass(eq=False)
@@ -164,7 +165,13 @@ def _resolve(units: Units, execution: Execution) -> Run:
         raise undecided("a run without fetches", execution.node, statement)
     fetched = list(_expand(units, execution, node, execution.fetches, ()))
     run = Run(execution, "function", fetched, statement=statement)
+    for part in fetched:
+        part.thrown_away = bool(part.place) and _target_at(statement.node, execution.node, part.place[:1]) == "_"
     run.feeds = _feeds(units, execution)
+    if any(isinstance(part.value, Tensor) and part.value.several for part in fetched):
+        raise undecided("a fetch of an op's several results at once", execution.node, statement)
+    if any(not isinstance(key, Placeholder) and key.constant for key in run.feeds):
+        raise undecided("a constant that is fed", execution.node, statement)
     values = [part.value for part in fetched]
     leaves = [leaf for value in values for leaf in _effects(value)]
     if (
@@ -360,13 +367,27 @@ def _check_initializers(plan: Plan) -> None:
             }
             for other in seen
         )
-        if (again or looped) and not _restored_next(plan, run):
+        if (looped or (again and _used_between(plan, seen[-1], run))) and not _restored_next(plan, run):
             raise undecided(
                 "an initializer that runs again and starts the variables afresh",
                 run.execution.node,
                 run.execution.chain[-1],
             )
         seen.append(run)
+
+
+def _used_between(plan: Plan, one: Run, other: Run) -> bool:
+    """Whether anything that touches variables runs between two runs of an initializer."""
+    places = [one.execution.chain[-1].index, other.execution.chain[-1].index]
+    between = [run for run in plan.runs if places[0] < run.execution.chain[-1].index < places[1]]
+    between += [run for run in plan.runs if run.execution.chain[-1].frame is not one.execution.chain[-1].frame]
+    return any(
+        isinstance(root, Variable)
+        for run in between
+        if run.kind != "dropped"
+        for part in run.fetched
+        for root in part.value.roots
+    )
 
 
 def _looped(chain: tuple[Statement, ...], made: tuple[Statement, ...]) -> bool:
@@ -460,7 +481,7 @@ def _assign_function(plan: Plan, run: Run) -> None:
                 constants[root] = bool(root.default.value)
     constants = {key: value for key, value in constants.items() if key in needed}
     identity = (
-        tuple((part.value, part.place) for part in run.fetched),
+        tuple((part.value, part.place, part.thrown_away) for part in run.fetched),
         frozenset(constants.items()),
         frozenset(value for value in cut if value in _all_inputs(run)),
         (run.summary.use.owner, run.summary.inside) if run.summary is not None else None,

@@ -19,6 +19,10 @@ SYNONYMS = {
     "scalar_summary": "summary.scalar", "merge_all_summaries": "summary.merge_all", "histogram_summary": "summary.histogram",
     "summary.merge_all_v2": "summary.merge_all",
 }  # fmt: skip
+SEVERAL = frozenset(
+    "self_adjoint_eig linalg.eigh svd linalg.svd qr linalg.qr nn.moments nn.top_k unique unique_with_counts meshgrid "
+    "nn.ctc_greedy_decoder nn.ctc_beam_search_decoder split unstack lu nn.weighted_moments setdiff1d".split()
+)
 RANDOM = frozenset(
     "random_normal random_uniform truncated_normal random_shuffle multinomial random_gamma random_poisson random_crop "
     "nn.dropout nn.nce_loss nn.sampled_softmax_loss random.categorical random.shuffle random.multinomial random.gamma "
@@ -79,6 +83,7 @@ def call(run: Interpreter, name: str, node: ast.Call) -> Value:
         shapes.dtype(name, arguments, keywords),
         name in RANDOM,
     )
+    made.several = name in SEVERAL
     if name not in SOMETIMES_NOTHING:
         made.tf1_name = op_names.reserve(run, name, keywords.get("name"))
     return made

@@ -95,8 +95,6 @@ def _initial_inputs(run: Interpreter, node: ast.AST, initial: Value | None) -> N
     for value in graph_values(initial) if initial is not None else []:
         if any(not isinstance(root, (Variable,)) and not getattr(root, "random", False) for root in value.roots):
             run.problem(node, "a variable whose initial value depends on a placeholder or an iterator")
-        elif any(isinstance(root, Variable) for root in value.roots):
-            run.problem(node, "a variable whose initial value depends on another variable")
 
 
 def _check_unusual(run: Interpreter, node: ast.AST, arguments: Arguments, names: tuple[str, ...]) -> None:
