@@ -131,7 +131,7 @@ class Context:
     def models(self) -> Models:
         return self.plan.models
 
-    def reach(self, value: GraphValue, frame: Frame) -> str | None:
+    def reach(self, value: GraphValue, frame: Frame, at: int | None = None) -> str | None:
         """The expression by which a frame's names reach a variable (or another object that stays), None if none does."""
         if isinstance(value, Variable) and value in self.steps:
             return self.steps[value]
@@ -140,20 +140,33 @@ class Context:
             return f"{self.objects[self.owners[value.layer]]}.{self.attributes[value.layer]}.{leaf}"
         current: Frame | None = frame
         while current is not None:
-            for name, binding in current.bindings.items():
-                if binding.value is value:
-                    return name
+            bound = self._bound(current, at)
+            direct = next((name for name, held in bound.items() if held is value), None)
+            if direct is not None:
+                return direct
             current = current.parent
         current = frame
         while current is not None:
-            for name, binding in current.bindings.items():
-                found = _inside(name, binding.value, value)
+            for name, held in self._bound(current, at).items():
+                found = _inside(name, held, value)
                 if found is not None:
                     return found
             current = current.parent
         return None
 
-    def variables(self, variables: list[Variable], frame: Frame, node: ast.AST, inside: bool = False) -> str:
+    def _bound(self, frame: Frame, at: int | None) -> dict[str, Value]:
+        """What the names of a frame mean: at its end, or where a statement of that index stands."""
+        if at is None:
+            return {name: binding.value for name, binding in frame.bindings.items()}
+        found = dict(frame.arguments)
+        for statement in self.run.statements:
+            if statement.frame is frame and statement.index <= at:
+                found.update(statement.writes)
+        return found
+
+    def variables(
+        self, variables: list[Variable], frame: Frame, node: ast.AST, inside: bool = False, at: int | None = None
+    ) -> str:
         """A list expression of variables, whole containers spread out where all of their variables are in it."""
         parts: list[str] = []
         left = list(variables)
@@ -169,7 +182,7 @@ class Context:
                     if one.layer is None or self.owners[one.layer] is not self.owners[variable.layer]
                 ]
                 continue
-            holder = self._container(variable, left, frame)
+            holder = self._container(variable, left, frame, at)
             if holder is not None:
                 parts.append(holder[0])
                 left = [one for one in left if one not in holder[1]]
@@ -231,13 +244,15 @@ class Context:
             current = current.parent
         return None
 
-    def _container(self, variable: Variable, wanted: list[Variable], frame: Frame) -> tuple[str, list[Value]] | None:
+    def _container(
+        self, variable: Variable, wanted: list[Variable], frame: Frame, at: int | None
+    ) -> tuple[str, list[Value]] | None:
         current: Frame | None = frame
         while current is not None:
-            if any(binding.value is variable for binding in current.bindings.values()):
+            bound = self._bound(current, at)
+            if any(value is variable for value in bound.values()):
                 return None
-            for name, binding in current.bindings.items():
-                value = binding.value
+            for name, value in bound.items():
                 members = (
                     value.items if isinstance(value, Sequence) else value.values if isinstance(value, Dict) else []
                 )

@@ -27,7 +27,7 @@ from ..graph.values import (
 )
 from ..parse import Module
 from ..plan import slices
-from ..plan.functions import Fetched, FunctionPlan, Parameter
+from ..plan.functions import Fetched, FunctionPlan, Parameter, Undecided, before_a_call
 from ..plan.units import Unit
 from .context import Context, quoted
 from .models import block_call
@@ -120,15 +120,29 @@ class Writer:
         else:
             losses = {}
             lines.extend(line for unit in function.taped for line in self._statement(unit))
+        late = [unit for unit in rest if self._follows_update(unit)]
         for unit in rest:
-            if not any(isinstance(value, TrainOp) for value in unit.made):
+            if unit not in late and not any(isinstance(value, TrainOp) for value in unit.made):
                 lines.extend(self._statement(unit))
         lines.extend(self._summaries())
         if function.trains:
             lines.extend(self._before_updates())
         lines.extend(self._updates(losses))
+        lines.extend(line for unit in late for line in self._statement(unit))
         lines.extend(self._return())
         return lines or ["pass"]
+
+    def _follows_update(self, unit: Unit) -> bool:
+        """Whether a unit assigns to what the same run trains (weight clipping): TF1 left the order open."""
+        trained = {variable for train in self.function.trains for variable in train.variables}
+        assigned = [value for value in unit.made if isinstance(value, Assign) and value.variable in trained]
+        if assigned:
+            node, path = unit.node, unit.statement.frame.module.path
+            message = (
+                "this assignment and the training step of the same run raced in TensorFlow 1; it follows the step now"
+            )
+            self.context.note("racing-updates", "TFM402", message, node, path)
+        return bool(assigned)
 
     # -- signature ------------------------------------------------------------------------------------------------------
 
@@ -181,11 +195,10 @@ class Writer:
         named = ""
         if isinstance(name, ast.Constant) and isinstance(name.value, str) and name.value.isidentifier():
             named = f", name={quoted(name.value)}"
-        comment = trailing_comment(value.chain[-1].frame.module, value.chain[-1].node)
-        if unit is not None and comment:
-            self.context.moves_of(unit.statement).taken.add(unit.node) if not comments_above(
-                unit.statement.frame.module, unit.node
-            ) else None
+        comment = ""
+        if unit is not None and not local and unit.node not in self.context.moves_of(unit.statement).trailing:
+            comment = trailing_comment(unit.statement.frame.module, unit.node)
+            self.context.moves_of(unit.statement).trailing.update([unit.node] if comment else [])
         return f"{self.tf}.TensorSpec({shape_text}, {dtype_text}{named})", comment
 
     # -- statements -----------------------------------------------------------------------------------------------------
@@ -298,7 +311,20 @@ class Writer:
             return f"list({text})" if isinstance(node, ast.Call) else text
         if isinstance(loss, GraphValue):
             variables = [variable for variable in variables if variable in loss.roots]
-        return self.context.variables(variables, self.function.frame, where or ast.Pass(), inside=True)
+        return self._reached(variables, where or ast.Pass())
+
+    def _reached(self, variables: list[Variable], where: ast.AST) -> str:
+        """The list of variables by the names that they have at the end, or had where the gradients were asked for."""
+        frame = self.function.frame
+        try:
+            return self.context.variables(variables, frame, where, inside=True)
+        except Undecided:
+            at = max(unit.index for unit in self.function.units)
+            text = self.context.variables(variables, frame, where, inside=True, at=at)
+        for name in slices.names_in(ast.parse(text)):
+            if any(one.index > at and before_a_call(self.function, one) for one in frame.history.get(name, [])):
+                raise self._stop(f"`{name}`, which is bound again after the graph was built", where)
+        return text
 
     def _updates(self, losses: dict[TrainOp, str]) -> list[str]:
         """Gradients first, for every train op; then the updates."""

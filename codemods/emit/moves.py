@@ -19,6 +19,7 @@ class Moves:
 
     dropped: set[ast.stmt] = field(default_factory=set)
     taken: set[ast.stmt] = field(default_factory=set)  # dropped, and their comments went along
+    trailing: set[ast.stmt] = field(default_factory=set)  # whose comment behind went along
     unwrapped: set[ast.stmt] = field(default_factory=set)
     replaced: dict[ast.stmt, str] = field(default_factory=dict)
     before: dict[ast.stmt, list[str]] = field(default_factory=dict)
@@ -138,7 +139,7 @@ class _Mover:
         taken = all(node in moves.taken for node in nodes)
         lost = [line for line in lead if line.comment is None] if taken else list(lead)
         comment = statement.trailing_whitespace.comment
-        if comment is not None and not taken:
+        if comment is not None and not taken and not any(node in moves.trailing for node in nodes):
             lost.append(cst.EmptyLine(comment=comment))
         if not taken:
             lost.extend(cst.EmptyLine(comment=cst.Comment(text)) for text in _inner_comments(self.module, statement))

@@ -47,10 +47,10 @@ from ..manifest import Program
 from ..names import Names
 from ..parse import Module
 from ..plan import functions as planning
-from ..plan.functions import FunctionPlan, Plan, Undecided
+from ..plan.functions import FunctionPlan, Plan, Undecided, before_a_call
 from ..plan.names import name_functions
 from ..plan.slices import names_in
-from ..plan.units import Unit, Units, find, moves
+from ..plan.units import BLOCKS, Unit, Units, find, moves
 from ..report import Account
 from ..symbols import Hooks, numpy, rewrite
 from . import models, savers, sessions, setup, sites
@@ -207,6 +207,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
     _calls(context)
     _layer_weights(context)
     _check_stable(context)
+    _check_gone(context)
     left = _symbols(context)
     if left:
         return Fallback(left)
@@ -582,33 +583,54 @@ def _check_stable(context: Context) -> None:
             later = [
                 one for one in frame.history.get(name, []) if one.index > reader.index and not _drops(context, one)
             ]
-            if not isinstance(value, Function) and any(_before_a_call(function, one) for one in later):
+            if not isinstance(value, Function) and any(before_a_call(function, one) for one in later):
                 raise context.stop(f"`{name}`, which is bound again after the graph was built", reader.node, path)
+            if not isinstance(value, Function) and any(
+                _in_one_loop(one, reader) for one in frame.history.get(name, [])
+            ):
+                raise context.stop(f"`{name}`, which changes in a loop that builds graph", reader.node, path)
             if name in inside and frame is function.frame:
                 raise context.stop(
                     f"`{name}`, which is both read from outside and bound by the graph", reader.node, path
                 )
             for owner, chain in context.run.mutated:
                 changed = owner is value and type(owner) is not Value and chain[-1].index > reader.index
-                if changed and _before_a_call(function, chain[-1]):
+                if changed and before_a_call(function, chain[-1]):
                     raise context.stop(f"`{name}`, which is changed after the graph was built", reader.node, path)
 
 
-def _before_a_call(function: FunctionPlan, statement: Statement) -> bool:
-    """Whether a statement may run before some call of a function: it stands before it, or a loop holds both."""
-    for run in function.runs:
-        chain = run.execution.chain
-        if any(statement.index < one.index for one in chain[-1:]) or statement.frame not in {
-            one.frame for one in chain
-        }:
+def _in_one_loop(one: Statement, reader: Statement) -> bool:
+    """Whether a loop binds a name in each of its rounds, and graph within it reads that."""
+    loops: set[Statement] = set()
+    outer: Statement | None = reader
+    while outer is not None:
+        if isinstance(outer.node, (ast.For, ast.While)):
+            loops.add(outer)
+        outer = outer.parent
+    outer = one
+    while outer is not None:
+        if outer in loops and outer is not reader:
             return True
-        loops = {one for one in chain if isinstance(one.node, (ast.For, ast.While))}
-        outer = statement.parent
-        while outer is not None:
-            if outer in loops:
-                return True
-            outer = outer.parent
+        outer = outer.parent
     return False
+
+
+def _check_gone(context: Context) -> None:
+    """Nothing that runs, and no host code with effects, may stand in a statement that goes."""
+    inside = {unit for function in context.plan.functions for unit in function.units}
+    for node, chains in context.run.impure.items():
+        for chain in chains:
+            unit = context.units.leaf(chain)
+            if unit is not None and unit.kind == "graph" and unit not in inside:
+                raise context.stop(
+                    "host code with effects within a statement of the graph", node, unit.statement.frame.module.path
+                )
+    for path, going in context.moves.items():
+        for statement in (*going.dropped, *going.taken):
+            if isinstance(statement, BLOCKS) and any(
+                run.kind != "dropped" and run.execution.node in set(ast.walk(statement)) for run in context.plan.runs
+            ):
+                raise context.stop("an execution within a statement of the graph", statement, path)
 
 
 def _drops(context: Context, statement: Statement) -> bool:

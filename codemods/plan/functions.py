@@ -390,6 +390,23 @@ def _used_between(plan: Plan, one: Run, other: Run) -> bool:
     )
 
 
+def before_a_call(function: FunctionPlan, statement: Statement) -> bool:
+    """Whether a statement may run before some call of a function: it stands before it, or a loop holds both."""
+    for run in function.runs:
+        chain = run.execution.chain
+        if any(statement.index < one.index for one in chain[-1:]) or statement.frame not in {
+            one.frame for one in chain
+        }:
+            return True
+        loops = {one for one in chain if isinstance(one.node, (ast.For, ast.While))}
+        outer = statement.parent
+        while outer is not None:
+            if outer in loops:
+                return True
+            outer = outer.parent
+    return False
+
+
 def _looped(chain: tuple[Statement, ...], made: tuple[Statement, ...]) -> bool:
     """Whether a loop repeats an execution, but not the making of a variable."""
     return any(isinstance(statement.node, (ast.For, ast.While)) and statement not in made for statement in chain)

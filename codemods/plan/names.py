@@ -29,12 +29,7 @@ NOISE = frozenset(
 
 def name_functions(plan: Plan) -> None:
     """Names every function of a plan."""
-    taken = {
-        node.id if isinstance(node, ast.Name) else node.arg if isinstance(node, ast.arg) else getattr(node, "name", "")
-        for module in plan.units.run.modules.values()
-        for node in ast.walk(module.tree)
-        if isinstance(node, (ast.Name, ast.arg, ast.FunctionDef, ast.ClassDef))
-    }
+    taken = _taken(plan)
     steps = {train for function in plan.functions for train in function.trains}
     for function in plan.functions:
         wanted = _train_name(function, len(steps)) if function.trains else _compute_name(function)
@@ -45,6 +40,23 @@ def name_functions(plan: Plan) -> None:
             name, count = f"{wanted}_{count}", count + 1
         taken.add(name)
         function.name = name
+
+
+def _taken(plan: Plan) -> set[str]:
+    """The names of the program, without those that only what moves into functions, or goes, binds."""
+    going = [
+        {id(one) for part in unit.parts for one in ast.walk(part.node)}
+        for unit in plan.units.ordered
+        if unit.kind in {"graph", "placeholder", "session"} and not isinstance(unit.node, (ast.FunctionDef, ast.With))
+    ]
+    gone = {number for numbers in going for number in numbers}
+    return {
+        node.id if isinstance(node, ast.Name) else node.arg if isinstance(node, ast.arg) else getattr(node, "name", "")
+        for module in plan.units.run.modules.values()
+        for node in ast.walk(module.tree)
+        if isinstance(node, (ast.arg, ast.FunctionDef, ast.ClassDef))
+        or (isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) and id(node) not in gone)
+    }
 
 
 def _words(text: str) -> list[str]:

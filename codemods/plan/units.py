@@ -114,7 +114,7 @@ def find(run: Interpreter) -> Units:
     _no_methods(units)
     running = {units.leaf(chain) for chain in [*(e.chain for e in run.executions), *(use.chain for use in run.uses)]}
     for unit in units.ordered:
-        unit.kind = "host" if unit in running else _kind(unit)
+        unit.kind = "host" if unit in running or _runs(unit) else _kind(unit)
     _changes_in_place(units)
     _closures(units)
     _initial_values(units)
@@ -122,6 +122,11 @@ def find(run: Interpreter) -> Units:
 
 
 BLOCKS = (ast.For, ast.While, ast.If, ast.Try, ast.With)
+
+
+def _runs(unit: Unit) -> bool:
+    """Whether a block of control flow runs something: its statements are units of their own, and it stays."""
+    return isinstance(unit.node, BLOCKS) and not _only_builds(unit.statement)
 
 
 def _lifted(statement: Statement) -> Statement:
