@@ -1,51 +1,143 @@
 """The dialect stage: whether a connected program is TensorFlow 1 or 2.
 
-TF1 only on evidence: a name that TensorFlow 2 has not, compat.v1, an argument that only TF1 knows, a feed_dict. The
-dialect is the whole program's, so a module without evidence of its own goes with those that import it. What means
+TF1 only on evidence, and TF2 programs have names of TensorFlow 1 too: what compat.v1 still offers them, or code for both
+versions. So what speaks for each side is counted over the whole program, one use at a time:
+
+* `removed`: names, imports and arguments that TensorFlow 2 never had, outside of tests of the version;
+* `session`: from compat.v1, what makes no sense without a session, and feed_dicts;
+* `graph`: other names of compat.v1 that build graphs; TF2 code calls some of them in eager mode too;
+* `ported`: anything else that differs, in a module that knows TensorFlow as compat.v1 alone;
+* `modern`: tf.function, tf.GradientTape, compat.v2 and names that only TensorFlow 2 has.
+
+The dialect is the whole program's, so a module without evidence of its own goes with those that import it. What means
 something else in each (`tf.nn.dropout(x, 0.8)`) proves nothing; `--assume` decides a program with no more than that.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
+from .accounts import is_unchanged
 from .api import Fact, is_native, lookup
-from .names import Names, Use, fact_of
+from .names import Import, Names, Use, fact_of
+from .names.meaning import Api
 from .parse import Module
 
 Kind = Literal["tf1", "tf2", "none"]
+_Side = Literal["", "removed", "late", "session", "graph", "ported", "modern", "eager"]
 
-# compat.v1 names that TF2 programs use in passing: logging, switches, converters, summaries of old files.
+# What a program of sessions has from compat.v1: TensorFlow 2 has no use for it in any mode.
+_SESSION = (
+    "InteractiveSession",
+    "Session",
+    "data.make_initializable_iterator",
+    "disable_eager_execution",
+    "disable_v2_behavior",
+    "get_default_session",
+    "layers.",
+    "nn.rnn_cell.",
+    "placeholder",
+    "reset_default_graph",
+    "sparse_placeholder",
+    "train.MonitoredTrainingSession",
+)
+# What builds graphs, but that TF2 code calls from compat.v1 in eager mode too.
+_GRAPH = (
+    "add_to_collection",
+    "data.make_one_shot_iterator",
+    "get_collection",
+    "get_variable",
+    "global_variables",
+    "initialize_",
+    "local_variables",
+    "nn.bidirectional_dynamic_rnn",
+    "nn.dynamic_rnn",
+    "nn.static_",
+    "summary.FileWriter",
+    "summary.merge",
+    "tables_initializer",
+    "train.Saver",
+    "train.get_global_step",
+    "train.get_or_create_global_step",
+    "trainable_variables",
+    "variable_scope",
+    "variables_initializer",
+)
+_OPTIMIZER = re.compile(r"train\.\w+Optimizer\b")
+# compat.v1 names that say nothing: logging, switches, converters, the session that Keras is given for its options.
 _IN_PASSING = (
-    "logging",
-    "enable_",
-    "executing_eagerly",
-    "app",
-    "flags",
-    "gfile",
     "ConfigProto",
     "GPUOptions",
-    "Session",
-    "keras",
-    "train.summary_iterator",
     "VERSION",
+    "app",
+    "enable_",
+    "executing_eagerly",
+    "flags",
+    "gfile",
+    "io.gfile",
+    "keras",
+    "logging",
     "set_random_seed",
+    "test",
+    "train.summary_iterator",
 )
-# Names that 1.15 has under the same name but that a TF1 program has no use for.
-_EAGER = frozenset({"GradientTape", "function"})
-_VERSION_TESTS = frozenset({"__version__", "VERSION", "version", "hasattr", "executing_eagerly", "is_tf2", "enabled"})
+# A program of graphs has one such name among this many names at least; TF2 packages that serve graphs too have fewer.
+_SOME = 20
+# Names that 1.15 has too but that a TF1 program has no use for, and those that make compat.v1 eager.
+_MODERN = ("GradientTape", "function")
+_EAGER = ("enable_eager_execution", "enable_v2_behavior")
+
+_KERAS = re.compile(rb"^[ \t]*(?:import|from)[ \t]+keras\b", re.MULTILINE)
+_RUNS = re.compile(rb"\.(?:run|eval|partial_run|make_callable)\(")
+_VERSION_TESTS = frozenset({"__version__", "VERSION", "version", "hasattr", "executing_eagerly", "enabled"})
+_IS_TF2 = re.compile(r"_?(?:is|use|using|have|has)?_?(?:tf|tensorflow)_?v?[12]", re.IGNORECASE)
+_MAY_TEST = re.compile(
+    rb"version|VERSION|hasattr|executing_eagerly|[fFwW]_?[vV]?[12]|enabled"
+    rb"|AttributeError|ImportError|NotFound|except[ \t]*:"
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a program names something of TensorFlow: `line` is 1-based, `column` 0-based."""
+
+    name: str
+    path: str
+    line: int
+    column: int
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """`evidence` is a sentence with the first thing that decided; `undecided` is what means something else in each."""
+    """`evidence` is a sentence with the first thing that decided; `undecided` is what means something else in each, `strays`
+    the names that TensorFlow 2.21 has not in a program that is TensorFlow 2 all the same."""
 
     dialect: Kind
     evidence: str = ""
-    undecided: tuple[tuple[str, Use], ...] = ()
+    undecided: tuple[Place, ...] = ()
+    strays: tuple[Place, ...] = ()
+
+
+@dataclass
+class _Found:
+    """The evidence of a program: how often each side is spoken for, and the first sentence for it."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    first: dict[str, str] = field(default_factory=dict)
+    graph: list[Place] = field(default_factory=list)
+    strays: list[Place] = field(default_factory=list)
+
+    def add(self, side: str, sentence: str) -> None:
+        self.counts[side] = self.counts.get(side, 0) + 1
+        self.first.setdefault(side, sentence)
+
+    def __getitem__(self, side: str) -> int:
+        return self.counts.get(side, 0)
 
 
 def of_program(
@@ -57,54 +149,129 @@ def of_program(
         return Dialect("none")
     if assume == "tf2":
         return Dialect("tf2", "assumed, as asked for")
-    in_passing, eager = "", False
+    found = _Found()
+    runs = any(_RUNS.search(module.utf8) or b"feed_dict" in module.utf8 for module in modules.values())
     for path, module in modules.items():
-        calls: dict[ast.AST, ast.Call] | None = None
-        tested: list[tuple[int, int]] | None = None
-        for use in names[path].uses:
-            fact, path_of = fact_of(use.name)
-            if use.api == "v2" or (use.api == "plain" and use.name in _EAGER):
-                eager = True
-                continue
-            if use.api == "v1":
-                if use.name == "":
-                    continue
-                if not use.name.startswith(_IN_PASSING):
-                    return Dialect("tf1", _at(path, use, f"tf.compat.v1.{use.name}"))
-                in_passing = in_passing or _at(path, use, f"tf.compat.v1.{use.name}")
-                continue
-            if fact is None or use.name.startswith("examples."):
-                continue
-            if gone(fact) and not use.name[len(path_of) + 1 :].startswith("__"):
-                if tested is None:
-                    tested = list(_version_tests(module.tree))
-                if not any(start <= use.node.lineno <= end for start, end in tested):
-                    return Dialect("tf1", _at(path, use, f"tf.{fact.name}, which TensorFlow 2 has not"))
-                continue
-            if fact.renamed or fact.dropped:
-                if calls is None:
-                    calls = {node.func: node for node in ast.walk(module.tree) if isinstance(node, ast.Call)}
-                argument = _old_argument(fact, calls.get(use.node))
-                if argument:
-                    return Dialect(
-                        "tf1", _at(path, use, f"tf.{fact.name}({argument}=...), an argument of TensorFlow 1")
-                    )
-        if b"feed_dict" in module.utf8:
-            for node in ast.walk(module.tree):
-                if isinstance(node, ast.Call) and any(keyword.arg == "feed_dict" for keyword in node.keywords):
-                    return Dialect("tf1", f"{path}:{node.lineno} feeds a session")
-        for found in names[path].imports:
-            if found.guarded or found.api != "plain" or found.bound == "*" or found.name.startswith("examples."):
-                continue
-            fact, _ = fact_of(found.name)
-            if fact is not None and gone(fact):
-                return Dialect("tf1", f"{path}:{found.node.lineno} imports tensorflow.{found.name}")
-    if in_passing and not eager:
-        return Dialect("tf1", in_passing)
-    undecided = tuple((path, use) for path, use in uses if _changed(use))
+        _count(module, names[path], found, runs)
+    decided = _decide(found, len(uses))
+    if decided:
+        return Dialect("tf1", found.first[decided])
+    undecided = tuple(_place(path, use) for path, use in uses if _changed(use, names[path]))
     if assume == "tf1":
         return Dialect("tf1", "assumed, as asked for", undecided)
-    return Dialect("tf2", "nothing in it is TensorFlow 1 only", undecided)
+    why = found.first.get("eager") or found.first.get("modern") or "nothing in it is TensorFlow 1 only"
+    if found["modern"]:
+        undecided = ()
+    elif not found["eager"]:
+        undecided = tuple(sorted((*found.graph, *undecided), key=lambda one: (one.path, one.line)))
+    return Dialect("tf2", why, undecided, tuple(found.strays))
+
+
+def _decide(found: _Found, uses: int) -> str:
+    """The side whose evidence makes a program TensorFlow 1; empty where it is TensorFlow 2."""
+    modern = found["modern"]
+    if found["removed"] >= max(1, modern):
+        return "removed"
+    if found["eager"] and "switch" not in found.first:
+        return ""
+    if modern := modern + found["keras"]:
+        graph = found["session"] + found["graph"]
+        return "session" if found["session"] >= modern and graph > modern and graph * _SOME >= uses else ""
+    return next((side for side in ("session", "ported") if found[side]), "")
+
+
+def _count(module: Module, names: Names, found: _Found, runs: bool) -> None:
+    """Adds a module's evidence."""
+    tested: list[tuple[int, int]] | None = None
+    roots = [one for one in names.imports if one.name == ""]
+    only_v1 = {one.api for one in roots} == {"v1"} and any(one.top for one in roots)
+    # compat.v1 imported by a function that needs it: a graph of its own, beside whatever the program does.
+    local = {one.bound for one in roots if one.api == "v1" and not one.top}
+    local -= {one.bound for one in roots if one.api == "v1" and one.top}
+    if local and b"disable_" in module.utf8:
+        local = set()
+    for use in names.uses:
+        side = side_of(use.name, use.api)
+        if side == "":
+            argument = _old_argument(use, names) if use.api == "plain" else ""
+            if not argument:
+                continue
+            side, what = "removed", f"tf.{use.name}({argument}=...), an argument of TensorFlow 1"
+        elif side in ("removed", "late"):
+            what = f"tf.{use.name}, which TensorFlow 2 has not"
+        else:
+            what = f"tf.compat.{use.api}.{use.name}" if use.api != "plain" else f"tf.{use.name}"
+        if (side == "ported" and not only_v1) or (local and _is_local(use.node, local, names)):
+            continue
+        if use.api == "v1" and use.name.endswith("Session") and not runs:
+            continue  # made for its options, as Keras programs do
+        if tested is None:
+            tested = list(guarded_lines(module.tree)) if _MAY_TEST.search(module.utf8) else []
+        if any(start <= use.node.lineno <= end for start, end in tested):
+            continue
+        if side in ("removed", "late"):
+            found.strays.append(_place(module.path, use))
+        if side == "graph" and only_v1:
+            side = "ported"
+        elif side == "graph":
+            found.graph.append(_place(module.path, use))
+        if use.name.startswith(("disable_v2_behavior", "disable_eager_execution")):
+            found.first.setdefault("switch", use.name)
+        found.add(side, _at(module, use, what))
+    _count_imports(module, names.imports, found)
+    if b"feed_dict" in module.utf8 and not local:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call) and any(keyword.arg == "feed_dict" for keyword in node.keywords):
+                found.add("session", f"{module.path}:{node.lineno} feeds a session")
+    if _KERAS.search(module.utf8):
+        found.add("keras", f"{module.path} imports keras")
+
+
+def _count_imports(module: Module, imports: list[Import], found: _Found) -> None:
+    for one in imports:
+        if one.guarded or one.foreign or one.bound == "*" or one.name == "":
+            continue
+        side = side_of(one.name, one.api)
+        if side in ("removed", "modern"):
+            found.add(side, f"{module.path}:{one.node.lineno} imports tensorflow.{one.name}")
+        if side in ("removed", "late") or one.name.startswith("examples"):
+            found.strays.append(Place(one.name, module.path, one.alias.lineno, one.alias.col_offset))
+
+
+@lru_cache(maxsize=8192)
+def side_of(name: str, api: Api) -> _Side:
+    """What a name that is reached by `api` speaks for."""
+    if api == "v2":
+        return "modern"
+    if name.startswith(_MODERN) and name.partition(".")[0] in _MODERN:
+        return "modern"
+    if api == "v1":
+        if name.startswith(_EAGER):
+            return "eager"
+        if name.startswith(_SESSION):
+            return "session"
+        if name.startswith(_GRAPH) or _OPTIMIZER.match(name):
+            return "graph"
+        return "" if is_unchanged(name) or name.startswith(_IN_PASSING) else "ported"
+    if name.startswith(("examples", "python", "core")):
+        return ""  # data, and private modules, which both have
+    fact, path = fact_of(name)
+    if _only_tf2(name, path if fact else ""):
+        return "modern"
+    if fact is None or not gone(fact) or name[len(path) + 1 :].startswith("__"):
+        return ""
+    if fact.since in ("after 2.0", "2.16"):
+        return "" if name.startswith("keras") else "late"  # TensorFlow 2.0 still had it
+    return "removed"
+
+
+def _only_tf2(name: str, known: str) -> bool:
+    """Whether TensorFlow 2 has more of a dotted name than what TensorFlow 1 knows of it."""
+    while len(name) > len(known):
+        if is_native(name):
+            return True
+        name = name.rpartition(".")[0]
+    return False
 
 
 def gone(fact: Fact) -> bool:
@@ -112,8 +279,14 @@ def gone(fact: Fact) -> bool:
     return fact.state != "same" and not is_native(fact.name)
 
 
-def _old_argument(fact: Fact, call: ast.Call | None) -> str:
-    if call is None:
+def _old_argument(use: Use, names: Names) -> str:
+    """An argument of a call that TensorFlow 2 never had. Keras has renamed some within TensorFlow 2, and private
+    functions keep theirs: they tell nothing."""
+    call = names.call_of(use.node)
+    if call is None or not call.keywords or use.name.startswith(("keras", "python")):
+        return ""
+    fact, _ = fact_of(use.name)
+    if fact is None or not (fact.renamed or fact.dropped) or fact.since in ("after 2.0", "2.16"):
         return ""
     new = {parameter.name for parameter in fact.target_signature or ()}
     for keyword in call.keywords:
@@ -122,18 +295,31 @@ def _old_argument(fact: Fact, call: ast.Call | None) -> str:
     return ""
 
 
-def _changed(use: Use) -> bool:
+def _changed(use: Use, names: Names) -> bool:
+    """Whether a name, as it is used, means something else in TensorFlow 2."""
     fact = lookup(use.name)
-    return use.api == "plain" and fact is not None and bool(fact.behaviour)
+    if use.api != "plain" or fact is None or not fact.behaviour:
+        return False
+    call = names.call_of(use.node)
+    if not fact.when or call is None:
+        return True
+    positions = [parameter.name for parameter in fact.signature or ()]
+    passed = {*positions[: len(call.args)], *(keyword.arg for keyword in call.keywords)}
+    return bool(passed & {None, *fact.when}) or any(isinstance(one, ast.Starred) for one in call.args)
 
 
-def _version_tests(tree: ast.Module) -> Iterator[tuple[int, int]]:
+def guarded_lines(tree: ast.Module) -> Iterator[tuple[int, int]]:
     """The lines that run only where a test of TensorFlow's version, or a try, lets them."""
+    tests = _VERSION_TESTS | _named_tests(tree)
+
+    def is_test(name: str) -> bool:
+        return name in tests or _IS_TF2.fullmatch(name) is not None
+
     for node in ast.walk(tree):
         if isinstance(node, ast.If):
             if any(
-                (isinstance(part, ast.Attribute) and part.attr in _VERSION_TESTS)
-                or (isinstance(part, ast.Name) and part.id in _VERSION_TESTS)
+                (isinstance(part, ast.Attribute) and is_test(part.attr))
+                or (isinstance(part, ast.Name) and is_test(part.id))
                 for part in ast.walk(node.test)
             ):
                 yield node.lineno, node.end_lineno or node.lineno
@@ -150,5 +336,35 @@ def _version_tests(tree: ast.Module) -> Iterator[tuple[int, int]]:
                 yield node.lineno, node.body[-1].end_lineno or node.lineno
 
 
-def _at(path: str, use: Use, what: str) -> str:
-    return f"{path}:{use.node.lineno} uses {what}"
+def _named_tests(tree: ast.Module) -> frozenset[str]:
+    """Names that the module gives to TensorFlow's version, or to a test of it."""
+    return frozenset(
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+        and any(isinstance(part, ast.Attribute) and part.attr == "__version__" for part in ast.walk(node.value))
+    )
+
+
+def _is_local(node: ast.expr, local: set[str], names: Names) -> bool:
+    root: ast.expr = node
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    return isinstance(root, ast.Name) and root.id in local and names.api_of(root) == "v1"
+
+
+def first_name(node: ast.expr) -> str:
+    """The name that a chain of attributes starts with."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _place(path: str, use: Use) -> Place:
+    return Place(use.name, path, use.node.lineno, use.node.col_offset)
+
+
+def _at(module: Module, use: Use, what: str) -> str:
+    return f"{module.path}:{use.node.lineno} uses {what}"

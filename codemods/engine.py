@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal
 
-from . import projects
+from . import dialect, projects
 from .accounts import accounts_of
 from .diagnostics import Diagnostic
 from .manifest import Program, with_lines
-from .names import Names, Use, resolve
+from .names import Names, resolve
 from .parse import Module, ParseError, parse
 from .report import Account, FileResult, Level, ProgramResult
 from .triage import mentions_tensorflow
@@ -84,15 +84,19 @@ def _upgrade(
     layout: projects.Layout,
     options: Options,
 ) -> ProgramResult:
-    from . import dialect
-
     names = resolve_all(modules, {path: files[path] for path in modules}, layout)
     found = dialect.of_program(modules, names, options.assume)
     if found.dialect != "tf1":
         level: Level = "tf2" if found.dialect == "tf2" else "none"
-        told = _undecided(found.undecided) if options.assume is None else {}
+        told = [*_undecided(found.undecided), *_strays(found)] if options.assume is None else []
         results = {
-            path: FileResult(path, files[path], None, level if names[path] else "none", told.get(path, ()))
+            path: FileResult(
+                path,
+                files[path],
+                None,
+                level if names[path] else "none",
+                tuple(one for one in told if one.path == path),
+            )
             for path in modules
         }
         return ProgramResult(level, {**results, **failed}, found.dialect, found.evidence)
@@ -120,17 +124,39 @@ def _upgrade(
     return ProgramResult(outcome.level, {**results, **failed}, "tf1", found.evidence, manifest, requirements)
 
 
-def _undecided(undecided: Sequence[tuple[str, Use]]) -> dict[str, tuple[Diagnostic, ...]]:
+def _undecided(undecided: Sequence[dialect.Place]) -> list[Diagnostic]:
     """One finding, at the first name that would mean something else, where nothing tells TensorFlow 1 from 2."""
     if not undecided:
-        return {}
-    path, use = undecided[0]
-    more = f" and {len(undecided) - 1} more" if len(undecided) > 1 else ""
+        return []
+    first = undecided[0]
     message = (
-        f"nothing tells whether this is TensorFlow 1 or 2, and tf.{use.name}{more} would not mean the same in each: it was taken "
-        "for TensorFlow 2 and left alone (--assume tf1 decides otherwise)"
+        f"nothing tells whether this is TensorFlow 1 or 2, and tf.{first.name}{_more(undecided)} would not mean the same "
+        "in each: it was taken for TensorFlow 2 and left alone (--assume tf1 decides otherwise)"
     )
-    return {path: (Diagnostic("undecided-dialect", "TFM904", message, path, use.node.lineno, use.node.col_offset),)}
+    return [Diagnostic("undecided-dialect", "TFM904", message, first.path, first.line, first.column)]
+
+
+def _strays(found: dialect.Dialect) -> list[Diagnostic]:
+    """One finding a file, at the first name that TensorFlow 2.21 has not, in a program that is TensorFlow 2 all the same."""
+    by_path: dict[str, list[dialect.Place]] = {}
+    for one in found.strays:
+        by_path.setdefault(one.path, []).append(one)
+    return [
+        Diagnostic(
+            "tf1-in-tf2",
+            "TFM906",
+            f"TensorFlow 2.21 has no tf.{strays[0].name}{_more(strays)}, but the program as a whole is TensorFlow 2 "
+            f"({found.evidence}) and was left alone (--assume tf1 decides otherwise)",
+            path,
+            strays[0].line,
+            strays[0].column,
+        )
+        for path, strays in by_path.items()
+    ]
+
+
+def _more(places: Sequence[dialect.Place]) -> str:
+    return f" and {len(places) - 1} more" if len(places) > 1 else ""
 
 
 def resolve_all(modules: Mapping[str, Module], files: Mapping[str, bytes], layout: projects.Layout) -> dict[str, Names]:
@@ -171,13 +197,22 @@ def _native(modules: Mapping[str, Module], names: Mapping[str, Names]) -> _Outco
 
 
 def _compat(modules: Mapping[str, Module], names: Mapping[str, Names], reasons: tuple[Diagnostic, ...]) -> _Outcome:
+    """Graph mode on TensorFlow 2.21, or the program as it is where a name that nothing has any more would stop it."""
     from .emit import compat
+    from .reach import reached
 
     emitted = compat.emit(modules, names)
     _check_parses(emitted.texts)
     reason = reasons[0].message if reasons else ""
     diagnostics = (*reasons, *emitted.diagnostics)
     accounts = tuple(emitted.accounts)
+    blocked = {(one.path, one.line, one.column): one for one in emitted.blocked}
+    stopped = next(reached(modules, names, blocked), None)
+    if stopped is not None:
+        cause = blocked[stopped]
+        sentence = f"the program stays as it is, since it can't run on TensorFlow 2.21: {cause.message}"
+        diagnostics = (replace(cause, symbol="program-left", code="TFM907", message=sentence), *diagnostics)
+        return _Outcome("untouched", {}, diagnostics, accounts, None, sentence)
     return _Outcome("compat", emitted.texts, diagnostics, accounts, None, reason, emitted.requirements)
 
 

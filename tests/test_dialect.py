@@ -26,7 +26,11 @@ HEAD = "import tensorflow as tf\n"
         ("tf.placeholder(tf.float32)", "tf.placeholder"),
         ("tf.log(x)", "tf.log"),
         ("tf.layers.dense(x, 3)", "tf.layers.dense"),
-        ("tf.compat.v1.get_variable('x')", "tf.compat.v1.get_variable"),
+        ("x = tf.compat.v1.placeholder('x')", "tf.compat.v1.placeholder"),
+        ("with tf.compat.v1.Session() as sess:\n    sess.run(f())", "tf.compat.v1.Session"),
+        ("tf.compat.v1.disable_eager_execution()", "tf.compat.v1.disable_eager_execution"),
+        ("tf.compat.v1.layers.dense(x, 3)", "tf.compat.v1.layers.dense"),
+        ("tf.placeholder(1)\ntf.Session()\ntf.random.set_seed(1)", "tf.placeholder"),
         ("tf.reduce_mean(x, keep_dims=True)", "keep_dims"),
         ("tf.nn.dropout(x, keep_prob=0.5)", "keep_prob"),
         ("tf.contrib.layers.flatten(x)", "tf.contrib.layers.flatten"),
@@ -52,10 +56,54 @@ def test_tensorflow_1(source: str, evidence: str) -> None:
         "if hasattr(tf, 'set_random_seed'):\n    tf.set_random_seed(1)",
         "tf.nn.dropout(x, 0.8)",
         "tf.reduce_mean(x, axis=1, keepdims=True)",
+        "v = tf.compat.v1.get_variable('x', [1])",
+        "import keras\nx = tf.compat.v1.placeholder('x')",
+        "@tf.function\ndef f(x):\n    return tf.compat.v1.where(x)",
+        "with tf.Graph().as_default():\n    x = tf.compat.v1.placeholder('x')\ntf.random.set_seed(1)\ntf.summary.flush()",
+        "s = tf.compat.v1.Session(config=c)\ntf.compat.v1.keras.backend.set_session(s)",
+        "import tensorflow.compat.v1 as tf1\ntf1.logging.set_verbosity(tf1.logging.ERROR)",
+        "def f():\n    import tensorflow.compat.v1 as tf\n    return tf.placeholder(tf.float32)",
+        "is_tf2 = tf.__version__.startswith('2')\nif not is_tf2:\n    sess = tf.Session()",
+        "from tensorflow.python.ops import math_ops\nmath_ops.log(1)",
+        "tf.keras.optimizers.Adam(lr=0.1)",
+        "tf.lookup.experimental\ntf.experimental.numpy.ones(1)",
     ],
 )
 def test_tensorflow_2(source: str) -> None:
     assert dialect(HEAD + source).dialect == "tf2"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import tensorflow.compat.v1 as tf\ntf.log(1)", "tf1"),
+        ("import tensorflow.compat.v1 as tf\ntf.get_variable('x')", "tf1"),
+        ("import tensorflow.compat.v1 as tf\ntf.nn.relu(1)", "tf2"),
+        ("import tensorflow.compat.v1 as tf\ntf.enable_v2_behavior()\ntf.log(1)", "tf2"),
+        ("import tensorflow.compat.v2 as tf\ntf.nn.relu(1)", "tf2"),
+    ],
+)
+def test_compat_as_tensorflow(source: str, found: str) -> None:
+    assert dialect(source).dialect == found
+
+
+def test_one_old_name_makes_no_tensorflow_1() -> None:
+    """A package of TensorFlow 2 with a file that was forgotten: told, and left alone."""
+    new = HEAD + "@tf.function\ndef f(x):\n    with tf.GradientTape() as tape: pass\n    tf.random.set_seed(1)"
+    found = dialect(new, HEAD + "from m0 import f\ntf.to_float(f(1))")
+    assert found.dialect == "tf2"
+    assert [(one.name, one.path) for one in found.strays] == [("to_float", "m1.py")]
+
+
+def test_names_that_graphs_share_are_told() -> None:
+    found = dialect(HEAD + "with tf.compat.v1.variable_scope('a'):\n    tf.compat.v1.get_variable('x', [1])")
+    assert found.dialect == "tf2"
+    assert [one.name for one in found.undecided] == ["variable_scope", "get_variable"]
+
+
+def test_what_is_the_same_as_it_is_called_is_not_undecided() -> None:
+    assert dialect(HEAD + "tf.constant(1)").undecided == ()
+    assert [one.name for one in dialect(HEAD + "tf.constant(1, shape=[2])").undecided] == ["constant"]
 
 
 def test_nothing() -> None:
@@ -70,7 +118,7 @@ def test_the_program_decides() -> None:
 
 def test_assumed() -> None:
     source = HEAD + "tf.nn.dropout(x, 0.8)"
-    assert [use.name for _, use in dialect(source).undecided] == ["nn.dropout"]
+    assert [one.name for one in dialect(source).undecided] == ["nn.dropout"]
     assert dialect(source, assume="tf1").dialect == "tf1"
     assert dialect(HEAD + "tf.placeholder(1)", assume="tf2").dialect == "tf2"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from ..api import is_module, lookup
+from ..api import is_module, is_native, lookup
 from .packages import Place, contrib
 from .sites import NEXT, Arguments, Rule, Site, first_name, is_constant, simple
 
@@ -38,6 +38,10 @@ def rewrite_use(site: Site) -> str | None:
     if name.startswith(("python", "core")):
         site.needs.kept.add(first_name(site.node))  # private: most modules are still there, at the same place
         return None
+    if site.use.api == "plain" and (site.fact is None or site.fact.kind == "module") and _is_new(name):
+        if not site.is_local_alias:
+            site.edits.replace(_part(site, name), site.tf(f"compat.v2.{name}"))
+        return None
     if site.fact is None:
         known = is_module(name) or name.startswith("__")
         return None if known else f"TensorFlow 1.15 has no tf.{name}"
@@ -54,6 +58,17 @@ def rewrite_use(site: Site) -> str | None:
     else:
         _plain_root(site)
     return None
+
+
+def _is_new(name: str) -> bool:
+    """Whether TensorFlow 2 alone has the name; a class's own attributes go with it. Keras' names depend on its version."""
+    while name and not name.startswith("keras"):
+        if lookup(name) is not None:
+            return False
+        if is_native(name):
+            return True
+        name = name.rpartition(".")[0]
+    return False
 
 
 def _keras(site: Site) -> str | None:
