@@ -27,7 +27,7 @@ from ..graph.values import (
 )
 from ..parse import Module
 from ..plan import slices
-from ..plan.functions import Fetched, FunctionPlan, Parameter, Undecided, before_a_call
+from ..plan.functions import Fetched, FunctionPlan, Parameter, Shared, Undecided, before_a_call
 from ..plan.units import Unit
 from .context import Context, quoted
 from .models import block_call
@@ -99,7 +99,7 @@ class Writer:
         """The function's source at the indentation of the module, without blank lines around it."""
         function = self.function
         names = ", ".join(parameter.name for parameter in function.parameters)
-        lines = [*self._decorator(), f"def {function.name}({names}):"]
+        lines = [*([] if function.plain else self._decorator()), f"def {function.name}({names}):"]
         body = self._body()
         lines.extend(self.tab + line if line else "" for line in body)
         return "\n".join(lines) + "\n"
@@ -205,6 +205,9 @@ class Writer:
 
     def _statement(self, unit: Unit) -> list[str]:
         """One statement of the slice, with its comments."""
+        for shared in self.function.shared:
+            if unit in shared.closure:
+                return self._shared(shared) if unit is shared.unit else []
         block = self.context.models.of_unit.get(unit)
         if block is not None:
             return block_call(self.context, block, self.overlay, self.function)
@@ -230,6 +233,11 @@ class Writer:
             body[-1] += f"  {comment}"
         self.context.moves_of(unit.statement).taken.add(node)
         return [*lines, *before, *body]
+
+    def _shared(self, shared: Shared) -> list[str]:
+        """The call of the function that computes a slice for several."""
+        names = ", ".join(parameter.name for parameter in shared.callee.parameters)
+        return [f"{shared.output} = {shared.callee.name}({names})"]
 
     def _group(self, unit: Unit, overlay: Edits) -> list[str] | None:
         """What a tf.group statement runs, one statement each: names are there already, assignments are written out."""
@@ -376,7 +384,7 @@ class Writer:
     # -- summaries and results ------------------------------------------------------------------------------------------
 
     def _summaries(self) -> list[str]:
-        use = self.function.runs[0].summary
+        use = None if self.function.plain else self.function.runs[0].summary
         wanted = [part.value for part in self.function.returns if isinstance(part.value, Summary)]
         if use is None or not wanted or not isinstance(wanted[0], Summary):
             return []
@@ -450,6 +458,8 @@ class Writer:
         return lines
 
     def _return(self) -> list[str]:
+        if self.function.plain:
+            return [f"return {self.function.output}"]
         returned = [part for part in self.function.returns if self.returned(part)]
         if not returned:
             return []

@@ -49,6 +49,7 @@ from ..parse import Module
 from ..plan import functions as planning
 from ..plan.functions import FunctionPlan, Plan, Undecided, before_a_call
 from ..plan.names import name_functions
+from ..plan.sharing import share
 from ..plan.slices import names_in
 from ..plan.units import BLOCKS, Unit, Units, find, moves
 from ..report import Account
@@ -193,6 +194,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
         if idle is not None:
             raise Undecided("a function that nothing calls and that runs a session", idle, path)
     plan = planning.make(units)
+    share(plan)
     name_functions(plan)
     context = Context(modules, names, run, units, plan)
     models.prepare(context)

@@ -91,8 +91,18 @@ class Parameter:
 
 
 @dataclass(eq=False)
+class Shared:
+    """A forward slice within a function's units that another function computes: `output` is what `unit` binds."""
+
+    unit: Unit
+    closure: set[Unit]
+    callee: FunctionPlan
+    output: str
+
+
+@dataclass(eq=False)
 class FunctionPlan:
-    """One function of the result."""
+    """One function of the result. A `plain` one is no tf.function: others call it, and it gives its `output`."""
 
     name: str
     frame: Frame
@@ -107,6 +117,10 @@ class FunctionPlan:
     gradients: list[Gradients] = field(default_factory=list)
     returns: list[Fetched] = field(default_factory=list)
     outside: dict[tuple[Frame, str], Statement] = field(default_factory=dict)
+    shared: list[Shared] = field(default_factory=list)
+    called_by: list[FunctionPlan] = field(default_factory=list)
+    plain: bool = False
+    output: str = ""
 
 
 @dataclass(eq=False)

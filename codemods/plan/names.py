@@ -32,7 +32,10 @@ def name_functions(plan: Plan) -> None:
     taken = _taken(plan)
     steps = {train for function in plan.functions for train in function.trains}
     for function in plan.functions:
-        wanted = _train_name(function, len(steps)) if function.trains else _compute_name(function)
+        if function.plain:
+            wanted = "forward" if sum(one.plain for one in plan.functions) == 1 else f"forward_{function.output}"
+        else:
+            wanted = _train_name(function, len(steps)) if function.trains else _compute_name(function)
         name, count = wanted, 2
         if name in taken and function.trains:
             name = _with(function, wanted)

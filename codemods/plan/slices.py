@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..graph.frames import Frame, Statement
-from ..graph.values import Assign, Dict, GraphValue, Op, Placeholder, Sequence, Value
+from ..graph.values import Assign, Dict, GraphValue, Op, Placeholder, Sequence, UpdateOps, Value
 from .units import Unit, Units
 
 
@@ -49,7 +49,8 @@ def of(
 
 def _controls(units: Units, unit: Unit) -> list[Unit]:
     """The units of what runs first wherever this one's values are computed, though no name is read for it."""
-    effects = [one for value in unit.made for one in value.inputs if isinstance(one, (Assign, Op))]
+    inputs = (one for value in unit.made for one in value.inputs)
+    effects = [one for one in inputs if isinstance(one, (Assign, Op)) and not isinstance(one, UpdateOps)]
     found = [units.unit(one) for one in effects]
     return [other for other in found if other is not None and other is not unit and other.kind == "graph"]
 
