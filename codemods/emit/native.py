@@ -745,7 +745,11 @@ def _place(context: Context, function: FunctionPlan) -> None:
         raise context.stop(
             f"`{early}`, which is both read from outside and bound by the graph", node, frame.module.path
         )
-    context.moves[frame.module.path].before.setdefault(anchor.node, []).append(text)
+    blocks = context.moves[frame.module.path].before.setdefault(anchor.node, [])
+    place = next(
+        (place for place, block in enumerate(blocks) if not block.startswith(("@", "def ", "class "))), len(blocks)
+    )
+    blocks.insert(place, text)
 
 
 def _made_at(context: Context, value: GraphValue) -> int:

@@ -14,7 +14,6 @@ from .values import (
     Dict,
     Function,
     GraphValue,
-    ImportedModule,
     Instance,
     Known,
     Method,
@@ -77,7 +76,7 @@ def truth(value: Value) -> bool | None:
         return bool(value.items)
     if isinstance(value, Dict):
         return bool(value.keys) or (None if value.open else False)
-    if isinstance(value, (TFName, Function, Instance, Class, ImportedModule)):
+    if isinstance(value, (TFName, Function, Instance, Class)):
         return True
     return None
 

@@ -33,6 +33,7 @@ from ..graph.values import (
     Summary,
     Tensor,
     TrainOp,
+    UpdateOps,
     Value,
     Variable,
     Writer,
@@ -115,6 +116,10 @@ def find(run: Interpreter) -> Units:
     running = {units.leaf(chain) for chain in [*(e.chain for e in run.executions), *(use.chain for use in run.uses)]}
     for unit in units.ordered:
         unit.kind = "host" if unit in running or _runs(unit) else _kind(unit)
+    for unit in units.ordered:
+        made = [value for value in unit.made if moves(value) and not isinstance(value, UpdateOps)]
+        if isinstance(unit.node, ast.With) and made and unit.kind == "graph":
+            raise undecided("an op made in the head of a with statement", unit.node, unit.statement)
     _changes_in_place(units)
     _closures(units)
     _initial_values(units)

@@ -1,0 +1,231 @@
+"""The native level, rule by rule: what a few lines of TF1 become, and what keeps a program in graph mode."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tf_modernize.codemods.engine import Options, upgrade_program
+
+HEAD = "import numpy as np\nimport tensorflow as tf\n"
+
+
+def upgraded(source: str) -> tuple[str, str, list[str]]:
+    """The level, the new text and the reasons for a program of one file. A second run must change nothing."""
+    result = upgrade_program({"program.py": (HEAD + source).encode()}, Options())
+    file = result.files["program.py"]
+    text = (file.after or file.before).decode()
+    ast.parse(text)
+    again = upgrade_program({"program.py": text.encode()}, Options()).files["program.py"]
+    assert again.after is None, "a second run changes the result"
+    return result.level, text, [one.message for one in file.diagnostics if one.symbol == "unit-left"]
+
+
+def native(source: str) -> str:
+    level, text, reasons = upgraded(source)
+    assert level == "native", reasons
+    return text
+
+
+def reason(source: str) -> str:
+    level, _, reasons = upgraded(source)
+    assert level == "compat"
+    assert reasons
+    return reasons[0]
+
+
+LINE = """x = tf.placeholder(tf.float32, [None, 2])
+w = tf.Variable(tf.ones([2, 1]), name="w")
+y = tf.matmul(x, w)
+loss = tf.reduce_mean(tf.square(y))
+"""
+START = "sess = tf.Session()\nsess.run(tf.global_variables_initializer())\n"
+
+
+def test_a_fetch_becomes_a_function_of_its_placeholders() -> None:
+    text = native(LINE + START + "print(sess.run(y, {x: [[1.0, 2.0]]}))\n")
+    assert "@tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32)])\ndef compute_y(x):" in text
+    assert "print(compute_y([[1.0, 2.0]]).numpy())" in text
+    assert "loss" not in text
+
+
+def test_a_train_op_becomes_a_step_under_a_tape() -> None:
+    train = "train = tf.train.AdamOptimizer(0.1).minimize(loss)\n"
+    text = native(LINE + train + START + "_, value = sess.run([train, loss], {x: np.ones((3, 2))})\n")
+    assert "optimizer = tf.keras.optimizers.Adam(0.1, epsilon=1e-8)" in text
+    assert "    gradients = tape.gradient(loss, trainable_variables)" in text
+    assert "value = train_step(np.ones((3, 2))).numpy()" in text
+
+
+def test_arguments_are_evaluated_in_the_order_of_the_feeds() -> None:
+    graph = "a = tf.placeholder(tf.float32); b = tf.placeholder(tf.float32)\nc = a - b\n" + START
+    run = "print(sess.run(c, {b: np.random.rand(), a: np.random.rand()}))\n"
+    assert "def compute_c(b, a):" in native(graph + run)
+    other = "print(sess.run(c, {a: np.random.rand(), b: np.random.rand()}))\n"
+    assert "compute_c(a=np.random.rand(), b=np.random.rand())" in native(graph + run + other)
+
+
+def test_a_feed_that_nothing_needs_keeps_its_effects() -> None:
+    draw = "def draw():\n    return np.random.rand(1, 2)\n\n\n"
+    text = native(
+        draw + "z = tf.placeholder(tf.float32)\n" + LINE + START + "v = sess.run(y, {x: [[1, 2]], z: draw()})\n"
+    )
+    assert "draw()\nv = compute_y([[1, 2]]).numpy()" in text
+
+
+def test_a_variable_is_read_and_a_constant_evaluated_in_place() -> None:
+    text = native(LINE + START + "print(sess.run(w), w.eval(), sess.run(tf.constant(2) + 3))\n")
+    assert "print(w.numpy(), w.numpy(), (tf.constant(2) + 3).numpy())" in text
+
+
+def test_variables_are_read_after_the_update_of_the_same_run() -> None:
+    train = "train = tf.train.GradientDescentOptimizer(0.1).minimize(loss)\n"
+    text = native(LINE + train + START + "_, l, v = sess.run([train, loss, w], {x: np.ones((1, 2))})\n")
+    assert text.index("apply_gradients") < text.index("return loss, w")
+
+
+def test_unnamed_variables_get_their_names_in_the_checkpoint() -> None:
+    text = native(
+        "def make(n):\n    return tf.Variable(tf.zeros([n]))\n\n\na = make(1)\nb = make(2)\n"
+        + START
+        + "print(sess.run([a, b]))\n"
+    )
+    assert "def make(n, name):\n    return tf.Variable(tf.zeros([n]), name=name)" in text
+    assert 'a = make(1, name="Variable")\nb = make(2, name="Variable_1")' in text
+
+
+def test_scopes_name_variables_and_go() -> None:
+    text = native(
+        'with tf.variable_scope("net"):\n    w = tf.get_variable("w", [2, 3])\n    v = tf.Variable(1.0)\n'
+        + START
+        + "sess.run(w)\n"
+    )
+    assert 'w = tf.Variable(tf.keras.initializers.GlorotUniform()([2, 3]), name="net/w")' in text
+    assert 'v = tf.Variable(1.0, name="net/Variable")' in text
+
+
+def test_a_bool_placeholder_vanishes_into_the_calls() -> None:
+    graph = (
+        "x = tf.placeholder(tf.float32, [None, 4])\ntraining = tf.placeholder(tf.bool)\n"
+        "net = tf.layers.dense(x, 3)\nnet = tf.layers.dropout(net, training=training)\nout = tf.layers.dense(net, 1)\n"
+    )
+    text = native(
+        graph
+        + START
+        + "sess.run(out, {x: np.ones((1, 4)), training: True})\nsess.run(out, {x: np.ones((1, 4)), training: False})\n"
+    )
+    assert "training=True" in text and "training=False" in text
+    assert 'self.dense_1 = tf.keras.layers.Dense(1, name="dense_1")' in text
+    assert "model(tf.keras.Input([4]))  # creates the variables" in text
+
+
+def test_reuse_is_one_object_called_twice() -> None:
+    net = (
+        'def net(x, reuse=False):\n    with tf.variable_scope("net", reuse=reuse):\n'
+        "        return tf.layers.dense(x, 2)\n\n\n"
+    )
+    graph = "a = tf.placeholder(tf.float32, [None, 3]); b = tf.placeholder(tf.float32, [None, 3])\n"
+    text = native(
+        net
+        + graph
+        + "c = net(a) + net(b, reuse=True)\n"
+        + START
+        + "sess.run(c, {a: np.ones((1, 3)), b: np.ones((1, 3))})\n"
+    )
+    assert "class Net(tf.keras.Model):" in text and "net = Net()" in text
+    assert "c = net(a) + net(b)" in text
+
+
+def test_a_slice_that_several_share_is_written_once() -> None:
+    graph = LINE + "h = tf.nn.relu(y)\nh = tf.nn.dropout(h, 0.5)\ntotal = tf.reduce_sum(h)\nmean = tf.reduce_mean(h)\n"
+    runs = "sess.run(total, {x: np.ones((1, 2))})\nsess.run(mean, {x: np.ones((1, 2))})\n"
+    text = native(graph + START + runs)
+    assert "def forward(x):" in text and text.count("tf.nn.dropout") == 1 and text.count("h = forward(x)") == 2
+
+
+def test_schedules_follow_the_optimizers_iterations() -> None:
+    steps = (
+        "step = tf.Variable(0, trainable=False)\nrate = tf.train.exponential_decay(0.1, step, 10, 0.9)\n"
+        "train = tf.train.GradientDescentOptimizer(rate).minimize(loss, global_step=step)\n"
+    )
+    text = native(LINE + steps + START + "sess.run(train, {x: np.ones((1, 2))})\nprint(sess.run([step, rate]))\n")
+    assert "rate = tf.keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)" in text
+    assert "optimizer.iterations" in text and "tf.Variable(0" not in text
+
+
+def test_any_tensor_can_be_fed() -> None:
+    text = native(LINE + START + "print(sess.run(loss, {y: [[3.0]]}))\n")
+    assert "def compute_loss(y):" in text
+
+
+def test_control_dependencies_run_what_they_name() -> None:
+    graph = (
+        LINE
+        + "n = tf.Variable(0, name='n')\nwith tf.control_dependencies([tf.assign_add(n, 1)]):\n    out = tf.identity(y)\n"
+    )
+    assert "in the head of a with statement" in reason(graph + START + "sess.run(out, {x: np.ones((1, 2))})\n")
+    named = graph.replace("[tf.assign_add(n, 1)]", "[count]").replace(
+        "with tf.c", "count = tf.assign_add(n, 1)\nwith tf.c"
+    )
+    text = native(named + START + "sess.run(out, {x: np.ones((1, 2))})\n")
+    assert text.index("count = n.assign_add(1)") < text.index("out = tf.identity(y)")
+
+
+RUN = START + "sess.run(z, {x: [[1, 2]]})\n"
+STEP = "step = tf.train.get_or_create_global_step()\nrate = tf.train.exponential_decay(0.1, step, 5, 0.9)\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (LINE + "z = y\n" + RUN + START.splitlines()[1] + "\n", "initializer that runs again"),
+        ("i = 1.0\n" + LINE + "z = y * i\ni = 2.0\n" + RUN, "bound again after the graph was built"),
+        ("ks = [1.0]\n" + LINE + "z = y * ks[0]\nks.append(2.0)\n" + RUN, "changed after the graph was built"),
+        (
+            LINE + START + "for i in range(3):\n    z = y * float(i)\n    sess.run(z, {x: [[1, 2]]})\n",
+            "changes in a loop that builds graph",
+        ),
+        ("a = tf.constant(2)\nb = a * 3\n" + START + "sess.run(b, {a: 5})\n", "a constant that is fed"),
+        (LINE + "z = y + np.random.rand()\n" + RUN, "host code with effects"),
+        (
+            "import sys\n" + LINE + START + "sess.run(y if sys.argv else w, {x: [[1, 2]]})\n",
+            "a fetch that can't be known",
+        ),
+        (
+            LINE + STEP + "m = tf.train.MomentumOptimizer(rate, 0.9)\nz = m.minimize(loss, global_step=step)\n" + RUN,
+            "Momentum optimizer with a learning rate that changes",
+        ),
+        (
+            "def f(x):\n    return tf.matmul(x, tf.Variable(tf.ones([2, 1])))\n\n\n" + LINE + "z = f(x)\n" + RUN,
+            "both variables and tensors",
+        ),
+        (
+            "class Net:\n    def __init__(self):\n        self.z = tf.placeholder(tf.float32)\n\n\n"
+            "net = Net()\n" + START + "sess.run(net.z * 2, {net.z: 1})\n",
+            "",
+        ),
+        (LINE + "c = y == y\nz = y\n" + RUN, "compared by identity"),
+        (LINE + "m = tf.ones([2, 2]) * w[0]\nz = tf.svd(m)\n" + RUN, "several results"),
+    ],
+)
+def test_what_keeps_a_program_in_graph_mode(source: str, why: str) -> None:
+    assert why in reason(source)
+
+
+def test_prints_of_tensors_go_and_static_shapes_stay_as_they_were_shown() -> None:
+    text = native(
+        LINE + 'print(y)\nprint("shape", y.shape, x.get_shape().as_list())\n' + START + "sess.run(y, {x: [[1, 2]]})\n"
+    )
+    assert "print(y)" not in text
+    assert 'print("shape", "(?, 1)", [None, 2])' in text
+
+
+def test_comments_stay() -> None:
+    source = "# about x\n" + LINE.replace("tf.matmul(x, w)", "tf.matmul(x,  # the input\n              w)") + START
+    text = native(
+        source.replace("sess = ", "# open it\nsess = ")
+        + "print(sess.run([y,  # the fetch\n                w], {x: [[1, 2]]}))  # behind\n"
+    )
+    for comment in ("# about x", "# the input", "# open it", "# the fetch", "# behind"):
+        assert comment in text
