@@ -13,8 +13,9 @@ from ..graph.interpreter import Interpreter
 from ..graph.values import DataIterator, Dict, GraphValue, Known, Layer, Optimizer, Schedule, Sequence, Value, Variable
 from ..names import Names
 from ..parse import Module
-from ..plan.functions import Plan, Undecided
+from ..plan.executions import Plan
 from ..plan.models import BlockModel, FunctionModel, Models, Object
+from ..plan.reasons import Undecided
 from ..plan.units import Units
 from ..symbols import Rewritten
 from . import text

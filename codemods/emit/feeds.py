@@ -6,7 +6,7 @@ import ast
 
 from ..edits import Part
 from ..graph.values import GraphValue, Tensor
-from ..plan.functions import Run
+from ..plan.executions import Run
 from .context import Context
 
 CHEAP = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.BinOp, ast.UnaryOp,

@@ -13,7 +13,6 @@ from ..graph.values import (
     GraphValue,
     Group,
     Known,
-    Layer,
     Op,
     Optimizer,
     Placeholder,
@@ -27,7 +26,9 @@ from ..graph.values import (
 )
 from ..parse import Module
 from ..plan import slices
-from ..plan.functions import Fetched, FunctionPlan, Parameter, Shared, Undecided, before_a_call
+from ..plan.executions import Fetched, FunctionPlan, Parameter, Shared
+from ..plan.functions import before_a_call
+from ..plan.reasons import Undecided
 from ..plan.units import Unit
 from .context import Context, quoted
 from .models import block_call
@@ -529,6 +530,3 @@ def is_returned(function: FunctionPlan, part: Fetched) -> bool:
         summary = function.runs[0].summary
         return summary is not None and not summary.inside
     return not (isinstance(part.value, Op) and not isinstance(part.value, Assign))
-
-
-__all__ = ["Group", "Layer", "Sequence", "Writer", "is_returned", "slices"]

@@ -23,8 +23,8 @@ from ..manifest import (
     Value,
     VariableMap,
 )
-from ..plan.functions import Fetched, FunctionPlan, Run
-from ..plan.functions import Parameter as Planned
+from ..plan.executions import Fetched, FunctionPlan, Run
+from ..plan.executions import Parameter as Planned
 from . import checkpoint_map
 from .checkpoint_map import qualname
 from .context import Context

@@ -12,7 +12,6 @@ import re
 from dataclasses import dataclass
 
 from ..edits import Edits
-from ..graph.frames import Frame
 from ..graph.values import (
     Dict,
     GraphValue,
@@ -21,16 +20,13 @@ from ..graph.values import (
     Placeholder,
     Sequence,
     Tensor,
-    TrainOp,
     UpdateOps,
     Value,
     Variable,
     flatten,
-    graph_values,
 )
-from ..plan.functions import FunctionPlan
+from ..plan.executions import FunctionPlan
 from ..plan.models import BlockModel, FunctionModel, Object, is_setting_statement
-from ..plan.units import Unit
 from .context import Context, quoted
 from .text import column, comments_above, reindent, snake, trailing_comment
 
@@ -559,6 +555,3 @@ def _all_inputs(value: GraphValue) -> set[GraphValue]:
             members = getattr(current, "members", [])
             stack.extend(one for one in members if isinstance(one, GraphValue))
     return seen
-
-
-__all__ = ["Frame", "TrainOp", "Unit", "Variable", "block_call", "check", "graph_values", "own", "prepare", "write"]

@@ -13,14 +13,12 @@ from ..graph.values import (
     Optimizer,
     Placeholder,
     Schedule,
-    Sequence,
     Tensor,
     TFName,
     TrainOp,
     Variable,
     Writer,
 )
-from ..plan.units import Unit
 from .context import Context, IteratorForm, quoted
 from .optimizers import DEFAULT_RATES, IGNORED, OPTIMIZERS, POSITIONAL, SCHEDULES
 from .text import snake
@@ -461,6 +459,3 @@ def writers(context: Context) -> None:
                 use.node,
                 statement.frame.module.path,
             )
-
-
-__all__ = ["Sequence", "Unit", "iterators", "optimizers", "schedules", "variables", "writers"]

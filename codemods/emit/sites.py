@@ -9,9 +9,7 @@ from ..graph.values import (
     Array,
     DataIterator,
     Dict,
-    Init,
     Known,
-    Op,
     Placeholder,
     Schedule,
     Sequence,
@@ -19,12 +17,11 @@ from ..graph.values import (
     Tensor,
     Variable,
 )
-from ..plan.functions import Feed, Fetched, FunctionPlan, Parameter, Run
+from ..plan.executions import Feed, Fetched, FunctionPlan, Parameter, Run
 from ..symbols.sites import atom
 from .context import Context
 from .feeds import FeedDicts, is_pure
 from .functions import is_returned
-from .text import column
 
 NUMPY_TYPES = {"int8", "int16", "int32", "int64", "uint8", "uint16", "bool"}
 
@@ -404,6 +401,3 @@ def _summary_site(context: Context, run: Run) -> None:
         return "\n".join(lines)
 
     context.late.append((moves, statement.node, written))
-
-
-__all__ = ["FunctionPlan", "Init", "Op", "column", "rewrite"]

@@ -17,7 +17,6 @@ from .values import (
     Function,
     GraphValue,
     ImportedModule,
-    Instance,
     Known,
     Sequence,
     Session,
@@ -403,4 +402,3 @@ HANDLERS: dict[type, Callable[[Interpreter, Any], None]] = {
     ast.Delete: _delete,
     ast.Assert: _assert,
 }
-__all__ = ["Instance", "Return", "Unwind", "assigned", "run_module", "run_statement"]

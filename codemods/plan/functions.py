@@ -6,131 +6,35 @@ Executions that fetch the same values with the same Python arguments share a fun
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-from ..graph.frames import Execution, Frame, Statement, Use
+from ..graph.frames import Statement
 from ..graph.values import (
     Assign,
     DataIterator,
-    Dict,
     Gradients,
     GraphValue,
     Group,
     Init,
-    IteratorInit,
     Known,
-    Op,
     Placeholder,
-    Schedule,
-    Sequence,
     Summary,
-    Tensor,
     TrainOp,
-    UpdateOps,
     Value,
     Variable,
-    flatten,
 )
 from . import models, slices
-from .models import Models
+from .executions import (
+    FunctionPlan,
+    Parameter,
+    Plan,
+    Run,
+    SummaryUse,
+    effects,
+    resolve,
+    target_at,
+)
 from .reasons import Undecided, undecided
-from .units import Unit, Units, moves
-
-
-@dataclass(eq=False)
-class Fetched:
-    """One leaf of what an execution fetches: its value, and the expression that reaches it."""
-
-    value: GraphValue
-    node: ast.expr | None  # an expression within the execution's own statement
-    text: str | None  # else how the value is reached from the unit's names
-    place: tuple[int | str, ...] = ()  # where in the structure of the result
-    thrown_away: bool = False  # unpacked into `_`
-
-
-@dataclass(eq=False)
-class Feed:
-    """What stands in for a parameter at one execution."""
-
-    value: Value
-    node: ast.expr | None
-    key: ast.expr | None = None
-    holder: str | None = None  # the name of the dict that holds it
-
-
-@dataclass(eq=False)
-class Run:
-    """One execution, resolved. kind: function | variable-read | evaluated | dropped | iterator."""
-
-    execution: Execution
-    kind: str
-    fetched: list[Fetched] = field(default_factory=list)
-    feeds: dict[GraphValue, Feed] = field(default_factory=dict)
-    function: FunctionPlan | None = None
-    statement: Statement | None = None
-    summary: SummaryUse | None = None
-
-
-@dataclass(eq=False)
-class SummaryUse:
-    """The add_summary that takes an execution's summary: written inside the function, at `step`."""
-
-    use: Use
-    step: ast.expr | None
-    inside: bool = True  # else the function hands the values back, and they are written where add_summary was
-
-
-@dataclass(eq=False)
-class Parameter:
-    """A parameter of a function: a placeholder, a fed tensor, an iterator's element, or the step of its summaries."""
-
-    name: str
-    value: GraphValue | None
-    kind: str = "placeholder"
-
-
-@dataclass(eq=False)
-class Shared:
-    """A forward slice within a function's units that another function computes: `output` is what `unit` binds."""
-
-    unit: Unit
-    closure: set[Unit]
-    callee: FunctionPlan
-    output: str
-
-
-@dataclass(eq=False)
-class FunctionPlan:
-    """One function of the result. A `plain` one is no tf.function: others call it, and it gives its `output`."""
-
-    name: str
-    frame: Frame
-    runs: list[Run]
-    key: object = None  # executions with the same key share the function
-    parameters: list[Parameter] = field(default_factory=list)
-    constants: dict[GraphValue, bool] = field(default_factory=dict)
-    cut: dict[GraphValue, str] = field(default_factory=dict)
-    units: list[Unit] = field(default_factory=list)
-    taped: list[Unit] = field(default_factory=list)
-    trains: list[TrainOp] = field(default_factory=list)
-    gradients: list[Gradients] = field(default_factory=list)
-    returns: list[Fetched] = field(default_factory=list)
-    outside: dict[tuple[Frame, str], Statement] = field(default_factory=dict)
-    shared: list[Shared] = field(default_factory=list)
-    called_by: list[FunctionPlan] = field(default_factory=list)
-    plain: bool = False
-    output: str = ""
-
-
-@dataclass(eq=False)
-class Plan:
-    """The native plan of a program."""
-
-    units: Units
-    runs: list[Run] = field(default_factory=list)
-    functions: list[FunctionPlan] = field(default_factory=list)
-    models: Models = field(default_factory=Models)
+from .units import Unit, Units
 
 
 def make(units: Units) -> Plan:
@@ -138,7 +42,7 @@ def make(units: Units) -> Plan:
     plan = Plan(units, models=models.find(units))
     seen: dict[ast.Call, Run] = {}
     for execution in units.run.executions:
-        run = _resolve(units, execution)
+        run = resolve(units, execution)
         known = seen.get(execution.node)
         if known is not None:
             if not _alike(known, run):
@@ -167,191 +71,20 @@ def _alike(one: Run, two: Run) -> bool:
     )
 
 
-# -- one execution ------------------------------------------------------------------------------------------------------
-
-
-def _resolve(units: Units, execution: Execution) -> Run:
-    statement = execution.chain[-1]
-    if units.leaf(execution.chain) is None:
-        raise undecided("an execution in code that is not followed", execution.node, statement)
-    node = execution.fetch_node if execution.kind == "run" else _receiver(execution.node)
-    if node is None:
-        raise undecided("a run without fetches", execution.node, statement)
-    fetched = list(_expand(units, execution, node, execution.fetches, ()))
-    run = Run(execution, "function", fetched, statement=statement)
-    for part in fetched:
-        part.thrown_away = bool(part.place) and _target_at(statement.node, execution.node, part.place[:1]) == "_"
-    run.feeds = _feeds(units, execution)
-    if any(isinstance(part.value, Tensor) and part.value.several for part in fetched):
-        raise undecided("a fetch of an op's several results at once", execution.node, statement)
-    if any(not isinstance(key, Placeholder) and key.constant for key in run.feeds):
-        raise undecided("a constant that is fed", execution.node, statement)
-    values = [part.value for part in fetched]
-    leaves = [leaf for value in values for leaf in _effects(value)]
-    if (
-        values
-        and all(isinstance(leaf, (Init, UpdateOps)) for leaf in leaves)
-        and any(isinstance(leaf, Init) for leaf in leaves)
-    ):
-        run.kind = "dropped"
-    elif values and all(isinstance(leaf, IteratorInit) for leaf in leaves):
-        run.kind = "iterator"
-    elif any(isinstance(leaf, (Init, IteratorInit)) for leaf in leaves):
-        raise undecided("an initializer run together with other things", execution.node, statement)
-    elif all(isinstance(value, Variable) for value in values) and not _trains(values):
-        run.kind = "variable-read"
-    elif all(isinstance(value, Schedule) for value in values) or all(
-        value.constant and not isinstance(value, Op) for value in values
-    ):
-        run.kind = "evaluated"
-    elif _in_place(units, execution, run):
-        run.kind = "evaluated"
-    return run
-
-
-def _receiver(node: ast.Call) -> ast.expr | None:
-    return node.func.value if isinstance(node.func, ast.Attribute) else None
-
-
-def _effects(value: GraphValue) -> Iterator[GraphValue]:
-    if isinstance(value, Group):
-        for member in value.members:
-            if isinstance(member, GraphValue):
-                yield from _effects(member)
-        if not value.members:
-            yield value
-    else:
-        yield value
-
-
-def _trains(values: list[GraphValue]) -> bool:
-    return any(isinstance(leaf, (TrainOp, Assign)) for value in values for leaf in _effects(value))
-
-
-def _expand(
-    units: Units, execution: Execution, node: ast.expr, value: Value, place: tuple[int | str, ...]
-) -> Iterator[Fetched]:
-    if isinstance(value, GraphValue):
-        text = None
-        if isinstance(node, ast.Name):
-            text = None
-        yield Fetched(value, node, text, place)
-    elif isinstance(value, Sequence):
-        literal = isinstance(node, (ast.List, ast.Tuple)) and not any(
-            isinstance(part, ast.Starred) for part in node.elts
-        )
-        for index, item in enumerate(value.items):
-            if literal and isinstance(node, (ast.List, ast.Tuple)):
-                yield from _expand(units, execution, node.elts[index], item, (*place, index))
-            else:
-                yield from _held(units, execution, item, (*place, index))
-    elif isinstance(value, Dict):
-        for index, (key, item) in enumerate(zip(value.keys, value.values, strict=True)):
-            name = key.value if isinstance(key, Known) and isinstance(key.value, str) else None
-            if name is None:
-                raise undecided("a dict of fetches whose keys are not strings", execution.node, execution.chain[-1])
-            if isinstance(node, ast.Dict):
-                yield from _expand(units, execution, node.values[index], item, (*place, name))
-            else:
-                yield from _held(units, execution, item, (*place, name))
-    else:
-        raise undecided("a fetch that can't be known from the source", execution.node, execution.chain[-1])
-
-
-def _held(units: Units, execution: Execution, value: Value, place: tuple[int | str, ...]) -> Iterator[Fetched]:
-    if isinstance(value, GraphValue):
-        yield Fetched(value, None, reach(units, value, execution), place)
-    elif isinstance(value, Sequence):
-        for index, item in enumerate(value.items):
-            yield from _held(units, execution, item, (*place, index))
-    else:
-        raise undecided("fetches that are held in a way that is not followed", execution.node, execution.chain[-1])
-
-
-def reach(units: Units, value: GraphValue, execution: Execution) -> str:
-    """The expression by which the unit's own names reach a value. Raises Undecided where none does."""
-    for unit in units.ordered:
-        for part in unit.parts:
-            for name, bound in part.writes.items():
-                text = _path(name, bound, value)
-                if text is not None and part.frame in units.frames:
-                    return text
-    raise undecided("a fetched value that no name reaches", execution.node, execution.chain[-1])
-
-
-def _path(text: str, bound: Value, value: GraphValue) -> str | None:
-    if bound is value:
-        return text
-    if isinstance(bound, Sequence):
-        for index, item in enumerate(bound.items):
-            found = _path(f"{text}[{index}]", item, value)
-            if found is not None:
-                return found
-    if isinstance(bound, Dict):
-        for key, item in zip(bound.keys, bound.values, strict=True):
-            if isinstance(key, Known):
-                found = _path(f"{text}[{key.value!r}]", item, value)
-                if found is not None:
-                    return found
-    return None
-
-
-def _feeds(units: Units, execution: Execution) -> dict[GraphValue, Feed]:
-    feeds = execution.feeds
-    if feeds is None:
-        return {}
-    if not isinstance(feeds, Dict) or feeds.open:
-        raise undecided("feeds that can't be known from the source", execution.node, execution.chain[-1])
-    result: dict[GraphValue, Feed] = {}
-    node = execution.feed_node
-    literal = node if isinstance(node, ast.Dict) else None
-    for index, key in enumerate(feeds.keys):
-        if not isinstance(key, Tensor):
-            raise undecided("a feed whose key is not known to be a tensor", execution.node, execution.chain[-1])
-        holder = None
-        if literal is None:
-            if not isinstance(node, ast.Name):
-                raise undecided("feeds that are built where they are used", execution.node, execution.chain[-1])
-            holder = node.id
-        own = literal.keys[index] if literal is not None and index < len(literal.keys) else None
-        result[key] = Feed(feeds.values[index], feeds.nodes[index], own, holder)
-    return result
-
-
-def _in_place(units: Units, execution: Execution, run: Run) -> bool:
-    """Whether the fetch is an expression of its own that needs nothing but variables and host values."""
-    if run.feeds or len(run.fetched) != 1:
-        return False
-    value, node = run.fetched[0].value, run.fetched[0].node
-    if (
-        node is None
-        or isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
-        or isinstance(value, (TrainOp, Group))
-    ):
-        return False
-    if any(not isinstance(root, Variable) and not getattr(root, "random", False) for root in value.roots):
-        return False
-    reads = slices.reads_of(node, execution.chain[-1])
-    for frame, name, maker, _ in reads:
-        unit = units.of.get(maker)
-        if frame in units.frames and unit is not None and unit.kind in {"graph", "placeholder"}:
-            bound = maker.writes.get(name)
-            if not isinstance(bound, Variable):
-                return False
-    return True
-
-
 # -- the whole ----------------------------------------------------------------------------------------------------------
 
 
 def _check_sessions(plan: Plan) -> None:
-    """A second session starts with variables of its own."""
-    sessions = []
-    for run in plan.runs:
-        touches = any(isinstance(root, Variable) for part in run.fetched for root in part.value.roots)
+    """Each session has variables of its own: two that are used in turn can't share the ones there are now."""
+    order: list[Value] = []
+    for run in sorted(plan.runs, key=lambda one: one.execution.chain[-1].index):
         session = run.execution.session
-        if touches and session is not None and session not in sessions:
-            sessions.append(session)
+        touches = any(isinstance(root, Variable) for part in run.fetched for root in part.value.roots)
+        if session is None or not touches or (order and order[-1] is session):
+            continue
+        if any(one is session for one in order):
+            raise undecided("two sessions that are used in turn", run.execution.node, run.execution.chain[-1])
+        order.append(session)
 
 
 def _check_initializers(plan: Plan) -> None:
@@ -363,11 +96,11 @@ def _check_initializers(plan: Plan) -> None:
         if all(
             isinstance(leaf, Init) and (leaf.local or not leaf.variables)
             for part in run.fetched
-            for leaf in _effects(part.value)
+            for leaf in effects(part.value)
         ):
             continue
         variables = {
-            v for part in run.fetched for leaf in _effects(part.value) if isinstance(leaf, Init) for v in leaf.variables
+            v for part in run.fetched for leaf in effects(part.value) if isinstance(leaf, Init) for v in leaf.variables
         }
         looped = any(_looped(run.execution.chain, variable.chain) for variable in variables)
         again = any(
@@ -375,7 +108,7 @@ def _check_initializers(plan: Plan) -> None:
             & {
                 v
                 for part in other.fetched
-                for leaf in _effects(part.value)
+                for leaf in effects(part.value)
                 if isinstance(leaf, Init)
                 for v in leaf.variables
             }
@@ -447,7 +180,7 @@ def _pair_summary(plan: Plan, run: Run) -> None:
     statement = run.execution.chain[-1]
     if len(wanted) > 1:
         raise undecided("several summaries fetched at once", run.execution.node, statement)
-    name = _target_at(statement.node, run.execution.node, wanted[0].place)
+    name = target_at(statement.node, run.execution.node, wanted[0].place)
     if name is None:
         raise undecided("a summary that is not written at once", run.execution.node, statement)
     for use in plan.units.run.uses:
@@ -473,18 +206,6 @@ def _step_is_known_before(plan: Plan, step: ast.expr | None, run: Statement, wri
         one for one in plan.units.run.statements if run.index <= one.index < write.index and one.frame is run.frame
     ]
     return not any(names & one.writes.keys() for one in between)
-
-
-def _target_at(node: ast.stmt, call: ast.Call, place: tuple[int | str, ...]) -> str | None:
-    """The name that an assignment gives to one part of an execution's result."""
-    if not isinstance(node, ast.Assign) or node.value is not call or len(node.targets) != 1:
-        return None
-    target: ast.expr = node.targets[0]
-    for index in place:
-        if not isinstance(target, (ast.Tuple, ast.List)) or not isinstance(index, int) or index >= len(target.elts):
-            return None
-        target = target.elts[index]
-    return target.id if isinstance(target, ast.Name) else None
 
 
 def _assign_function(plan: Plan, run: Run) -> None:
@@ -596,7 +317,7 @@ def _rate_units(units: Units, value: GraphValue) -> list[Unit]:
     """The statements that compute the learning rates of train ops, where those depend on the graph."""
     rates = [
         rate
-        for leaf in _effects(value)
+        for leaf in effects(value)
         if isinstance(leaf, TrainOp) and leaf.optimizer
         for rate in leaf.optimizer.inputs
     ]
@@ -658,8 +379,8 @@ def _bound_name(plan: Plan, value: GraphValue) -> str:
 def _order(plan: Plan, function: FunctionPlan) -> None:
     """Sorts out the train ops of a function: what the tape must see, what follows."""
     units = plan.units
-    effects = [leaf for part in function.returns for leaf in _effects(part.value)]
-    function.trains = [leaf for leaf in effects if isinstance(leaf, TrainOp)]
+    run = [leaf for part in function.returns for leaf in effects(part.value)]
+    function.trains = [leaf for leaf in run if isinstance(leaf, TrainOp)]
     made = [value for unit in function.units for value in unit.made]
     function.gradients = [value for value in made if isinstance(value, Gradients)]
     inside = set(function.units)
@@ -719,6 +440,3 @@ def _conflict(unit: Unit, later: Unit) -> bool:
     its = {name for part in later.parts for name in part.writes}
     reads = {name for part in unit.parts for _, name in part.reads}
     return bool(its & (mine | reads))
-
-
-__all__ = ["Plan", "Undecided", "flatten", "make", "moves"]

@@ -15,7 +15,6 @@ from ..graph.interpreter import Interpreter
 from ..graph.ops.scopes import Entered, is_setting
 from ..graph.values import GraphValue, Known, Layer, Placeholder, Tensor, Value, Variable, flatten, graph_values
 from .reasons import Undecided, undecided
-from .slices import names_in
 from .units import Unit, Units
 
 
@@ -378,6 +377,3 @@ def _is_variable(value: Value) -> bool:
 def _add(names: list[str], name: str) -> None:
     if name not in names:
         names.append(name)
-
-
-__all__ = ["BlockModel", "FunctionModel", "Models", "Object", "find", "names_in"]

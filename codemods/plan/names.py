@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
-from ..graph.values import Assign, Group, Op, Summary, TrainOp, Variable
-from .functions import Fetched, FunctionPlan, Plan, _effects, _target_at
+from ..graph.values import Assign, Group, Op, Variable
+from .executions import Fetched, FunctionPlan, Plan, effects, target_at
 
 NOISE = frozenset(
     {
@@ -70,7 +70,7 @@ def _words(text: str) -> list[str]:
 def _train_name(function: FunctionPlan, steps: int) -> str:
     if steps == 1 or len(function.trains) > 1:
         return "train_step"
-    text = next((_text(part) for part in function.returns if function.trains[0] in _effects(part.value)), "")
+    text = next((_text(part) for part in function.returns if function.trains[0] in effects(part.value)), "")
     words = [word for word in _words(text) if word not in NOISE]
     return "_".join([*words, "train_step"])
 
@@ -103,7 +103,7 @@ def _compute_name(function: FunctionPlan) -> str:
         return name if "_" in name else f"update_{name}"
     if not all(names):
         execution = function.runs[0].execution
-        target = _target_at(execution.chain[-1].node, execution.node, ())
+        target = target_at(execution.chain[-1].node, execution.node, ())
         inline = [_inline_name(part) for part in values if not _text(part)]
         names = [target] if target and len(values) == 1 else [name or _next(inline) for name in names]
     short = []
@@ -131,6 +131,3 @@ def _inline_name(part: Fetched) -> str:
 
 def _next(names: list[str]) -> str:
     return names.pop(0) if names else "value"
-
-
-__all__ = ["Summary", "TrainOp", "name_functions"]

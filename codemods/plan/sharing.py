@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..graph.frames import Statement
 from ..graph.values import Assign, DataIterator, Gradients, GraphValue, Op, Placeholder, Summary, Tensor
 from . import slices
-from .functions import FunctionPlan, Parameter, Plan, Shared
+from .executions import FunctionPlan, Parameter, Plan, Shared
 from .units import Unit, Units
 
 SMALLEST = 3  # statements that are worth a function
@@ -133,6 +132,3 @@ def _plain(plan: Plan, unit: Unit, closure: set[Unit], callers: list[FunctionPla
 
 def _copy(parameter: Parameter) -> Parameter:
     return Parameter(parameter.name, parameter.value, parameter.kind)
-
-
-__all__ = ["Statement", "share"]

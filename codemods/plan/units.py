@@ -28,7 +28,6 @@ from ..graph.values import (
     Placeholder,
     Saver,
     Schedule,
-    Sequence,
     Session,
     Summary,
     Tensor,
@@ -261,6 +260,3 @@ def _initial_values(units: Units) -> None:
         values = [value for value in unit.made if moves(value)]
         if unit.kind == "graph" and values and all(value in initial and value not in used for value in values):
             unit.kind = "setup"
-
-
-__all__ = ["Sequence", "Unit", "Units", "find", "moves"]

@@ -1,0 +1,82 @@
+"""Checks that send a program back: a function must read what the graph was built from, and nothing that runs may go."""
+
+from __future__ import annotations
+
+import ast
+
+from ..graph.frames import Statement
+from ..graph.values import (
+    Function,
+    Value,
+)
+from ..plan.functions import before_a_call
+from ..plan.units import BLOCKS
+from .context import Context
+
+
+def check_stable(context: Context) -> None:
+    """What a function reads from outside must still be what it was when the graph was built, as long as it is called."""
+    for function in context.plan.functions:
+        inside = {
+            name
+            for unit in function.units
+            for part in unit.parts
+            if part.frame in context.units.frames
+            for name in part.writes
+        }
+        for (frame, name), reader in function.outside.items():
+            path = frame.module.path
+            value = reader.reads_values.get((frame, name))
+            later = [one for one in frame.history.get(name, []) if one.index > reader.index and not drops(context, one)]
+            if not isinstance(value, Function) and any(before_a_call(function, one) for one in later):
+                raise context.stop(f"`{name}`, which is bound again after the graph was built", reader.node, path)
+            if not isinstance(value, Function) and any(
+                _in_one_loop(one, reader) for one in frame.history.get(name, [])
+            ):
+                raise context.stop(f"`{name}`, which changes in a loop that builds graph", reader.node, path)
+            if name in inside and frame is function.frame:
+                raise context.stop(
+                    f"`{name}`, which is both read from outside and bound by the graph", reader.node, path
+                )
+            for owner, chain in context.run.mutated:
+                changed = owner is value and type(owner) is not Value and chain[-1].index > reader.index
+                if changed and before_a_call(function, chain[-1]):
+                    raise context.stop(f"`{name}`, which is changed after the graph was built", reader.node, path)
+
+
+def _in_one_loop(one: Statement, reader: Statement) -> bool:
+    """Whether a loop binds a name in each of its rounds, and graph within it reads that."""
+    loops: set[Statement] = set()
+    outer: Statement | None = reader
+    while outer is not None:
+        if isinstance(outer.node, (ast.For, ast.While)):
+            loops.add(outer)
+        outer = outer.parent
+    outer = one
+    while outer is not None:
+        if outer in loops and outer is not reader:
+            return True
+        outer = outer.parent
+    return False
+
+
+def check_gone(context: Context) -> None:
+    """Nothing that runs, and no host code with effects, may stand in a statement that goes."""
+    inside = {unit for function in context.plan.functions for unit in function.units}
+    for node, chains in context.run.impure.items():
+        for chain in chains:
+            unit = context.units.leaf(chain)
+            if unit is not None and unit.kind == "graph" and unit not in inside:
+                raise context.stop(
+                    "host code with effects within a statement of the graph", node, unit.statement.frame.module.path
+                )
+    for path, going in context.moves.items():
+        for statement in (*going.dropped, *going.taken):
+            if isinstance(statement, BLOCKS) and any(
+                run.kind != "dropped" and run.execution.node in set(ast.walk(statement)) for run in context.plan.runs
+            ):
+                raise context.stop("an execution within a statement of the graph", statement, path)
+
+
+def drops(context: Context, statement: Statement) -> bool:
+    return statement.node in context.moves_of(statement).dropped

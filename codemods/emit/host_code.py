@@ -1,0 +1,231 @@
+"""What stays of the source's own statements: what goes with the graph and its sessions, and what must not read them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ..graph import host
+from ..graph.frames import Statement
+from ..graph.ops.scopes import Entered, is_setting
+from ..graph.values import (
+    Config,
+    GraphValue,
+    Known,
+    Session,
+    TensorShape,
+    Variable,
+    graph_values,
+)
+from ..plan.units import Unit, moves
+from . import setup
+from .context import Context, quoted
+
+
+def drop_statements(context: Context) -> None:
+    """What goes from where it stood: placeholders, sessions, initializers, everything that moves into functions."""
+    for unit in context.units.ordered:
+        moves = context.moves_of(unit.statement)
+        node = unit.node
+        if isinstance(node, ast.With):
+            _with(context, unit)
+        elif unit.kind in {"placeholder", "session", "graph"}:
+            if not isinstance(node, ast.FunctionDef) and unit.statement.executions and unit.kind != "graph":
+                continue
+            if unit.kind == "session" and unit.statement.executions:
+                continue
+            moves.dropped.add(node)
+        elif isinstance(node, ast.Expr) and any(
+            is_setting(value) for value in context.run.meanings.get(node.value, [])
+        ):
+            moves.dropped.add(node)
+            context.own(node)
+        elif isinstance(node, ast.Assign) and _is_empty_merge(context, node.value):
+            context.edits_of(unit.statement).replace(node.value, "None")
+            context.own(node.value)
+        elif any(value in context.steps for value in unit.made if isinstance(value, Variable)):
+            moves.dropped.add(node)
+            context.own(node)
+        elif unit.kind == "host" and isinstance(node, (ast.Assign, ast.Expr)) and _is_configuration(context, unit):
+            moves.dropped.add(node)
+    for use in context.run.uses:
+        if isinstance(use.owner, Session):
+            statement = use.chain[-1]
+            if not isinstance(statement.node, ast.Expr):
+                raise context.stop("a session closed within an expression", use.node, statement.frame.module.path)
+            context.moves_of(statement).dropped.add(statement.node)
+
+
+def _is_empty_merge(context: Context, node: ast.expr) -> bool:
+    """Whether an expression merges summaries where there are none: TF1 gave None."""
+    if not isinstance(node, ast.Call):
+        return False
+    path = setup.module_of(context, node)
+    name = context.names[path].name_of(node.func) if path is not None else None
+    values = context.run.meanings.get(node, [])
+    return name in {"summary.merge_all", "merge_all_summaries"} and all(isinstance(one, Known) for one in values)
+
+
+def _is_configuration(context: Context, unit: Unit) -> bool:
+    """Whether a statement only makes or changes a session's configuration."""
+    node = unit.node
+    if any(isinstance(value, Config) for value in unit.statement.writes.values()):
+        return True
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
+        owner: ast.expr = node.targets[0].value
+        while isinstance(owner, ast.Attribute):
+            owner = owner.value
+        return any(isinstance(value, Config) for value in context.run.meanings.get(owner, []))
+    return False
+
+
+def _with(context: Context, unit: Unit) -> None:
+    """Scopes, devices and sessions are looked through; other managers stay."""
+    node = unit.node
+    assert isinstance(node, ast.With)
+    kinds = []
+    for item in node.items:
+        values = context.run.meanings.get(item.context_expr, [])
+        kinds.append(bool(values) and all(isinstance(value, (Entered, Session)) for value in values))
+        expression = item.context_expr
+        if kinds[-1] and isinstance(expression, ast.Call):
+            context.owned.add(expression.func)
+    if all(kinds):
+        context.moves_of(unit.statement).unwrapped.add(node)
+    elif any(kinds):
+        raise context.stop(
+            "a with statement that enters a scope and something else", node, unit.statement.frame.module.path
+        )
+
+
+def check_reads(context: Context) -> None:
+    """Statements that stay must not read what moves: printing and asserting it is dropped, known values are written out."""
+    for unit in context.units.ordered:
+        if unit.kind in {"graph", "placeholder", "session", "feed"}:
+            continue
+        for part in unit.parts:
+            if part.node in context.moves_of(part).dropped or isinstance(part.node, (ast.FunctionDef, ast.ClassDef)):
+                continue
+            _host_read(context, unit, part)
+
+
+def _host_read(context: Context, unit: Unit, part: Statement) -> None:
+    node = part.node
+    inner = _own_expressions(node)
+    for expression in inner:
+        for name in [
+            one for one in _evaluated(expression) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)
+        ]:
+            values = context.run.meanings.get(name, [])
+            printed = _is_print(node) and context.parents.get(name) is expression
+            leaves = [leaf for value in values for leaf in graph_values(value)]
+            if not any(_goes(context, leaf) or (printed and isinstance(leaf, Variable)) for leaf in leaves):
+                continue
+            if _within_execution(context, name, expression):
+                continue
+            known = _known_around(context, name, expression, _is_print(node))
+            if known is not None:
+                context.edits_of(part).replace(*known)
+                continue
+            if (isinstance(node, ast.Assert) or printed) and not part.executions:
+                context.moves_of(part).dropped.add(node)
+                what = "an assertion about" if isinstance(node, ast.Assert) else "a print of"
+                context.note(
+                    "symbolic-host-code", "TFM912", f"{what} a symbolic tensor, dropped: there is none any more", node,
+                    part.frame.module.path,
+                )  # fmt: skip
+                return
+            raise context.stop("host code that reads a tensor of the graph", node, part.frame.module.path)
+
+
+def _evaluated(expression: ast.expr) -> Iterator[ast.AST]:
+    """The nodes of an expression that are evaluated where it stands: not the bodies of lambdas."""
+    stack: list[ast.AST] = [expression]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(() if isinstance(node, ast.Lambda) else ast.iter_child_nodes(node))
+
+
+def _goes(context: Context, value: GraphValue) -> bool:
+    """Whether a value no longer exists outside of functions."""
+    unit = context.units.unit(value)
+    return moves(value) and unit is not None and unit.kind != "setup"
+
+
+def _own_expressions(node: ast.stmt) -> list[ast.expr]:
+    """The expressions of a statement itself, not those of the statements within it."""
+    return [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+
+
+def _is_print(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Name)
+        and node.value.func.id == "print"
+    )
+
+
+def _within_execution(context: Context, node: ast.AST, top: ast.AST) -> bool:
+    runs = {run.execution.node for run in context.plan.runs} | {use.node for use in context.run.uses}
+    current: ast.AST | None = node
+    while current is not None:
+        if current in runs:
+            return True
+        if current is top:
+            return False
+        current = context.parents.get(current)
+    return False
+
+
+# What a Keras variable has in common with a TF1 variable.
+SHARED_ATTRIBUTES = frozenset({"assign", "assign_add", "assign_sub", "shape", "numpy"})
+
+
+def check_layer_weights(context: Context) -> None:
+    """A layer's weight is a Keras variable now, whose `name` is the leaf alone and which has no `op`."""
+    for node, values in context.run.meanings.items():
+        if not isinstance(node, ast.Attribute) or node.attr in SHARED_ATTRIBUTES or node in context.owned:
+            continue
+        owners = context.run.meanings.get(node.value, [])
+        if not any(isinstance(owner, Variable) and owner.layer is not None for owner in owners):
+            continue
+        path = setup.module_of(context, node)
+        parent = context.parents.get(node)
+        if path is None or (
+            isinstance(parent, ast.Call) and any(one.execution.node is parent for one in context.plan.runs)
+        ):
+            continue
+        if len(values) == 1 and isinstance(values[0], Known):
+            context.edits[path].replace(node, quoted(values[0].value))
+        else:
+            raise context.stop(f"`.{node.attr}` of a layer's weight, which Keras has otherwise", node, path)
+
+
+def _known_around(context: Context, node: ast.AST, top: ast.AST, shown: bool) -> tuple[ast.expr, str] | None:
+    """The outermost expression around a name whose value is known while the graph is built, and that value written out.
+
+    A static shape that is shown is written as TF1 showed it.
+    """
+    current: ast.AST | None = node
+    found = None
+    while current is not None:
+        values = context.run.meanings.get(current, [])
+        if isinstance(current, ast.expr) and len(values) == 1:
+            value = values[0]
+            plain = host.plain(value) if not isinstance(value, TensorShape) else host.NOT_PLAIN
+            if plain is not host.NOT_PLAIN:
+                found = (current, quoted(plain))
+            elif shown and isinstance(value, TensorShape) and value.shape is not None:
+                found = (current, quoted(_tf1_shape(value.shape)))
+        if current is top:
+            break
+        current = context.parents.get(current)
+    return found
+
+
+def _tf1_shape(shape: tuple[int | None, ...]) -> str:
+    """How TF1 prints a static shape: (?, 3)."""
+    sizes = ["?" if size is None else str(size) for size in shape]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
