@@ -34,14 +34,21 @@ def _account(context: Context, path: str, use: Use, kept: list[tuple[int, int]])
     same = is_unchanged(use.name)
     owned = use.node in context.owned and use.name not in MAY_STAY
     if _is_gone(context, path, use.node):
-        stays = (
-            same and context.names[path].call_of(use.node) is None
-        )  # a dtype, in the signature that a placeholder became
+        stays = same and context.names[path].call_of(use.node) is None and _is_in_a_signature(context, use.node)
     else:
         stays = not owned and all(_within(kept, *span) for span in _spans(context, path, use))
     if not stays or not (same or _is_target(use.name)):
         return Account(*place, "rewritten")
     return Account(*place, "kept", SAME if same else AS_WRITTEN)
+
+
+def _is_in_a_signature(context: Context, node: ast.AST) -> bool:
+    """Whether a name of a statement that went is a dtype of a placeholder that became some function's parameter."""
+    values = {parameter.value for function in context.plan.functions for parameter in function.parameters}
+    owned = (
+        node for value in values if value is not None for one in value.arguments.values() for node in ast.walk(one)
+    )
+    return any(one is node for one in owned)
 
 
 def _is_target(name: str) -> bool:
