@@ -45,10 +45,8 @@ def _account(context: Context, path: str, use: Use, kept: list[tuple[int, int]])
 def _is_in_a_signature(context: Context, node: ast.AST) -> bool:
     """Whether a name of a statement that went is a dtype of a placeholder that became some function's parameter."""
     values = {parameter.value for function in context.plan.functions for parameter in function.parameters}
-    owned = (
-        node for value in values if value is not None for one in value.arguments.values() for node in ast.walk(one)
-    )
-    return any(one is node for one in owned)
+    arguments = (one for value in values if value is not None for one in value.arguments.values())
+    return any(inner is node for one in arguments for inner in ast.walk(one))
 
 
 def _is_target(name: str) -> bool:
