@@ -18,7 +18,7 @@ from . import dialect, projects
 from .accounts import accounts_of
 from .diagnostics import Diagnostic
 from .manifest import Program, with_lines
-from .names import Names, resolve
+from .names import Names, Others, resolve
 from .parse import Module, ParseError, parse
 from .report import Account, FileResult, Level, ProgramResult
 from .triage import mentions_tensorflow
@@ -161,12 +161,12 @@ def _more(places: Sequence[dialect.Place]) -> str:
 
 def resolve_all(modules: Mapping[str, Module], files: Mapping[str, bytes], layout: projects.Layout) -> dict[str, Names]:
     """The TensorFlow names of every module; what one imports from another is looked up under the spelling that it uses."""
-    by_name = {module.name: module for module in modules.values()}
+    others = Others.of({module.name: module for module in modules.values()})
     spelt = projects.links(files, layout)
     return {
         path: resolve(
             module,
-            by_name | {name: modules[target] for name, target in spelt[path].items() if target in modules},
+            others.known_as({name: modules[target] for name, target in spelt[path].items() if target in modules}),
         )
         for path, module in modules.items()
     }

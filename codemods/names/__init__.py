@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from ..api import Fact, lookup, public
 from ..api import resolve as api_resolve
 from ..parse import Module
-from .meaning import Api, Resolver, normal
+from .meaning import Api, Others, Resolver, normal
 from .walk import OTHER, Other, Path, Scope, Value, Walk, walk_of
 
 
@@ -74,11 +74,11 @@ class Names:
         return bool(self.uses or self.imports or self.unresolvable)
 
 
-def resolve(module: Module, program: Mapping[str, Module] | None = None) -> Names:
+def resolve(module: Module, program: Others | Mapping[str, Module] | None = None) -> Names:
     """The module's TensorFlow names. `program` holds the other modules of the same program by dotted name: what a
     module imports from them may be TensorFlow handed on."""
     walk = walk_of(module)
-    resolver = Resolver(program or {})
+    resolver = Resolver(program if isinstance(program, Others) else Others.of(program or {}))
     imports: list[Import] = []
     unresolvable: list[tuple[ast.AST, str]] = []
     for node, alias, bound, binding, top, guarded, scope in walk.imports:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ..api import is_module, lookup
@@ -15,8 +16,37 @@ Api = Literal["plain", "v1", "v2"]
 BUILTINS = frozenset(dir(builtins))
 
 
+@dataclass(frozen=True)
+class Others:
+    """The modules of a program by their dotted names, and by those under which one module of it knows them (`spelt`)."""
+
+    by_name: Mapping[str, Module]
+    packages: frozenset[str]
+    spelt: Mapping[str, Module] = field(default_factory=dict)
+    spelt_packages: frozenset[str] = frozenset()
+
+    @staticmethod
+    def of(by_name: Mapping[str, Module]) -> Others:
+        return Others(by_name, _packages(by_name))
+
+    def known_as(self, spelt: Mapping[str, Module]) -> Others:
+        return Others(self.by_name, self.packages, spelt, _packages(spelt))
+
+    def get(self, name: str) -> Module | None:
+        return self.spelt.get(name) or self.by_name.get(name)
+
+    def is_package(self, name: str) -> bool:
+        return name in self.packages or name in self.spelt_packages
+
+
+def _packages(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(
+        name[:place] for name in names for place, character in enumerate(name) if character == "." and place
+    )
+
+
 class Resolver:
-    def __init__(self, program: Mapping[str, Module]) -> None:
+    def __init__(self, program: Others) -> None:
         self.program = program
 
     def in_scope(self, walk: Walk, scope: Scope | None, name: str) -> Value:
@@ -124,8 +154,9 @@ class Resolver:
     def find(self, walk: Walk, dotted: str) -> tuple[str, Module] | None:
         """A module of the program by the name that an import gives, absolute or beside the importing module."""
         for name in (dotted, f"{walk.package}.{dotted}" if walk.package else dotted):
-            if name in self.program:
-                return name, self.program[name]
+            module = self.program.get(name)
+            if module is not None:
+                return name, module
         return None
 
     def exported(self, walk: Walk, dotted: str, name: str) -> Value:
@@ -139,7 +170,7 @@ class Resolver:
             value = self.by_star(other, name)
             if value is not None:
                 return value
-        if self.find(walk, inner) is not None or any(key.startswith(inner + ".") for key in self.program):
+        if self.find(walk, inner) is not None or self.program.is_package(inner):
             return ModuleRef(inner)
         return None
 
