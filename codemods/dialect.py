@@ -253,7 +253,7 @@ def side_of(name: str, api: Api) -> _Side:
         if name.startswith(_GRAPH) or _OPTIMIZER.match(name):
             return "graph"
         return "" if is_unchanged(name) or name.startswith(_IN_PASSING) else "ported"
-    if name.startswith(("examples", "python", "core")):
+    if name.startswith(("examples", "python", "core", "lite.python")):
         return ""  # data, and private modules, which both have
     fact, path = fact_of(name)
     if _only_tf2(name, path if fact else ""):

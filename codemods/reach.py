@@ -23,7 +23,7 @@ class _Part:
     """What runs together: a module's own statements, a function's (inner functions are parts of their own), a class."""
 
     path: str
-    first: int = 0
+    first: tuple[int, int] = (0, 0)  # line and column of its first statement
     last: int = 0
     words: set[str] = field(default_factory=set)
     methods: list[_Part] = field(default_factory=list)
@@ -57,7 +57,9 @@ def reached(modules: Mapping[str, Module], names: Mapping[str, Names], places: I
         imported = _imports(names[path], line, column)
         if imported and all(one.guarded for one in imported):
             continue
-        around = [part for part in parts.functions if part.path == path and part.first <= line <= part.last]
+        around = [
+            part for part in parts.functions if part.path == path and part.first <= (line, column) and line <= part.last
+        ]
         inner = max(around, key=lambda part: part.first, default=None)
         if inner is None or inner in running or any(one.top and one.name and not one.guarded for one in imported):
             yield path, line, column
@@ -80,7 +82,8 @@ def _collect(nodes: Iterable[ast.AST], part: _Part, parts: _Parts, owner: _Part 
     """Adds the words of nodes to their part; `owner` is the class whose body they are."""
     for node in nodes:
         if isinstance(node, _FUNCTIONS):
-            own = _Part(part.path, node.body[0].lineno, node.end_lineno or node.lineno)
+            first = node.body[0]
+            own = _Part(part.path, (first.lineno, first.col_offset), node.end_lineno or node.lineno)
             parts.functions.append(own)
             known = parts.by_name.setdefault(node.name, []) if owner is None else owner.methods
             known.append(own)

@@ -1,0 +1,73 @@
+"""Programs that can't run on TensorFlow 2.21 stay as they are; a name that nothing reaches keeps none from the compat level."""
+
+from __future__ import annotations
+
+import pytest
+
+from tf_modernize.codemods.engine import Options, upgrade_program
+from tf_modernize.codemods.report import ProgramResult
+
+HEAD = "import tensorflow as tf\nx = tf.placeholder(tf.float32)\n"
+GONE = "tf.contrib.factorization.KMeans"
+
+
+def upgraded(*sources: str) -> ProgramResult:
+    files = {f"m{index}.py": (HEAD + source).encode() for index, source in enumerate(sources)}
+    return upgrade_program(files, Options(target="compat"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"{GONE}(x)",
+        f"def main():\n    return {GONE}(x)\nmain()",
+        f"def main():\n    def inner():\n        return {GONE}(x)\n    return inner\nmain()",
+        f"class Model:\n    def __init__(self):\n        self.build()\n    def build(self):\n        {GONE}(x)\nModel()",
+        f"class Model:\n    def build(self):\n        {GONE}(x)\nclass Small(Model):\n    pass\nSmall()",
+        f"class Model({GONE}):\n    pass",
+        f"@{GONE}\ndef f(): pass",
+        f"def f(x={GONE}): pass",
+        "from tensorflow.contrib.factorization import KMeans\ndef f(): return KMeans(x)",
+        "e = tf.estimator.Estimator(f)",
+    ],
+)
+def test_reached(source: str) -> None:
+    result = upgraded(source)
+    assert result.level == "untouched"
+    (one,) = result.files.values()
+    assert one.after is None
+    assert one.diagnostics[0].code == "TFM907"
+    assert {account.state for account in one.accounts} <= {"left", "kept"}
+    assert all(account.reason for account in one.accounts if account.state == "left")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"def unused():\n    return {GONE}(x)",
+        f"class Unused:\n    def build(self):\n        return {GONE}(x)",
+        f"class Unused:\n    def build(self):\n        return {GONE}(x)\nclass Other:\n    __doc__ = Unused.__doc__",
+        f"if tf.__version__ < '1.5':\n    {GONE}(x)",
+        "try:\n    from tensorflow.contrib.factorization import KMeans\nexcept ImportError:\n    KMeans = None\n"
+        "def f():\n    return KMeans(x)\nf()",
+    ],
+)
+def test_not_reached(source: str) -> None:
+    result = upgraded(source)
+    assert result.level == "compat"
+    assert result.files["m0.py"].after is not None
+
+
+def test_the_whole_program_stays() -> None:
+    result = upgraded(f"def f():\n    return {GONE}(x)", "from m0 import f\nf()")
+    assert [one.level for one in result.files.values()] == ["untouched", "untouched"]
+    assert not any(one.after for one in result.files.values())
+
+
+def test_names_of_tensorflow_2_are_found_from_compat_v1() -> None:
+    after = (
+        upgraded("with tf.Session() as sess:\n    sess.run(x, feed_dict={x: 1})\ntf.random.set_seed(1)")
+        .files["m0.py"]
+        .after
+    )
+    assert after is not None and b"tf.compat.v2.random.set_seed(1)" in after
