@@ -126,8 +126,8 @@ class Layout:
 
 def _ancestors(folder: str) -> Iterator[str]:
     yield folder
-    while folder:
-        folder = posixpath.dirname(folder)
+    while (parent := posixpath.dirname(folder)) != folder:
+        folder = parent
         yield folder
 
 

@@ -120,7 +120,7 @@ def _attributes(context: Context, made: Object) -> None:
     taken: set[str] = set()
     for layer in made.layers:
         base = _last(layer.name)
-        base = base if base.isidentifier() else snake(base)
+        base = snake(base) if not layer.weights or not base.isidentifier() else base
         base = f"{base}_layer" if base in RESERVED or not base.isidentifier() or keyword.iskeyword(base) else base
         name, count = base, 2
         while name in taken:
