@@ -10,7 +10,7 @@ import ast
 import re
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Literal
 
@@ -18,7 +18,8 @@ from . import dialect, projects
 from .accounts import accounts_of
 from .diagnostics import Diagnostic
 from .manifest import Program, with_lines
-from .names import Names, Others, resolve
+from .names import Names, resolve
+from .names.meaning import Others
 from .parse import Module, ParseError, parse
 from .report import Account, FileResult, Level, ProgramResult
 from .triage import mentions_tensorflow
@@ -29,10 +30,15 @@ _ALIAS = re.compile(rb"\btensorflow\b[\w.]*(?:[ \t]+import[ \t]+\w+)?[ \t]+as[ \
 
 @dataclass(frozen=True)
 class Options:
-    """What a user can ask for. `assume` decides the dialect where the source gives no evidence."""
+    """What a user can ask for. `assume` decides the dialect where the source gives no evidence.
+
+    `missing` are, by the path of a file, the files that it imports, that use TensorFlow and that are not part of the run:
+    what they do to the graph is unknown, so a program that they belong to does not reach the native level.
+    """
 
     target: Literal["native", "compat"] = "native"
     assume: Literal["tf1", "tf2"] | None = None
+    missing: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -174,8 +180,8 @@ def resolve_all(modules: Mapping[str, Module], files: Mapping[str, bytes], layou
 
 def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], options: Options) -> _Outcome:
     """The native level where the plan succeeds, else the compat level with the reasons why."""
-    reasons: tuple[Diagnostic, ...] = ()
-    if options.target == "native":
+    reasons = tuple(_partial(path, options.missing[path]) for path in modules if path in options.missing)
+    if options.target == "native" and not reasons:
         try:
             native = _native(modules, names)
         except Exception as error:
@@ -184,6 +190,14 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], options: Op
             return native
         reasons = native
     return _compat(modules, names, reasons)
+
+
+def _partial(path: str, missing: Sequence[str]) -> Diagnostic:
+    message = (
+        f"it imports {', '.join(missing)}, which uses TensorFlow too but is not part of this run: "
+        "files of one program must be upgraded together"
+    )
+    return Diagnostic("partial-program", "TFM905", message, path, 1)
 
 
 def _native(modules: Mapping[str, Module], names: Mapping[str, Names]) -> _Outcome | tuple[Diagnostic, ...]:
