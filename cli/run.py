@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,6 @@ from typing import Any, Literal
 import click
 
 from tf_modernize.codemods import engine, manifest, report
-from tf_modernize.codemods.diagnostics import Diagnostic
 from tf_modernize.codemods.report import FileResult, ProgramResult
 
 from . import writing
@@ -56,14 +55,13 @@ def run(request: Request) -> int:
     sources = _stdin(request) if request.from_stdin else _collect(request)
     files = {key: source.data for key, source in sources.files.items()}
     groups = engine.programs(files)
-    options = engine.Options(request.target, request.assume)
+    options = engine.Options(request.target, request.assume, _missing_parts(groups, sources))
     found: dict[int, ProgramResult] = {}
     with show.progress(sum(map(len, groups))) as advance:
         for index, result in upgrade_all(groups, files, options, request.jobs):
             found[index] = result
             advance(len(result.files))
-    known = places(sources)
-    programs = [_with_missing_parts(found[index], sources, known) for index in sorted(found)]
+    programs = [found[index] for index in sorted(found)]
     changed = {path: one for program in programs for path, one in program.files.items() if one.after is not None}
 
     problems = sources.problems
@@ -123,21 +121,11 @@ def _stdin(request: Request) -> Sources:
     return Sources(Path("."), {key: source})
 
 
-def _with_missing_parts(program: ProgramResult, sources: Sources, known: set[str]) -> ProgramResult:
-    """The program with a finding in each file that imports a file which uses TensorFlow, but was not named."""
-    if program.dialect != "tf1":
-        return program
-    files = dict(program.files)
-    for path, one in program.files.items():
-        missing = missing_imports(sources.files[path], known)
-        if missing:
-            message = (
-                f"it imports {', '.join(missing)}, which uses TensorFlow too but is not part of this run: "
-                "files of one program must be upgraded together"
-            )
-            diagnostic = Diagnostic("partial-program", "TFM905", message, path, 1)
-            files[path] = replace(one, diagnostics=(*one.diagnostics, diagnostic))
-    return replace(program, files=files)
+def _missing_parts(groups: Sequence[Sequence[str]], sources: Sources) -> dict[str, list[str]]:
+    """For each file of a program, the files that it imports and that use TensorFlow, but were not named."""
+    known = places(sources)
+    found = {path: missing_imports(sources.files[path], known) for group in groups for path in group}
+    return {path: missing for path, missing in found.items() if missing}
 
 
 def _print_source(programs: Sequence[ProgramResult], sources: Sources) -> None:

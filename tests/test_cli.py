@@ -304,6 +304,7 @@ def test_half_a_program_is_told(tree: Path) -> None:
     (tree / "x.py").write_text("from net import x\nimport plain\n" + TF1)
     alone = run("upgrade", "a/x.py", cwd=tree.parent).stdout.decode()
     assert "partial-program" in alone and "a/net.py" in alone and "plain.py" not in alone
+    assert "1 file: 1 compat" in alone, "what the other file does to the graph is unknown"
     assert "partial-program" not in run("upgrade", "a/x.py", "a/net.py", cwd=tree.parent).stdout.decode()
 
 

@@ -206,11 +206,29 @@ STEP = "step = tf.train.get_or_create_global_step()\nrate = tf.train.exponential
             "",
         ),
         (LINE + "c = y == y\nz = y\n" + RUN, "compared by identity"),
+        ("from other import weights\n" + LINE + "z = y + weights(2)\n" + RUN, "a value of other.weights in the graph"),
+        ("from other import *\n" + LINE + "a, b = layer(2)\nz = tf.add(y, b)\n" + RUN, "a value of layer in the graph"),
+        (
+            "x = tf.placeholder(tf.float32)\nt = tf.train.GradientDescentOptimizer(0.1).minimize(x)\n"
+            + START
+            + "sess.run(t, {x: 1})\n",
+            "without a variable that is known",
+        ),
         (LINE + "m = tf.ones([2, 2]) * w[0]\nz = tf.svd(m)\n" + RUN, "several results"),
     ],
 )
 def test_what_keeps_a_program_in_graph_mode(source: str, why: str) -> None:
     assert why in reason(source)
+
+
+def test_data_of_other_packages_is_fed_and_is_a_constant() -> None:
+    text = native(
+        "import other\ndata = other.load()\nc = tf.constant(other.load())\n"
+        + LINE
+        + START
+        + "sess.run(y, {x: data.x})\n"
+    )
+    assert "compute_y(data.x)" in text
 
 
 def test_prints_of_tensors_go_and_static_shapes_stay_as_they_were_shown() -> None:

@@ -6,8 +6,8 @@ import ast
 
 from ..graph.frames import Statement
 from ..graph.values import (
+    UNKNOWN,
     Function,
-    Value,
 )
 from ..plan.functions import before_a_call
 from ..plan.units import BLOCKS
@@ -39,7 +39,7 @@ def check_stable(context: Context) -> None:
                     f"`{name}`, which is both read from outside and bound by the graph", reader.node, path
                 )
             for owner, chain in context.run.mutated:
-                changed = owner is value and type(owner) is not Value and chain[-1].index > reader.index
+                changed = owner is value and type(owner) not in UNKNOWN and chain[-1].index > reader.index
                 if changed and before_a_call(function, chain[-1]):
                     raise context.stop(f"`{name}`, which is changed after the graph was built", reader.node, path)
 

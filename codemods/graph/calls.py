@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 
 from . import host
 from .frames import Frame
@@ -12,6 +13,7 @@ from .values import (
     Class,
     Config,
     Dict,
+    Foreign,
     Function,
     Graph,
     GraphValue,
@@ -55,6 +57,11 @@ def _is_pure(function: Value) -> bool:
     return isinstance(function, (Config, Function, Class, Partial, host.Builtin, TFName))
 
 
+# Packages that make no TensorFlow ops. Of any other, nobody knows.
+WITHOUT_TENSORFLOW = sys.stdlib_module_names | frozenset(
+    "numpy np scipy pandas sklearn matplotlib pylab seaborn PIL cv2 skimage imageio h5py gym tqdm requests six yaml nltk "
+    "librosa soundfile networkx sympy jieba gensim psutil absl easydict lmdb pycocotools".split()
+)
 NUMPY = ("numpy", "np", "scipy")
 SAFE = frozenset({"copy.copy", "functools.wraps", "pprint.pprint", "math.prod"})
 
@@ -104,6 +111,10 @@ def call_value(run: Interpreter, function: Value, node: ast.Call, given: list[Va
         return _escape(run, function, node)
     if isinstance(function, ImportedModule) and function.name.partition(".")[0] in NUMPY:
         return Array()
+    if isinstance(function, Foreign):
+        return function
+    if isinstance(function, ImportedModule) and function.name.partition(".")[0] not in WITHOUT_TENSORFLOW:
+        return Foreign(function.name)
     return Value()
 
 

@@ -11,11 +11,13 @@ from . import host, shapes
 from .frames import Frame
 from .interpreter import Interpreter
 from .values import (
+    UNKNOWN,
     Array,
     Class,
     Config,
     DataIterator,
     Dict,
+    Foreign,
     Function,
     Graph,
     GraphValue,
@@ -120,7 +122,7 @@ def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Valu
         return _graph_attribute(run, owner, name, node)
     if isinstance(owner, Array) and name in host.ARRAY_VALUES:
         return Value()
-    if isinstance(owner, (Known, Sequence, Dict, TensorShape, Array, Function)) or type(owner) is Value:
+    if isinstance(owner, (Known, Sequence, Dict, TensorShape, Array, Function)) or type(owner) in UNKNOWN:
         return Method(owner, name)
     return host.attribute(run, owner, name, node)
 
@@ -173,6 +175,9 @@ def binary(run: Interpreter, node: ast.AST, kind: type, left: Value, right: Valu
             return Sequence(left.items * right.value, left.kind)
     inputs = (*graph_values(left), *graph_values(right))
     if inputs:
+        for given in (left, right):
+            if isinstance(given, Foreign):
+                return host.foreign(run, given, node)
         return run.tensor(node, "operator", inputs, shapes.broadcast(left, right), _dtype_of(left, right))
     if kind is ast.Mod and isinstance(left, Known) and isinstance(left.value, str):
         return Value()
@@ -279,7 +284,7 @@ def _identical(left: Value, right: Value) -> bool | None:
     if left is right:
         return True
     for one, two in ((left, right), (right, left)):
-        if isinstance(two, Known) and two.value is None and type(one) is not Value and not isinstance(one, Method):
+        if isinstance(two, Known) and two.value is None and type(one) not in UNKNOWN and not isinstance(one, Method):
             return False
     return None
 

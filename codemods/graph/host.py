@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from .values import (
     Array,
     Class,
     Dict,
+    Foreign,
     Function,
     GraphValue,
     Instance,
@@ -65,7 +67,14 @@ def builtin(name: str) -> Value:
     """The value of a name that no frame binds."""
     if name in CONSTANTS:
         return Known(CONSTANTS[name])
-    return Builtin(name) if name in BUILTINS else Value()
+    if name in BUILTINS:
+        return Builtin(name)
+    return Value() if hasattr(builtins, name) else Foreign(name)  # bound by a star import, if at all
+
+
+def foreign(run: Interpreter, value: Foreign, node: ast.AST) -> Value:
+    """Reports that something of an unknown make goes into the graph."""
+    return run.problem(node, f"a value of {value.source} in the graph: it may be a tensor with variables of its own")
 
 
 def truth(value: Value) -> bool | None:
@@ -124,6 +133,8 @@ def unpack(run: Interpreter, value: Value, count: int, star: bool, node: ast.AST
         return known[:count] + [Value()] * (count - len(known))
     if isinstance(value, Tensor):
         return [element(run, value, index, node) for index in range(count)]
+    if isinstance(value, Foreign):
+        return [value] * count
     return [Array() if isinstance(value, Array) else Value() for _ in range(count)]
 
 

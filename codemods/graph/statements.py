@@ -11,6 +11,7 @@ from .expressions import binary, evaluate
 from .frames import Binding, Frame
 from .interpreter import Interpreter
 from .values import (
+    UNKNOWN,
     Array,
     Class,
     Dict,
@@ -110,7 +111,7 @@ def _augmented(run: Interpreter, node: ast.AugAssign) -> None:
         elif graph_values(old):
             run.problem(node, "a list of graph values extended by an unknown number")
         return
-    if isinstance(old, (Array, Dict)) or type(old) is Value:
+    if isinstance(old, (Array, Dict)) or type(old) in UNKNOWN:
         run.mutated.append((old, run.chain))
     host.assign_target(run, node.target, binary(run, node, type(node.op), old, value), None)
 
@@ -201,7 +202,7 @@ def _for(run: Interpreter, node: ast.For) -> None:
                 break
         return
     item: Value = Array() if isinstance(source, Array) else Value()
-    if members and not any(type(member) is Value for member in members):
+    if members and not any(type(member) in UNKNOWN for member in members):
         item = members[0] if all(_alike(member, members[0]) for member in members) else Value()
     _once(run, node, node.target, item)
 

@@ -22,6 +22,16 @@ class Value:
     """Anything an expression can mean. A plain `Value` is a host value that nothing is known of."""
 
 
+@dataclass(eq=False)
+class Foreign(Value):
+    """What code outside the program gave: for all that is known, a tensor, with variables behind it."""
+
+    source: str
+
+
+UNKNOWN = (Value, Foreign)
+
+
 class Array(Value):
     """A NumPy array (or a scalar of one) with unknown contents."""
 

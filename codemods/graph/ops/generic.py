@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from .. import shapes
+from .. import host, shapes
 from ..interpreter import Interpreter
-from ..values import Function, GraphValue, Known, Sequence, Summary, Tensor, Value, graph_values
+from ..values import Foreign, Function, GraphValue, Known, Sequence, Summary, Tensor, Value, graph_values
 from . import op_names
 
 SYNONYMS = {
@@ -30,6 +30,7 @@ RANDOM = frozenset(
     "image.random_hue image.random_saturation nn.log_uniform_candidate_sampler nn.uniform_candidate_sampler "
     "nn.learned_unigram_candidate_sampler nn.fixed_unigram_candidate_sampler py_func".split()
 )
+OF_ARRAYS = frozenset({"constant", "set_random_seed"})  # these take host values only
 SOMETIMES_NOTHING = frozenset({"cast", "to_float", "to_int32", "to_int64", "to_double", "convert_to_tensor"})
 HOST_PREFIXES = (
     "app.", "flags.", "logging.", "gfile.", "io.gfile.", "python_io.", "errors.", "compat.as_", "test.",
@@ -72,6 +73,9 @@ def call(run: Interpreter, name: str, node: ast.Call) -> Value:
     if several is not None:
         return several
     everything = [*arguments, *keywords.values()]
+    for given in everything:
+        if isinstance(given, Foreign) and name not in OF_ARRAYS:
+            return host.foreign(run, given, node)
     inputs = tuple(value for given in everything for value in graph_values(given))
     results = [_body(run, given, inputs, node) for given in everything if isinstance(given, Function)]
     inputs = (*inputs, *[value for result in results for value in graph_values(result)])

@@ -104,6 +104,8 @@ def _minimize(run: Interpreter, owner: Optimizer, node: ast.Call) -> Value:
     if "grad_loss" in arguments:
         run.problem(node, "minimize with grad_loss")
     variables, explicit = _variables(run, node, arguments)
+    if not variables and not run.problems:
+        run.problem(node, "minimize without a variable that is known")
     made = TrainOp(node, run.chain, (*_controls(run), loss, *owner.inputs))
     made.optimizer, made.loss, made.variables, made.explicit = owner, loss, variables, explicit
     made.global_step = arguments.value("global_step")
@@ -128,6 +130,8 @@ def _gradients(
     if not isinstance(loss, Tensor):
         return run.problem(node, "a loss that is not known to be a tensor")
     variables, explicit = _variables(run, node, arguments)
+    if not variables and not run.problems:
+        run.problem(node, "gradients without a variable that is known")
     made = Gradients(node, run.chain, (*_controls(run), loss))
     made.loss, made.variables, made.pairs, made.optimizer, made.explicit = loss, list(variables), True, owner, explicit
     made.arguments = arguments.nodes
