@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -154,6 +154,11 @@ def of_program(
     for path, module in modules.items():
         _count(module, names[path], found, runs)
     decided = _decide(found, len(uses))
+    if not decided and not found["eager"]:
+        for path, module in modules.items():
+            if b"feed_dict" in module.utf8 and not _local(module, names[path]):
+                _count_feeds(module, found)
+        decided = _decide(found, len(uses))
     if decided:
         return Dialect("tf1", found.first[decided])
     undecided = tuple(_place(path, use) for path, use in uses if _changed(use, names[path]))
@@ -185,11 +190,7 @@ def _count(module: Module, names: Names, found: _Found, runs: bool) -> None:
     tested: list[tuple[int, int]] | None = None
     roots = [one for one in names.imports if one.name == ""]
     only_v1 = {one.api for one in roots} == {"v1"} and any(one.top for one in roots)
-    # compat.v1 imported by a function that needs it: a graph of its own, beside whatever the program does.
-    local = {one.bound for one in roots if one.api == "v1" and not one.top}
-    local -= {one.bound for one in roots if one.api == "v1" and one.top}
-    if local and b"disable_" in module.utf8:
-        local = set()
+    local = _local(module, names)
     for use in names.uses:
         side = side_of(use.name, use.api)
         if side == "":
@@ -219,12 +220,21 @@ def _count(module: Module, names: Names, found: _Found, runs: bool) -> None:
             found.first.setdefault("switch", use.name)
         found.add(side, _at(module, use, what))
     _count_imports(module, names.imports, found)
-    if b"feed_dict" in module.utf8 and not local:
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.Call) and any(keyword.arg == "feed_dict" for keyword in node.keywords):
-                found.add("session", f"{module.path}:{node.lineno} feeds a session")
     if _KERAS.search(module.utf8):
         found.add("keras", f"{module.path} imports keras")
+
+
+def _local(module: Module, names: Names) -> set[str]:
+    """The names for compat.v1 that functions import for themselves: a graph of its own, beside whatever the program does."""
+    roots = [one for one in names.imports if one.name == "" and one.api == "v1"]
+    local = {one.bound for one in roots if not one.top} - {one.bound for one in roots if one.top}
+    return set() if b"disable_" in module.utf8 else local
+
+
+def _count_feeds(module: Module, found: _Found) -> None:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and any(keyword.arg == "feed_dict" for keyword in node.keywords):
+            found.add("session", f"{module.path}:{node.lineno} feeds a session")
 
 
 def _count_imports(module: Module, imports: list[Import], found: _Found) -> None:
@@ -310,12 +320,13 @@ def _changed(use: Use, names: Names) -> bool:
 
 def guarded_lines(tree: ast.Module) -> Iterator[tuple[int, int]]:
     """The lines that run only where a test of TensorFlow's version, or a try, lets them."""
-    tests = _VERSION_TESTS | _named_tests(tree)
+    statements = list(_statements(tree))
+    tests = _VERSION_TESTS | _named_tests(statements)
 
     def is_test(name: str) -> bool:
         return name in tests or _IS_TF2.fullmatch(name) is not None
 
-    for node in ast.walk(tree):
+    for node in statements:
         if isinstance(node, ast.If):
             if any(
                 (isinstance(part, ast.Attribute) and is_test(part.attr))
@@ -336,11 +347,23 @@ def guarded_lines(tree: ast.Module) -> Iterator[tuple[int, int]]:
                 yield node.lineno, node.body[-1].end_lineno or node.lineno
 
 
-def _named_tests(tree: ast.Module) -> frozenset[str]:
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Every statement, of whatever depth."""
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            for one in getattr(node, block, ()):
+                pending.append(one)
+                if isinstance(one, ast.stmt):
+                    yield one
+
+
+def _named_tests(statements: Iterable[ast.stmt]) -> frozenset[str]:
     """Names that the module gives to TensorFlow's version, or to a test of it."""
     return frozenset(
         target.id
-        for node in ast.walk(tree)
+        for node in statements
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
