@@ -15,7 +15,8 @@ import pytest
 from tf_modernize.codemods.edits import Edits
 from tf_modernize.codemods.engine import Options, upgrade_program
 from tf_modernize.codemods.parse import parse
-from tf_modernize.codemods.symbols.numpy import SCALARS, register, table
+from tf_modernize.codemods.symbols.numpy import SCALARS, register
+from tf_modernize.codemods.symbols.numpy_sites import table
 
 HEAD = "import numpy as np\n"
 

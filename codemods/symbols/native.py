@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 
-from ..api import REMOVED, Fact, behaviours, is_module, is_native, lookup
+from ..api import REMOVED, Fact, behaviours, is_module, is_native
 from . import rules_arrays, rules_control, rules_images, rules_initializers, rules_losses, rules_moved, rules_nn
-from .sites import NEXT, Arguments, Rule, Site
+from .conforming import conform, spell
+from .sites import NEXT, Rule, Site
 
 RULES: dict[str, Rule] = {
     **rules_arrays.RULES,
@@ -56,9 +57,9 @@ def rewrite_use(site: Site) -> str | None:
     if site.call is None:
         if fact.renamed and not _same_order(fact):
             return f"the arguments of tf.{fact.name} changed, and how it is called is not seen here"
-        _spell(site, fact)
+        spell(site, fact)
         return None
-    return call(site, fact)
+    return conform(site, fact)
 
 
 def _alias_dropped(site: Site) -> bool:
@@ -91,88 +92,9 @@ def _told(fact: Fact) -> str:
     return f": {summary[0].lower()}{summary[1:]}" if summary else ""
 
 
-def call(site: Site, fact: Fact) -> str | None:
-    """Brings a call's arguments to the target's signature."""
-    assert site.call is not None and fact.target is not None
-    if fact.signature is None or fact.target_signature is None:
-        _spell(site, fact)
-        return None
-    old = [parameter.name for parameter in fact.signature if parameter.kind == "positional"]
-    new = [parameter.name for parameter in fact.target_signature if parameter.kind == "positional"]
-    if fact.signature == fact.target_signature and not fact.renamed:
-        _spell(site, fact)
-        return None
-    arguments = Arguments(site)
-    unpacked = any(item.keyword in ("*", "**") for item in arguments.items)
-    if unpacked and (fact.renamed or fact.dropped or old[: len(new)] != new[: len(old)]):
-        return f"the arguments of tf.{fact.name} changed, and this call unpacks some of them"
-    given: set[str] = set()
-    moved = False
-    for index, item in enumerate(arguments.items):
-        if item.keyword in ("*", "**"):
-            continue
-        if item.keyword is None and index >= len(old):
-            return None if any(p.kind == "*" for p in fact.signature) else f"tf.{fact.name} gets too many arguments"
-        name = item.keyword or old[index]
-        target = fact.renamed.get(name, name)
-        if name in fact.dropped:
-            if not _is_inert(fact, name, item.value):
-                return f"TensorFlow 2's tf.{fact.target} has no argument {name}"
-            arguments.drop(index)
-            moved = moved or item.keyword is None
-            continue
-        given.add(target)
-        if item.keyword is None:
-            moved = moved or index >= len(new) or new[index] != target
-            if moved:
-                arguments.keyword(index, target)
-        elif name != target:
-            arguments.keyword(index, target)
-    missing = [
-        parameter.name for parameter in fact.target_signature if parameter.required and parameter.name not in given
-    ]
-    if missing and not unpacked and not set(missing) & set(fact.defaults):
-        return f"TensorFlow 2's tf.{fact.target} needs {', '.join(missing)}"
-    if not unpacked:
-        for name, default in fact.defaults.items():
-            if fact.renamed.get(name, name) not in given:
-                arguments.append(f"{name}={default.replace('tf.', site.root + '.')}")
-    arguments.done()
-    _spell(site, fact)
-    return None
-
-
-def _is_inert(fact: Fact, name: str, value: ast.expr) -> bool:
-    """Whether an argument that TensorFlow 2 lacks means nothing in this call: inert, None, or the default spelt out."""
-    if name in fact.inert or (isinstance(value, ast.Constant) and value.value is None):
-        return True
-    default = next((p.default for p in fact.signature or () if p.name == name), None)
-    return default is not None and ast.unparse(value).replace('"', "'") == default
-
-
 def _same_order(fact: Fact) -> bool:
     """Whether positional arguments mean the same before and after, as far as a caller is likely to pass them."""
     if fact.signature is None or fact.target_signature is None:
         return False
     old = [fact.renamed.get(parameter.name, parameter.name) for parameter in fact.signature][:2]
     return old == [parameter.name for parameter in fact.target_signature][: len(old)]
-
-
-def _spell(site: Site, fact: Fact) -> None:
-    assert fact.target is not None
-    if _reaches(site):
-        site.respell(fact.target)
-    else:
-        site.rename(fact.target)
-
-
-def _reaches(site: Site) -> bool:
-    """Whether the chain works as it is: an alias of a module that TensorFlow 2 lacks does not."""
-    root = site.node
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    start = site.names.name_of(root)
-    if not start or root is site.node:
-        return True
-    fact = lookup(start)
-    return fact is None or fact.target == start

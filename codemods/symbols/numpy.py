@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.resources import files
 
 from ..diagnostics import Diagnostic
 from ..edits import Edits
 from ..parse import Module
-from .numpy_names import BUILTINS, NumpyNames, Use, resolve
+from . import numpy_calls
+from .numpy_names import BUILTINS, NumpyNames, resolve
+from .numpy_sites import GONE, Row, Site, is_star, row_of, table
 
 # The scalar types that mean the same as the builtin types where a dtype is asked for.
 SCALARS = {
@@ -27,8 +27,6 @@ SCALARS = {
     "object": "object_",
     "str": "str_",
 }
-# Functions that are gone and whose calls need another form; the others of kind `call` still exist.
-GONE = frozenset({"asscalar", "alen", "asfarray", "msort", "in1d", "fastCopyAndTranspose", "cast", "ndfromtxt"})
 # What else may ask for a closer look, besides the names of the table: words first, since looking for one costs next to nothing.
 _WORDS = (
     *(b"from numpy", b"import numpy."),
@@ -43,60 +41,8 @@ _CALLS = (
 )
 
 
-@dataclass(frozen=True)
-class Row:
-    """What became of one name, or, as `name(argument)`, of one argument."""
-
-    name: str
-    kind: str
-    replacement: str
-
-
-@dataclass
-class Site:
-    """One use of a NumPy name that the table knows, with what a rule needs to rewrite it."""
-
-    module: Module
-    edits: Edits
-    names: NumpyNames
-    use: Use
-    imports: set[str]
-    call: ast.Call | None = field(init=False, default=None)
-
-    def __post_init__(self) -> None:
-        parent = self.names.parents.get(self.use.node)
-        if isinstance(parent, ast.Call) and parent.func is self.use.node:
-            self.call = parent
-
-    @property
-    def root(self) -> str | None:
-        """How the scope of the use spells NumPy itself."""
-        return root_of(self.module, self.use) if self.use.bound == 0 else spelling(self.use)
-
-    def is_free(self, builtin: str) -> bool:
-        """Whether a name still means Python's builtin here."""
-        return not self.use.scope.meanings(builtin)
-
-
-@lru_cache(maxsize=1)
-def table() -> dict[str, Row]:
-    rows: dict[str, Row] = {}
-    for line in files(__package__).joinpath("numpy.tsv").read_text().splitlines():
-        if not line or line.startswith("#"):
-            continue
-        name, kind, replacement, _ = line.split("\t")
-        if kind == "top":
-            prefix = name.removesuffix("*")
-            rows.update((prefix + one, Row(prefix + one, "numpy", one)) for one in replacement.split())
-        else:
-            rows[name] = Row(name, kind, replacement)
-    return rows
-
-
 def register(module: Module, edits: Edits, imports: set[str]) -> list[Diagnostic]:
     """Registers the edits of a module's uses of NumPy; `imports` gets the import statements that these need."""
-    from . import numpy_calls
-
     if not _is_concerned(module.utf8):
         return []
     names = resolve(module)
@@ -113,33 +59,6 @@ def register(module: Module, edits: Edits, imports: set[str]) -> list[Diagnostic
         if why is not None:
             found.append(_diagnostic(module, call, why))
     return sorted(found, key=lambda one: (one.line, one.column))
-
-
-def row_of(name: str) -> tuple[Row, int] | None:
-    """What the table says of a name or of a module that it is in, and how many parts of it that is."""
-    parts = name.split(".")
-    for count in range(len(parts), 0, -1):
-        row = table().get(".".join(parts[:count]))
-        if row is not None:
-            return row, count
-    return None
-
-
-def root_of(module: Module, use: Use) -> str:
-    return module.text(use.part(0))
-
-
-def spelling(use: Use) -> str | None:
-    """A name for NumPy that the scope of a use sees."""
-    scope = use.scope
-    while scope is not None:
-        for name in sorted(scope.bindings, key=lambda one: (one != "np", one)):
-            if use.scope.import_of(name) == "numpy":
-                return name
-        if scope.parent is None:
-            return None
-        scope = scope.parent
-    return None
 
 
 def _is_concerned(utf8: bytes) -> bool:
@@ -246,14 +165,6 @@ def _binds_tighter(site: Site, node: ast.expr) -> bool:
     return isinstance(parent, (ast.Attribute, ast.Await)) or (
         isinstance(parent, ast.Subscript) and parent.value is node
     )
-
-
-def is_star(use: Use) -> bool:
-    """Whether a name comes from `from numpy import *`."""
-    if use.bound != 1:
-        return False
-    first = use.part(1)
-    return isinstance(first, ast.Name) and not use.scope.meanings(first.id)
 
 
 def _gone(row: Row) -> str:

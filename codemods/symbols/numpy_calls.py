@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from ..edits import Edits
 from ..parse import Module
-from .numpy import GONE, Site, is_star, spelling, table
 from .numpy_names import NumpyNames, Scope, Use
+from .numpy_sites import GONE, Site, is_star, spelling, table
 
 Rule = Callable[[Site, ast.Call], "str | None"]
 _STACKS = frozenset({"stack", "vstack", "hstack", "dstack", "column_stack", "row_stack"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from .conforming import conform
 from .sites import NEXT, Arguments, Rule, Site, is_constant
 
 
@@ -48,8 +49,6 @@ def _is_no_list(value: ast.expr) -> bool:
 
 def _while_loop(site: Site) -> str | None:
     """With one loop variable TF1 returned the variable; TensorFlow 2 returns the list that it was given."""
-    from .native import call
-
     names = (
         "cond",
         "body",
@@ -68,7 +67,7 @@ def _while_loop(site: Site) -> str | None:
         return "tf.while_loop returns the structure of its loop variables, which is not seen here"
     if len(loop_vars.elts) < 2 or any(isinstance(element, ast.Starred) for element in loop_vars.elts):
         return "tf.while_loop over one variable returns a list in TensorFlow 2"
-    return call(site, site.fact) if site.fact is not None else NEXT
+    return conform(site, site.fact) if site.fact is not None else NEXT
 
 
 def _name_scope(site: Site) -> str | None:
