@@ -164,7 +164,11 @@ def of_program(
     undecided = tuple(_place(path, use) for path, use in uses if _changed(use, names[path]))
     if assume == "tf1":
         return Dialect("tf1", "assumed, as asked for", undecided)
-    why = found.first.get("eager") or found.first.get("modern") or "nothing in it is TensorFlow 1 only"
+    why = (
+        found.first.get("eager")
+        or found.first.get("modern")
+        or ("nothing else tells" if found.strays else "nothing in it is TensorFlow 1 only")
+    )
     if found["modern"]:
         undecided = ()
     elif not found["eager"]:

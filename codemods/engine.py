@@ -151,8 +151,8 @@ def _strays(found: dialect.Dialect) -> list[Diagnostic]:
         Diagnostic(
             "tf1-in-tf2",
             "TFM906",
-            f"TensorFlow 2.21 has no tf.{strays[0].name}{_more(strays)}, but the program as a whole is TensorFlow 2 "
-            f"({found.evidence}) and was left alone (--assume tf1 decides otherwise)",
+            f"TensorFlow 2.21 has no tf.{strays[0].name}{_more(strays)}, but the program was taken for TensorFlow 2 "
+            f"({found.evidence}) and left alone (--assume tf1 decides otherwise)",
             path,
             strays[0].line,
             strays[0].column,
@@ -213,7 +213,7 @@ def _native(modules: Mapping[str, Module], names: Mapping[str, Names]) -> _Outco
 def _compat(modules: Mapping[str, Module], names: Mapping[str, Names], reasons: tuple[Diagnostic, ...]) -> _Outcome:
     """Graph mode on TensorFlow 2.21, or the program as it is where a name that nothing has any more would stop it."""
     from .emit import compat
-    from .reach import reached
+    from .reach import stopped
 
     emitted = compat.emit(modules, names)
     _check_parses(emitted.texts)
@@ -221,9 +221,9 @@ def _compat(modules: Mapping[str, Module], names: Mapping[str, Names], reasons: 
     diagnostics = (*reasons, *emitted.diagnostics)
     accounts = tuple(emitted.accounts)
     blocked = {(one.path, one.line, one.column): one for one in emitted.blocked}
-    stopped = next(reached(modules, names, blocked), None)
-    if stopped is not None:
-        cause = blocked[stopped]
+    place = stopped(modules, names, blocked)
+    if place is not None:
+        cause = blocked[place]
         sentence = f"the program stays as it is, since it can't run on TensorFlow 2.21: {cause.message}"
         diagnostics = (replace(cause, symbol="program-left", code="TFM907", message=sentence), *diagnostics)
         return _Outcome("untouched", {}, diagnostics, accounts, None, sentence)

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from . import projects
 from .dialect import first_name, guarded_lines
 from .names import Import, Names
 from .parse import Module
@@ -23,8 +24,8 @@ class _Part:
     """What runs together: a module's own statements, a function's (inner functions are parts of their own), a class."""
 
     path: str
-    first: tuple[int, int] = (0, 0)  # line and column of its first statement
-    last: int = 0
+    first: tuple[int, int] = (0, 0)  # line and column
+    last: tuple[int, int] = (0, 0)
     words: set[str] = field(default_factory=set)
     methods: list[_Part] = field(default_factory=list)
 
@@ -35,9 +36,36 @@ class _Parts:
     by_name: dict[str, list[_Part]] = field(default_factory=dict)  # classes, and functions that are no methods
 
 
-def reached(modules: Mapping[str, Module], names: Mapping[str, Names], places: Iterable[Place]) -> Iterator[Place]:
-    """Those of the places of TensorFlow names that may run, and that no `try` or test of the version guards."""
+def stopped(modules: Mapping[str, Module], names: Mapping[str, Names], places: Iterable[Place]) -> Place | None:
+    """The first of the places of TensorFlow names that stops the program, if one does: each of the files that nothing else
+    imports, which are those to be run, reaches such a place."""
     places = list(places)
+    if not places:
+        return None
+    files = {path: module.utf8 for path, module in modules.items()}
+    layout = projects.Layout(files)
+    loads = {
+        path: {*targets.values(), *layout.packages(path)} & modules.keys()
+        for path, targets in projects.links(files, layout).items()
+    }
+    imported = {target for path, targets in loads.items() for target in targets - {path}}
+    found: Place | None = None
+    for entry in [path for path in modules if path not in imported] or list(modules):
+        together, pending = {entry}, [entry]
+        while pending:
+            new = loads[pending.pop()] - together
+            together |= new
+            pending += new
+        at = next(reached({path: modules[path] for path in modules if path in together}, names, places), None)
+        if at is None:
+            return None
+        found = found or at
+    return found
+
+
+def reached(modules: Mapping[str, Module], names: Mapping[str, Names], places: Iterable[Place]) -> Iterator[Place]:
+    """Those of the places in these modules that may run, and that no `try` or test of the version guards."""
+    places = [place for place in places if place[0] in modules]
     if not places:
         return
     parts, running = _Parts(), set()
@@ -52,14 +80,12 @@ def reached(modules: Mapping[str, Module], names: Mapping[str, Names], places: I
             pending += parts.by_name.get(word, ())
     guards = {path: list(guarded_lines(modules[path].tree)) for path, _, _ in places}
     for path, line, column in places:
-        if any(first <= line <= last for first, last in guards[path]):
-            continue
         imported = _imports(names[path], line, column)
         if imported and all(one.guarded for one in imported):
             continue
-        around = [
-            part for part in parts.functions if part.path == path and part.first <= (line, column) and line <= part.last
-        ]
+        if any(first <= line <= last for first, last in guards[path]):
+            continue
+        around = [part for part in parts.functions if part.path == path and part.first <= (line, column) <= part.last]
         inner = max(around, key=lambda part: part.first, default=None)
         if inner is None or inner in running or any(one.top and one.name and not one.guarded for one in imported):
             yield path, line, column
@@ -82,8 +108,8 @@ def _collect(nodes: Iterable[ast.AST], part: _Part, parts: _Parts, owner: _Part 
     """Adds the words of nodes to their part; `owner` is the class whose body they are."""
     for node in nodes:
         if isinstance(node, _FUNCTIONS):
-            first = node.body[0]
-            own = _Part(part.path, (first.lineno, first.col_offset), node.end_lineno or node.lineno)
+            first, end = node.body[0], (node.end_lineno or 0, node.end_col_offset or 0)
+            own = _Part(part.path, (first.lineno, first.col_offset), end)
             parts.functions.append(own)
             known = parts.by_name.setdefault(node.name, []) if owner is None else owner.methods
             known.append(own)

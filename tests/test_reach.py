@@ -64,6 +64,13 @@ def test_the_whole_program_stays() -> None:
     assert not any(one.after for one in result.files.values())
 
 
+def test_a_program_with_an_entry_that_runs_does_not_stay() -> None:
+    """Scripts that share a module of TensorFlow are one program; one that fails does not keep the others."""
+    helper = "def f():\n    return tf.zeros(2)"
+    assert upgraded(helper, f"from m0 import f\n{GONE}(f())", "from m0 import f\nf()").level == "compat"
+    assert upgraded(helper, f"from m0 import f\n{GONE}(f())").level == "untouched"
+
+
 def test_names_of_tensorflow_2_are_found_from_compat_v1() -> None:
     after = (
         upgraded("with tf.Session() as sess:\n    sess.run(x, feed_dict={x: 1})\ntf.random.set_seed(1)")
