@@ -60,6 +60,18 @@ def dtype_of(value: Value | None) -> str | None:
     return None
 
 
+def of_literal(value: Value | None) -> str | None:
+    """The dtype that TensorFlow gives a Python number, string, or nested list of them."""
+    if isinstance(value, Known):
+        if isinstance(value.value, int) and not -(2**31) <= value.value < 2**31:
+            return None
+        return {bool: "bool", int: "int32", float: "float32", str: "string"}.get(type(value.value))
+    if isinstance(value, Sequence):
+        found = {of_literal(item) for item in value.items}
+        return "float32" if found == {"int32", "float32"} else found.pop() if len(found) == 1 else None
+    return None
+
+
 def layer_shape(cls: str, inputs: Value | None, known: Callable[..., object]) -> Shape:
     """The output shape of a tf.layers layer."""
     shape = inputs.shape if isinstance(inputs, Tensor) else None
@@ -206,6 +218,8 @@ def dtype(name: str, arguments: list[Value], keywords: dict[str, Value]) -> str 
         return dtype_of(keywords.get("dtype", arguments[1] if len(arguments) > 1 else None))
     if "dtype" in keywords:
         return dtype_of(keywords["dtype"])
+    if name == "constant":
+        return dtype_of(arguments[1]) if len(arguments) > 1 else of_literal(arguments[0] if arguments else None)
     if name in {"zeros", "ones", "random_normal", "truncated_normal", "random_uniform", "random.normal"}:
         return "float32"
     for argument in arguments:

@@ -48,11 +48,8 @@ def _placeholder(run: Interpreter, name: str, node: ast.Call) -> Value:
 
 
 def _default_dtype(value: Value) -> str | None:
-    if isinstance(value, Known):
-        kinds = {bool: "bool", int: "int32", float: "float32", str: "string"}
-        return kinds.get(type(value.value))
     found = graph_values(value)
-    return getattr(found[0], "dtype", None) if found else None
+    return getattr(found[0], "dtype", None) if found else shapes.of_literal(value)
 
 
 def _variable(run: Interpreter, name: str, node: ast.Call) -> Value:
