@@ -231,6 +231,14 @@ def test_data_of_other_packages_is_fed_and_is_a_constant() -> None:
     assert "compute_y(data.x)" in text
 
 
+def test_a_default_that_is_a_constant_goes_with_its_placeholder() -> None:
+    source = "c = tf.placeholder_with_default(tf.constant([1.0, 2.0]), [2])\nd = tf.placeholder_with_default([1, 2], [2])\n"
+    source += "z = c * tf.to_float(d)\n" + START
+    text = native(source + "print(sess.run(z))\nprint(sess.run(z, {d: [3, 4]}))\n")
+    assert "placeholder" not in text
+    assert "compute_z(tf.constant([1.0, 2.0]), [1, 2])" in text and "compute_z(tf.constant([1.0, 2.0]), [3, 4])" in text
+
+
 def test_prints_of_tensors_go_and_static_shapes_stay_as_they_were_shown() -> None:
     text = native(
         LINE + 'print(y)\nprint("shape", y.shape, x.get_shape().as_list())\n' + START + "sess.run(y, {x: [[1, 2]]})\n"

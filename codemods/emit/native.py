@@ -34,7 +34,7 @@ from .native_imports import native_imports
 from .native_symbols import reason, rewrite_symbols
 from .placing import keep_optimizers, place
 from .scoping import idle_run, left_unbound, reader_of
-from .verify import lost_comments, unbound
+from .verify import gone, lost_comments, unbound
 
 
 @dataclass(frozen=True)
@@ -215,4 +215,8 @@ def _module_text(context: Context, path: str) -> str | None:
     if left is not None:
         node = reader_of(module.tree, left) or module.tree.body[0]
         raise context.stop(f"`{left}`, which is used in a way that is not followed", node, path)
+    old = gone(module, text)
+    if old is not None:
+        at = next((use.node for use in context.names[path].uses if use.name == old), module.tree.body[0])
+        raise context.stop(f"tf.{old}, which is used in a way that is not followed", at, path)
     return text

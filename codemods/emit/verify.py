@@ -7,7 +7,9 @@ import builtins
 from collections import Counter
 from collections.abc import Iterator
 
-from ..parse import Module
+from ..api import is_module, is_native
+from ..names import resolve
+from ..parse import Module, parse
 from .text import comments_in
 
 
@@ -26,6 +28,20 @@ def unbound(old: ast.Module, new: ast.Module) -> ast.Name | None:
         ):
             return node
     return None
+
+
+def gone(module: Module, text: str) -> str | None:
+    """The first TensorFlow name of a module's new text that TensorFlow 2.21 has not; tf.examples is told elsewhere."""
+    for use in resolve(parse(module.encode(text), module.path, module.name)).uses:
+        if use.name and (use.api == "v1" or not (_exists(use.name) or use.name.startswith(("__", "examples")))):
+            return use.name
+    return None
+
+
+def _exists(name: str) -> bool:
+    """Whether TensorFlow 2.21 has a name, or the class that it is an attribute of."""
+    owner = name.rpartition(".")[0]
+    return is_native(name) or is_module(name) or (is_native(owner) and not is_module(owner))
 
 
 def _bound(tree: ast.Module) -> set[str]:

@@ -175,7 +175,13 @@ def _kind(unit: Unit) -> str:
     kinds = {type(value) for value in made}
     if kinds and kinds <= {Session, Init, IteratorInit, DataIterator}:
         return "session" if not any(isinstance(value, DataIterator) for value in made) else "iterator"
-    if kinds == {Placeholder}:
+    defaults = _ancestors(
+        leaf
+        for value in made
+        if isinstance(value, Placeholder) and value.default
+        for leaf in graph_values(value.default)
+    )
+    if kinds and all(isinstance(value, Placeholder) or value in defaults for value in made):
         return "placeholder"
     if any(isinstance(value, Layer) for value in made):
         return "layers"
