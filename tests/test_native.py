@@ -232,7 +232,9 @@ def test_data_of_other_packages_is_fed_and_is_a_constant() -> None:
 
 
 def test_a_default_that_is_a_constant_goes_with_its_placeholder() -> None:
-    source = "c = tf.placeholder_with_default(tf.constant([1.0, 2.0]), [2])\nd = tf.placeholder_with_default([1, 2], [2])\n"
+    source = (
+        "c = tf.placeholder_with_default(tf.constant([1.0, 2.0]), [2])\nd = tf.placeholder_with_default([1, 2], [2])\n"
+    )
     source += "z = c * tf.to_float(d)\n" + START
     text = native(source + "print(sess.run(z))\nprint(sess.run(z, {d: [3, 4]}))\n")
     assert "placeholder" not in text
