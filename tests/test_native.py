@@ -241,6 +241,16 @@ def test_a_default_that_is_a_constant_goes_with_its_placeholder() -> None:
     assert "compute_z(tf.constant([1.0, 2.0]), [1, 2])" in text and "compute_z(tf.constant([1.0, 2.0]), [3, 4])" in text
 
 
+def test_a_learning_rate_of_unknown_shape_is_a_scalar() -> None:
+    train = (
+        "t = tf.train.GradientDescentOptimizer(rate).minimize(loss)\n"
+        + START
+        + "sess.run(t, {x: [[1, 2]], rate: 0.1})\n"
+    )
+    assert ".assign(tf.reshape(rate, []))" in native(LINE + "rate = tf.placeholder(tf.float32)\n" + train)
+    assert ".assign(rate)" in native(LINE + "rate = tf.placeholder(tf.float32, [])\n" + train)
+
+
 def test_prints_of_tensors_go_and_static_shapes_stay_as_they_were_shown() -> None:
     text = native(
         LINE + 'print(y)\nprint("shape", y.shape, x.get_shape().as_list())\n' + START + "sess.run(y, {x: [[1, 2]]})\n"

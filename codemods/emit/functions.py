@@ -380,7 +380,10 @@ class Writer:
         node = self.context.rates.get(optimizer)
         if node is None:
             return []
-        return [f"{self.context.optimizers[optimizer]}.learning_rate.assign({self.overlay.render(node)})"]
+        rate = self.overlay.render(node)
+        if any(isinstance(one, Tensor) and one.shape is None for one in self.context.run.meanings.get(node, ())):
+            rate = f"{self.tf}.reshape({rate}, [])"  # Keras asks for the rank, which TF1 looked at when it ran
+        return [f"{self.context.optimizers[optimizer]}.learning_rate.assign({rate})"]
 
     # -- summaries and results ------------------------------------------------------------------------------------------
 
