@@ -24,7 +24,6 @@ class FeedDicts:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.inlined: dict[ast.stmt, bool] = {}
-        self.keyed: set[int] = set()
         self.statements: dict[int, list[ast.stmt]] = {}
 
     def argument(self, run: Run, key: GraphValue, node: ast.expr | None, holder: str | None, name: str) -> list[Part]:

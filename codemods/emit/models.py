@@ -425,17 +425,7 @@ def _block(context: Context, block: BlockModel) -> None:
     moves = context.moves[path]
     inputs: list[str] = []
     for name in block.inputs:
-        value = next(
-            (
-                part.reads_values[where, read]
-                for unit in block.units
-                for part in unit.parts
-                for where, read in part.reads
-                if read == name
-            ),
-            None,
-        )
-        shown = _input(context, value, path)
+        shown = _input(context, _value_read(block, name), path)
         if shown is None:
             inputs = []
             break
@@ -455,18 +445,18 @@ def _last_names(block: BlockModel) -> list[str]:
     return list(block.units[-1].statement.writes)[:1]
 
 
+def _value_read(block: BlockModel, name: str) -> Value | None:
+    """What a name meant where a block's statements first read it."""
+    parts = (part for unit in block.units for part in unit.parts)
+    return next((part.reads_values[where, read] for part in parts for where, read in part.reads if read == name), None)
+
+
 def block_call(context: Context, block: BlockModel, overlay: Edits, function: FunctionPlan) -> list[str]:
     """The call of a block's model within a function."""
     made = block.object
     parts = list(block.inputs)
     for name in block.switches:
-        value = next(
-            part.reads_values[where, read]
-            for unit in block.units
-            for part in unit.parts
-            for where, read in part.reads
-            if read == name
-        )
+        value = _value_read(block, name)
         constant = function.constants.get(value) if isinstance(value, GraphValue) else None
         parts.append(f"{name}={constant if constant is not None else name}")
     outputs = block.outputs or _last_names(block)

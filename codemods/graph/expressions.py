@@ -365,7 +365,7 @@ def _named(run: Interpreter, node: ast.NamedExpr) -> Value:
 
 def _comprehension(run: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
     outer = run.frame
-    frame = Frame(outer.module, outer.names, node, outer, transparent=True)
+    frame = Frame(outer.module, outer.names, node, outer)
     results: list[tuple[Value, Value]] = []
     with run.within(frame):
         known = _generate(run, node, 0, results)

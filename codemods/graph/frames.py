@@ -30,7 +30,6 @@ class Frame:
     globals: set[str] = field(default_factory=set)
     statements: dict[ast.stmt, Statement] = field(default_factory=dict)
     returned: list[Value] = field(default_factory=list)
-    transparent: bool = False  # a comprehension or lambda: its statements are those of the frame around it
     history: dict[str, list[Statement]] = field(default_factory=dict)
     arguments: dict[str, Value] = field(default_factory=dict)  # of a function: what its parameters were given
 
@@ -56,7 +55,6 @@ class Statement:
     writes: dict[str, Value] = field(default_factory=dict)
     made: list[GraphValue] = field(default_factory=list)
     executions: list[Execution] = field(default_factory=list)
-    entered: bool = False
 
     @property
     def line(self) -> int:

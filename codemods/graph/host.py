@@ -121,8 +121,6 @@ def items(run: Interpreter, value: Value) -> list[Value] | None:
             return [Known(character) for character in value.value]
     if isinstance(value, TensorShape) and value.shape is not None:
         return [Known(size) for size in value.shape]
-    if isinstance(value, Tensor) and value.shape and value.shape[0] is not None and value.shape[0] <= MAX_ITEMS:
-        return None
     return None
 
 

@@ -163,8 +163,6 @@ class Interpreter:
         frame = frame or self.frame
         if name in frame.globals:
             frame = frame.top
-        while frame.transparent and frame.parent is not None and name not in frame.bindings:
-            break
         maker = next((statement for statement in reversed(self.chain) if statement.frame is frame), None)
         frame.bindings[name] = Binding(value, frozenset([maker]) if maker else frozenset())
         if self.chain:

@@ -133,7 +133,6 @@ ELEMENTWISE = frozenset(
 BOOLEAN = frozenset(
     "equal not_equal greater greater_equal less less_equal logical_and logical_or logical_not is_nan nn.in_top_k".split()
 )
-INT64 = frozenset("argmax argmin arg_max arg_min where nn.top_k".split())
 
 
 def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shape:

@@ -333,7 +333,7 @@ class Saver(GraphValue):
 
 @dataclass(eq=False)
 class Session(GraphValue):
-    interactive: bool = False
+    """A session, whichever its class."""
 
 
 @dataclass(eq=False)

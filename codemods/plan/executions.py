@@ -112,7 +112,6 @@ class FunctionPlan:
     returns: list[Fetched] = field(default_factory=list)
     outside: dict[tuple[Frame, str], Statement] = field(default_factory=dict)
     shared: list[Shared] = field(default_factory=list)
-    called_by: list[FunctionPlan] = field(default_factory=list)
     plain: bool = False
     output: str = ""
 

@@ -34,7 +34,7 @@ from .executions import (
     target_at,
 )
 from .reasons import Undecided, undecided
-from .units import Unit, Units
+from .units import Unit, Units, ancestors
 
 
 def make(units: Units) -> Plan:
@@ -232,10 +232,11 @@ def _assign_function(plan: Plan, run: Run) -> None:
             if root.dtype == "bool" and isinstance(root.default, Known):
                 constants[root] = bool(root.default.value)
     constants = {key: value for key, value in constants.items() if key in needed}
+    cut &= _all_inputs(run)
     identity = (
         tuple((part.value, part.place, part.thrown_away) for part in run.fetched),
         frozenset(constants.items()),
-        frozenset(value for value in cut if value in _all_inputs(run)),
+        frozenset(cut),
         (run.summary.use.owner, run.summary.inside) if run.summary is not None else None,
     )
     for function in plan.functions:
@@ -259,7 +260,6 @@ def _assign_function(plan: Plan, run: Run) -> None:
                 starts.append(unit)
         starts.extend(_summary_units(units, part.value))
         starts.extend(_rate_units(units, part.value))
-    cut = {value for value in cut if value in _all_inputs(run)}
     found = slices.of(units, starts, reads, cut)
     made.units, made.outside = found.units, found.outside
     made.cut = dict.fromkeys(cut, "")
@@ -295,14 +295,7 @@ def _roots(value: GraphValue, cut: set[GraphValue]) -> set[GraphValue]:
 
 
 def _all_inputs(run: Run) -> set[GraphValue]:
-    seen: set[GraphValue] = set()
-    stack = [part.value for part in run.fetched]
-    while stack:
-        value = stack.pop()
-        if value not in seen:
-            seen.add(value)
-            stack.extend(value.inputs)
-    return seen
+    return ancestors(part.value for part in run.fetched)
 
 
 def _summary_units(units: Units, value: GraphValue) -> list[Unit]:
@@ -345,12 +338,13 @@ def _parameters(plan: Plan, function: FunctionPlan, needed: set[GraphValue]) -> 
             function.parameters.append(Parameter(function.cut[root], root, "fed"))
         elif isinstance(root, Placeholder) and root not in function.constants:
             function.parameters.append(Parameter(_bound_name(plan, root), root))
+    used = set().union(*map(_all_inputs, function.runs))
     draws = [
         draw
         for root in sorted(needed, key=lambda value: order.get(value, (0, 0)))
         if isinstance(root, DataIterator)
         for draw in root.draws
-        if any(draw in _all_inputs(one) for one in function.runs)
+        if draw in used
     ]
     for place, draw in enumerate(draws):
         function.parameters.append(Parameter(f"element_{place + 1}" if place else "element", draw, "element"))

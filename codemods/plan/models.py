@@ -271,7 +271,7 @@ def _is_variable_scope(units: Units, node: ast.expr, statement: Statement) -> bo
 
 def _block(units: Units, models: Models, tensors: list[Tensor]) -> None:
     statement = tensors[0].chain[-1]
-    frame, path = statement.frame, statement.frame.module.path
+    frame = statement.frame
     layers = [tensor.layer for tensor in tensors if tensor.layer is not None]
     if len(set(layers)) != len(layers):
         raise undecided("layers that are called twice outside of a function", tensors[0].node or ast.Pass(), statement)
@@ -303,7 +303,6 @@ def _block(units: Units, models: Models, tensors: list[Tensor]) -> None:
     made = Object(next(iter(scopes), ""), layers, frame, ordered[0].statement)
     model = BlockModel(made, ordered, block=block)
     _merge(units, models, model)
-    _ = path
 
 
 def _ancestors(units: Units, chosen: set[Unit], candidates: set[Unit]) -> set[Unit]:

@@ -111,12 +111,10 @@ def _apply(
     else:
         plan.functions.remove(callee)
         plan.functions.insert(min(plan.functions.index(one) for one in callers), callee)
-        callee.runs = [*callee.runs]
     for caller in callers:
         caller.shared.append(Shared(unit, closure, callee, name))
         if set(caller.taped) & closure:
             caller.taped = [one for one in caller.units if one in closure or one in caller.taped]
-    callee.called_by = callers
 
 
 def _plain(plan: Plan, unit: Unit, closure: set[Unit], callers: list[FunctionPlan], name: str) -> FunctionPlan:

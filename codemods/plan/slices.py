@@ -20,9 +20,6 @@ class Slice:
     outside: dict[tuple[Frame, str], Statement] = field(default_factory=dict)
 
 
-MOVING = frozenset({"graph"})
-
-
 def of(
     units: Units, starts: Iterable[Unit], reads: Iterable[tuple[Frame, str, Statement, Statement]], cut: set[GraphValue]
 ) -> Slice:

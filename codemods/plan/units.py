@@ -175,7 +175,7 @@ def _kind(unit: Unit) -> str:
     kinds = {type(value) for value in made}
     if kinds and kinds <= {Session, Init, IteratorInit, DataIterator}:
         return "session" if not any(isinstance(value, DataIterator) for value in made) else "iterator"
-    defaults = _ancestors(
+    defaults = ancestors(
         leaf
         for value in made
         if isinstance(value, Placeholder) and value.default
@@ -200,7 +200,8 @@ def _kind(unit: Unit) -> str:
     return "host"
 
 
-def _ancestors(values: Iterable[GraphValue]) -> set[GraphValue]:
+def ancestors(values: Iterable[GraphValue]) -> set[GraphValue]:
+    """The values and all that they are computed from."""
     found: set[GraphValue] = set()
     stack = list(values)
     while stack:
@@ -213,7 +214,7 @@ def _ancestors(values: Iterable[GraphValue]) -> set[GraphValue]:
 
 def _beside_initial_values(made: list[GraphValue]) -> bool:
     """Whether a statement that makes variables makes tensors, too, that are more than initial values."""
-    initial = _ancestors(value for variable in made if isinstance(variable, Variable) for value in variable.initial)
+    initial = ancestors(value for variable in made if isinstance(variable, Variable) for value in variable.initial)
     return any(moves(value) and value not in initial for value in made)
 
 
@@ -257,7 +258,7 @@ def _closures(units: Units) -> None:
 def _initial_values(units: Units) -> None:
     """A random tensor that only gives variables their initial values is drawn once: its statement stays."""
     variables = [value for value in units.run.values if isinstance(value, Variable) and value.maker != "layer"]
-    initial = _ancestors(value for variable in variables for value in variable.initial)
+    initial = ancestors(value for variable in variables for value in variable.initial)
     used: set[GraphValue] = set()
     for value in units.run.values:
         if value not in initial and not (isinstance(value, Variable)):

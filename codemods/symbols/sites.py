@@ -7,7 +7,7 @@ that the arguments can be rewritten by their own rules, and emitted elsewhere, w
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -318,10 +318,6 @@ def _comment_between(module: Module, call: ast.Call) -> bool:
     items = _items(module, call)
     edges = [_opening(module, call), *(edge for item in items for edge in (item.start, item.end)), module.span(call)[1]]
     return any(b"#" in module.utf8[edges[i] : edges[i + 1]] for i in range(0, len(edges), 2))
-
-
-def keywords_of(call: ast.Call) -> Mapping[str, ast.expr]:
-    return {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
 
 
 Rule = Callable[[Site], str | None]

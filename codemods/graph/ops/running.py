@@ -35,7 +35,7 @@ def _session(run: Interpreter, name: str, node: ast.Call) -> Value:
     arguments = of_function(run, name, node)
     if "target" in arguments and not (isinstance(arguments.value("target"), Known) and arguments.known("target") == ""):
         run.problem(node, "a session on a remote target")
-    made = run.add(Session(node, run.chain, (), name == "InteractiveSession"))
+    made = run.add(Session(node, run.chain, ()))
     return made
 
 

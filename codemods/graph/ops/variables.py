@@ -9,7 +9,6 @@ from typing import Any
 from .. import host, shapes
 from ..interpreter import Interpreter
 from ..values import (
-    Array,
     Assign,
     GraphValue,
     Known,
@@ -185,10 +184,6 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
         owner.shape = shape if shape is not None else owner.shape
         return Known(None)
     return None
-
-
-def _constant_array(run: Interpreter, name: str, node: ast.Call) -> Value:
-    return Array()
 
 
 FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
