@@ -1,0 +1,46 @@
+"""What is loaded into the process of an observed program, old or new, before it runs.
+
+The files of this package stand alone: they import nothing of the project's but each other, and run on CPython 3.7 with
+TensorFlow 1.15 as on today's. `running` has the interpreter load them by path from a `sitecustomize` of its own, under
+the name PACKAGE. The program runs as it is; what is seen of it goes into a trace (`trace.py`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.util
+import json
+import sys
+from typing import Any
+
+
+def install(config_file: str) -> None:
+    """Reads what to observe, and starts as soon as TensorFlow has been imported."""
+    with open(config_file, encoding="utf-8") as file:
+        config = json.load(file)
+    side = importlib.import_module(__name__ + (".sessions" if config["side"] == "old" else ".functions"))
+    sys.meta_path.insert(0, _AfterTensorFlow(side, config))
+
+
+class _AfterTensorFlow(importlib.abc.MetaPathFinder):
+    def __init__(self, side: Any, config: Any) -> None:
+        self._side = side
+        self._config = config
+        self._done = False
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != "tensorflow" or self._done:
+            return None
+        self._done = True
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        load = spec.loader.exec_module
+
+        def exec_module(module: Any) -> None:
+            load(module)
+            self._side.observe(sys.modules["tensorflow"], self._config)
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec

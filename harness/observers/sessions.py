@@ -1,0 +1,346 @@
+"""The old side: what a TF1 program feeds and fetches at each execution, seen from outside of `Session.run`.
+
+Runs under TensorFlow 1.15, and under 2.21 with compat.v1. Nothing is added to the program's graph: names stay, and a graph
+that is finalized can be observed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from .bindings import Bindings
+from .places import Places
+from .trace import Writer
+
+_DEEP = (
+    "MatMul",
+    "BatchMatMul",
+    "BatchMatMulV2",
+    "Conv2D",
+    "Conv3D",
+    "Conv2DBackpropInput",
+    "DepthwiseConv2dNative",
+    "Einsum",
+)
+
+
+def observe(tf: Any, config: dict[str, Any]) -> None:
+    """Patches `BaseSession.run` and `Optimizer.apply_gradients` for good."""
+    observer = _Observer(tf, config)
+    session, optimizer = _module("client.session").BaseSession, _module("training.optimizer").Optimizer
+    observer.run_of_session = session.run
+    apply = optimizer.apply_gradients
+
+    def run(self: Any, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
+        return observer.run(self, fetches, feed_dict, options, run_metadata)
+
+    def apply_gradients(self: Any, grads_and_vars: Any, *args: Any, **kwargs: Any) -> Any:
+        pairs = list(grads_and_vars)
+        train = apply(self, pairs, *args, **kwargs)
+        observer.applied.append((getattr(train, "op", train), pairs))
+        return train
+
+    session.run = run
+    optimizer.apply_gradients = apply_gradients
+
+
+def _module(tail: str) -> Any:
+    """A loaded module of TensorFlow: 1.15 keeps them in tensorflow_core."""
+    return next(
+        sys.modules[root + ".python." + tail]
+        for root in ("tensorflow_core", "tensorflow")
+        if root + ".python." + tail in sys.modules
+    )
+
+
+class _Observer:
+    """Counts the executions of each place, and records the first `steps` of each."""
+
+    def __init__(self, tf: Any, config: dict[str, Any]) -> None:
+        self.tf = tf
+        self.run_of_session: Any = None
+        self.applied: list[tuple[Any, list[tuple[Any, Any]]]] = []
+        self._writer = Writer(config["trace"], config["seconds"])
+        self._numbers = [one["number"] for one in config["executions"]]
+        self._kinds = [one["kind"] for one in config["executions"]]
+        self._targets = [one["target"] for one in config["executions"]]
+        self._places = Places([(one["file"], one["line"], one["column"]) for one in config["executions"]])
+        self._library = _library()
+        self._steps = config["steps"]
+        self._limit = config["executions_limit"]
+        self._seen = [0] * len(self._kinds)  # successful executions, by place
+        self._calls: dict[Any, int] = {}  # the same, by the new function that they became
+        self._functions = 0
+        self._initialized: dict[int, set[str]] = {}
+        self._checkpoint = _arrays(config.get("checkpoint"))
+        self._loaded: set[int] = set()
+        self._bound: list[tuple[int, str]] = []
+        self._detail = config.get("detail")
+        if self._detail:
+            values = [(one["file"], one["line"], one["name"]) for one in self._detail["values"]]
+            Bindings(values, self._on_bound).__enter__()  # until the program ends
+
+    def _on_bound(self, number: int, value: Any) -> None:
+        if isinstance(value, self.tf.Tensor):
+            self._bound.append((number, value.name))
+
+    def run(self, session: Any, fetches: Any, feeds: Any, options: Any, metadata: Any) -> Any:
+        """In place of `Session.run`: the same, and a record of it where it is wanted."""
+        number = self._execution(sys._getframe(2))
+        if number is None:
+            return self.run_of_session(session, fetches, feeds, options, metadata)
+        kind = self._kinds[number]
+        wanted = self._seen[number] < self._steps
+        if kind == "function" and self._checkpoint and id(session) not in self._loaded:
+            self._loaded.add(id(session))
+            self._load(session)
+        if not wanted:
+            result = self.run_of_session(session, fetches, feeds, options, metadata)
+            self._count(number)
+        else:
+            result = self._record(number, session, fetches, feeds, options, metadata)
+        if self._complete():
+            self._writer.finish("complete")
+        if self._functions >= self._limit:
+            self._writer.finish("limit")
+        if self._writer.late:
+            self._writer.finish("time")
+        return result
+
+    def _execution(self, frame: Any) -> int | None:
+        """The execution that the first frame outside of TensorFlow is at."""
+        while frame is not None and frame.f_code.co_filename.startswith(self._library):
+            frame = frame.f_back
+        return None if frame is None else self._places.at(frame)
+
+    def _count(self, number: int) -> dict[str, Any]:
+        target = self._targets[number]
+        counted = {
+            "execution": self._numbers[number],
+            "kind": self._kinds[number],
+            "nth": self._seen[number],
+            "call": self._calls.get(target, 0),
+            "functions": self._functions,
+        }
+        self._seen[number] += 1
+        if self._kinds[number] == "function":
+            self._calls[target] = self._calls.get(target, 0) + 1
+            self._functions += 1
+        return counted
+
+    def _complete(self) -> bool:
+        return all(seen >= (self._steps if kind == "function" else 1) for seen, kind in zip(self._seen, self._kinds))
+
+    def _record(self, number: int, session: Any, fetches: Any, feeds: Any, options: Any, metadata: Any) -> Any:
+        function = self._kinds[number] == "function"
+        graph = session.graph
+        arrays: dict[str, Any] = {}
+        fed = self._feeds(graph, feeds, arrays)
+        leaves = list(_leaves(fetches))
+        extra: dict[str, Any] = {}
+        record: dict[str, Any] = {}
+        if self._kinds[number] != "dropped":
+            for name, value in self._variables(session).items():
+                arrays["before:" + name] = value
+        if function:
+            ancestors = _ancestors(graph, leaves, fed)
+            record["depth"] = sum(op.type in _DEEP for op in ancestors)
+            extra = self._extra(graph, ancestors, fed)
+            if self._detail and self._detail["record"] == [number, self._seen[number]]:
+                tensors = self._between(graph, ancestors, fed)
+                record["between"] = [value for value, _ in tensors]
+                extra.update((f"between:{place}", tensor) for place, (_, tensor) in enumerate(tensors))
+        result, more = self.run_of_session(session, [fetches, extra], feeds, options, metadata)
+        record.update(self._count(number))
+        record["fetches"] = [_name(graph, leaf) for leaf in leaves]
+        for place, value in enumerate(_leaves(result, fetches)):
+            if value is not None:
+                arrays[f"fetch:{place}"] = value
+                arrays.update(self._summaries(place, value))
+        arrays.update(more)
+        if function:
+            for name, value in self._variables(session).items():
+                arrays["after:" + name] = value
+        self._writer.write(record, arrays)
+        return result
+
+    def _summaries(self, place: int, value: Any) -> dict[str, Any]:
+        """The scalars of a summary that was fetched, by their tags."""
+        if not isinstance(value, bytes):
+            return {}
+        try:
+            summary = self.tf.compat.v1.Summary.FromString(value)
+        except Exception:  # other bytes
+            return {}
+        scalars = [one for one in summary.value if one.WhichOneof("value") == "simple_value"]
+        return {f"summary:{place}:{one.tag}": one.simple_value for one in scalars}
+
+    def _feeds(self, graph: Any, feeds: Any, arrays: dict[str, Any]) -> set[str]:
+        """Notes what is fed, cast as the session casts it; returns the names of the tensors."""
+        import numpy as np
+
+        fed = set()
+        for key, value in (feeds or {}).items():
+            try:
+                tensor = graph.as_graph_element(key, allow_tensor=True, allow_operation=False)
+            except (TypeError, ValueError):  # a SparseTensor, a handle
+                continue
+            fed.add(tensor.name)
+            try:
+                arrays["feed:" + tensor.name] = np.asarray(value, dtype=tensor.dtype.as_numpy_dtype)
+            except (TypeError, ValueError):  # the session will say what is wrong with it
+                continue
+        return fed
+
+    def _extra(self, graph: Any, ancestors: set[Any], fed: set[str]) -> dict[str, Any]:
+        """What the execution computes besides its fetches: elements of iterators, and the gradients that it applies."""
+        extra: dict[str, Any] = {}
+        for op in ancestors:
+            if op.type == "IteratorGetNext" and not any(output.name in fed for output in op.outputs):
+                for output in op.outputs:
+                    extra[f"element:{op._id:06d}:{output.name}"] = output
+        pairs = [pair for op, applied in self.applied if op in ancestors for pair in applied]
+        names = [variable.op.name for gradient, variable in pairs if gradient is not None]
+        for gradient, variable in pairs:
+            if gradient is None or names.count(variable.op.name) > 1:
+                continue
+            if hasattr(gradient, "indices"):
+                extra["gradient-values:" + variable.op.name] = gradient.values
+                extra["gradient-indices:" + variable.op.name] = gradient.indices
+            else:
+                extra["gradient:" + variable.op.name] = gradient
+        return extra
+
+    def _between(self, graph: Any, ancestors: set[Any], fed: set[str]) -> list[tuple[int, Any]]:
+        """The tensors that the wanted values were bound to and that this execution computes."""
+        found = []
+        for number, name in self._bound:
+            try:
+                tensor = graph.as_graph_element(name, allow_tensor=True, allow_operation=False)
+            except (KeyError, ValueError):  # of another graph
+                continue
+            if tensor.op in ancestors and name not in fed and graph.is_fetchable(tensor) and not _reference(tensor):
+                found.append((number, tensor))
+        return found
+
+    def _variables(self, session: Any) -> dict[str, Any]:
+        """The values of the variables that have one, by TF1 name; parts of a partitioned one joined."""
+        known: dict[str, Any] = {}
+        for key in ("variables", "local_variables"):
+            for variable in session.graph.get_collection(key):
+                known.setdefault(variable.op.name, variable)
+        ready = self._initialized.setdefault(id(session), set())
+        try:
+            values = self.run_of_session(session, known)
+            ready.update(known)
+        except self.tf.errors.FailedPreconditionError:
+            values = {}
+            for name, variable in known.items():
+                try:
+                    values[name] = self.run_of_session(session, variable)
+                    ready.add(name)
+                except self.tf.errors.FailedPreconditionError:
+                    pass
+        return _joined(values, known)
+
+    def _load(self, session: Any) -> None:
+        """Puts the checkpoint's values into the variables that it names."""
+        for variable in session.graph.get_collection("variables"):
+            info = getattr(variable, "_save_slice_info", None)
+            name = info.full_name if info else variable.op.name
+            if name in self._checkpoint:
+                value = self._checkpoint[name]
+                if info:
+                    value = value[tuple(slice(o, o + s) for o, s in zip(info.var_offset, info.var_shape))]
+                initializer = variable.initializer
+                self.run_of_session(session, initializer, {initializer.inputs[1]: value})
+
+
+def _arrays(path: str | None) -> dict[str, Any]:
+    if not path:
+        return {}
+    import json
+
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as members:
+        names = json.loads(str(members["names"]))
+        return {name: members[f"a{place}"] for place, name in enumerate(names)}
+
+
+def _library() -> tuple[str, ...]:
+    """Where TensorFlow's own code lies, and this package."""
+    packages = {os.path.dirname(os.path.abspath(__file__))}
+    for name in ("tensorflow", "tensorflow_core", "tensorflow_estimator", "tf_keras", "tf_slim", "keras"):
+        module = sys.modules.get(name)
+        if module is not None and getattr(module, "__file__", None):
+            packages.add(os.path.dirname(module.__file__ or ""))
+    return tuple(one + os.sep for one in packages)
+
+
+def _leaves(value: Any, like: Any = None) -> Any:
+    """The leaves of a structure of fetches, in the order of the source; of a result, by the structure of its fetches."""
+    like = value if like is None else like
+    if isinstance(like, (list, tuple)):
+        for one, kind in zip(value, like):
+            for leaf in _leaves(one, kind):
+                yield leaf
+    elif isinstance(like, dict):
+        for key, kind in like.items():
+            for leaf in _leaves(value[key], kind):
+                yield leaf
+    else:
+        yield value
+
+
+def _name(graph: Any, fetch: Any) -> str:
+    """The TF1 name of a fetched tensor or operation; empty for what is neither."""
+    try:
+        return str(graph.as_graph_element(fetch).name)
+    except (TypeError, ValueError, KeyError):
+        return ""
+
+
+def _reference(tensor: Any) -> bool:
+    return bool(tensor.dtype._is_ref_dtype)
+
+
+def _ancestors(graph: Any, leaves: Any, fed: set[str]) -> set[Any]:
+    """The operations that the fetches depend on, cut where a tensor is fed."""
+    pending = []
+    for leaf in leaves:
+        try:
+            element = graph.as_graph_element(leaf)
+        except (TypeError, ValueError, KeyError):
+            for part in ("values", "indices", "dense_shape"):
+                if hasattr(getattr(leaf, part, None), "op"):
+                    pending.append(getattr(leaf, part).op)
+            continue
+        if element.name not in fed:
+            pending.append(getattr(element, "op", element))
+    found: set[Any] = set()
+    while pending:
+        op = pending.pop()
+        if op in found:
+            continue
+        found.add(op)
+        pending.extend(tensor.op for tensor in op.inputs if tensor.name not in fed)
+        pending.extend(op.control_inputs)
+    return found
+
+
+def _joined(values: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    """The values with those of partitioned variables whole, under the name that a checkpoint has for them."""
+    import numpy as np
+
+    joined: dict[str, Any] = {}
+    for name, value in values.items():
+        info = getattr(variables[name], "_save_slice_info", None)
+        if not info:
+            joined[name] = value
+            continue
+        whole = joined.setdefault(info.full_name, np.zeros(info.full_shape, value.dtype))
+        whole[tuple(slice(o, o + s) for o, s in zip(info.var_offset, info.var_shape))] = value
+    return joined

@@ -1,0 +1,211 @@
+"""Verification: old and new program run from equal states on equal inputs, and where they part.
+
+`verify(old, new)` is the whole; docs/verify.md says what is proved. TensorFlow runs in child processes only.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..running import Run
+from . import comparing, oracles, replaying
+from .model import (
+    FORWARD,
+    FREE,
+    GRADIENTS,
+    IMPORTS,
+    INITIAL,
+    INPUTS,
+    LEVELS,
+    PARSES,
+    READS,
+    RUNS,
+    TRAINING,
+    VARIABLES,
+    Comparison,
+    Level,
+    Report,
+    VerifyError,
+)
+from .options import Options
+from .subjects import Subject, subjects, texts
+
+__all__ = ["Options", "Report", "VerifyError", "verify"]
+
+Told = Callable[[str], None]
+
+
+def verify(
+    old: str | Path, new: str | Path, options: Options | None = None, progress: Told | None = None
+) -> list[Report]:
+    """Runs OLD and NEW (files or projects) and compares them: a report for each program that the manifest has for them.
+
+    Raises:
+        VerifyError: nothing could be run: no manifest, no native program, an old file that `upgrade` did not read.
+    """
+    options = options or Options()
+    found = subjects(Path(old), Path(new), options.manifest, options.entry)
+    return [_verify(subject, options, progress or (lambda told: None)) for subject in found]
+
+
+def _verify(subject: Subject, options: Options, progress: Told) -> Report:
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as top:
+        found = _Verification(subject, options, Path(top), progress)
+        found.run()
+        return Report(
+            str(subject.old_root / subject.entry),
+            str(subject.new_root / subject.entry),
+            found.oracle,
+            tuple(sorted(found.levels, key=lambda one: LEVELS.index(one.name))),
+            tuple(found.comparisons),
+            notes=tuple(found.notes),
+            reached=tuple(found.reached),
+            seconds=time.monotonic() - started,
+        )
+
+
+class _Verification:
+    """The stages, one after the other; what was found until a stage failed is kept."""
+
+    def __init__(self, subject: Subject, options: Options, top: Path, progress: Told) -> None:
+        self.subject = subject
+        self.options = options
+        self.top = top
+        self.progress = progress
+        self.oracle = ""
+        self.levels: list[Level] = []
+        self.comparisons: list[Comparison] = []
+        self.notes: list[str] = []
+        self.reached: list[tuple[str, int]] = []
+
+    def run(self) -> None:
+        if not self._parses():
+            return
+        old_source = oracles.source(self.subject, self.options, self.top)
+        self.oracle = old_source.name
+        self.progress(f"running the old program: {old_source.name}")
+        old_run = oracles.record(self.subject, old_source, self.options, self.top / "old")
+        old = comparing.read(self.top / "old")
+        if not self._old_ran(old_run, old):
+            return
+        self.progress("running the new program in lockstep")
+        new_run = replaying.replay(self.subject, self.top / "old", self.options, self.top / "new")
+        new = comparing.read(self.top / "new" / "seen")
+        self.comparisons += comparing.lockstep(self.subject, old, new, self.options.tolerances)
+        self._new_ran(new_run, new)
+        self._note_reached(old, new)
+        if self.options.free_steps and new_run.succeeded and comparing.pairs(self.subject, old, new):
+            self.progress("running the new program freely")
+            replaying.replay(self.subject, self.top / "old", self.options, self.top / "free", free=True)
+            free = comparing.read(self.top / "free" / "seen")
+            self.comparisons += comparing.free_run(self.subject, old, free, self.options.tolerances)
+        self._levels_of_comparisons()
+
+    def _parses(self) -> bool:
+        for path, text in texts(self.subject.new_root, self.subject.program.files).items():
+            try:
+                ast.parse(text)
+            except (SyntaxError, ValueError) as error:
+                self.levels.append(Level(PARSES, "failed", f"{path} is not valid Python: {error}"))
+                return False
+        count = len(self.subject.program.files)
+        self.levels.append(Level(PARSES, "passed", f"{count} file{'s' * (count != 1)}"))
+        for path in self.subject.edited:
+            self.notes.append(f"{path} was edited after `upgrade` wrote it.")
+        return True
+
+    def _old_ran(self, run: Run, old: comparing.Trace) -> bool:
+        """The old program's end: without a single record there is nothing to compare."""
+        recorded = sum(one.get("kind") == "function" for one in old.records)
+        if not run.succeeded:
+            told = f"the old program {ended(run)}"
+            if not old.records:
+                self.levels.append(Level(RUNS, "failed", told))
+                return False
+            self.levels.append(Level(RUNS, "failed", f"{told}, after {recorded} recorded executions"))
+        elif not old.records:
+            told = "the old program came to its end without an execution that the manifest knows"
+            self.levels.append(Level(RUNS, "failed", told))
+            return False
+        return True
+
+    def _new_ran(self, run: Run, new: comparing.Trace) -> None:
+        imported = run.succeeded or not _IMPORT_ERROR.search(run.problem(1))
+        told = "" if imported else f"the new program {ended(run)}"
+        self.levels.append(Level(IMPORTS, "passed" if imported else "failed", told))
+        if any(level.name == RUNS for level in self.levels):
+            return
+        count = sum("function" in one for one in new.records)
+        if not run.succeeded:
+            after = f", after {count} compared executions" if count else ""
+            self.levels.append(Level(RUNS, "failed", f"the new program {ended(run)}{after}"))
+        else:
+            self.levels.append(Level(RUNS, "passed", f"both, in {run.seconds:.0f} s for the new program"))
+
+    def _note_reached(self, old: comparing.Trace, new: comparing.Trace) -> None:
+        """Which executions were compared, and which the old program never came to."""
+        pairs = comparing.pairs(self.subject, old, new)
+        for number, one in enumerate(self.subject.executions):
+            where = f"{one.old.file}:{one.old.line}"
+            times = sum(pair.number == number for pair in pairs)
+            if one.kind == "function":
+                self.reached.append((where, times))
+                recorded = sum(record.get("execution") == number for record in old.records)
+                if not recorded:
+                    self.notes.append(f"{where}: the old program did not come to this execution; it is not proved.")
+                elif not times:
+                    self.notes.append(f"{where}: the new program did not come to this execution.")
+        if old.end in ("limit", "time"):
+            why = f"{self.options.executions} executions" if old.end == "limit" else f"{self.options.seconds:g} s"
+            self.notes.append(f"The old program was ended after {why}.")
+
+    def _levels_of_comparisons(self) -> None:
+        for name in (VARIABLES, INITIAL, INPUTS, FORWARD, GRADIENTS, TRAINING, READS, FREE):
+            found = [one for one in self.comparisons if one.level == name]
+            self.levels.append(level_of(name, found))
+        forward = next(level for level in self.levels if level.name == FORWARD)
+        missing = [
+            told for told in self.notes if told.endswith("did not come to this execution.") and "the new" in told
+        ]
+        if missing and forward.state == "passed" and not any(one.state == "failed" for one in self.levels):
+            self.levels.remove(forward)
+            self.levels.append(Level(FORWARD, "different", missing[0], forward.compared, forward.largest))
+
+
+_IMPORT_ERROR = re.compile(r"^(ImportError|ModuleNotFoundError)\b", re.MULTILINE)
+
+
+def level_of(name: str, found: Sequence[Comparison]) -> Level:
+    """A level from its comparisons."""
+    if not found:
+        return Level(name, "skipped", "nothing to compare")
+    bad = [one for one in found if not one.passed]
+    largest = comparing.worst(found)
+    if not bad:
+        rounding = sum(not one.equal for one in found)
+        told = f"{len(found)} values"
+        if rounding:
+            told += f", {rounding} of them equal in float64 only"
+        return Level(name, "passed", told, len(found), largest)
+    first = bad[0]
+    told = f"{len(bad)} of {len(found)} values differ, first {first.name} at execution {first.step + 1}"
+    told += f": {first.note}" if first.note else f": off by {first.error:.3g}, {first.allowed:.3g} allowed"
+    return Level(name, "different", told, len(found), largest)
+
+
+def ended(run: Run) -> str:
+    """How a program that did not succeed ended, in words."""
+    if run.code is None:
+        return f"did not end within {run.seconds:.0f} s"
+    last = run.problem(1) or "without a word"
+    if run.out_of_memory:
+        return f"ran out of memory: {last}"
+    if run.code < 0:
+        return f"was ended by signal {-run.code}: {last}"
+    return f"ended with exit code {run.code}: {last}"
