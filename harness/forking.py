@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import importlib.util
 import json
 import os
 import runpy
@@ -33,12 +34,14 @@ PROMPT = "forks are ready"
 class Forks:
     """The process that forks, on an interpreter that has TensorFlow 2. Close it, or use it as a context."""
 
-    def __init__(self, python: str | Path, *, legacy_keras: bool = False) -> None:
+    def __init__(
+        self, python: str | Path, *, legacy_keras: bool = False, environment: Mapping[str, str] | None = None
+    ) -> None:
         # Here and not above: the process that forks runs this file alone, on another interpreter.
         from .running import SITECUSTOMIZE
 
         self._python = str(python)
-        self._keras = {"TF_USE_LEGACY_KERAS": "1"} if legacy_keras else {}
+        self._environment = {**({"TF_USE_LEGACY_KERAS": "1"} if legacy_keras else {}), **(environment or {})}
         self._lock = threading.Lock()
         self._folder = tempfile.TemporaryDirectory()
         determinism = Path(__file__).with_name("determinism.py")
@@ -59,10 +62,16 @@ class Forks:
         self._folder.cleanup()
 
     def run(
-        self, script: Path, arguments: Sequence[str] = (), *, timeout: float = 300, path: Sequence[Path] = ()
+        self,
+        script: Path,
+        arguments: Sequence[str] = (),
+        *,
+        timeout: float = 300,
+        path: Sequence[Path] = (),
+        observe: Path | None = None,
     ) -> Run:
         """As `running.run_program` does, with deterministic randomness; where the fork itself fails, by it."""
-        from .running import Run, run_program
+        from .running import OBSERVERS, Run, run_program
 
         with self._lock, tempfile.TemporaryDirectory() as top:
             folder = Path(top, "work")
@@ -75,12 +84,13 @@ class Forks:
                 "stdout": f"{top}/stdout",
                 "stderr": f"{top}/stderr",
                 "timeout": timeout,
+                "observe": [str(OBSERVERS), str(observe)] if observe else None,
             }
             answer = self._ask(request)
             if answer is not None and (answer["code"] is None or answer["code"] >= 0):
                 stdout, stderr = (Path(request[key]).read_text(errors="replace") for key in ("stdout", "stderr"))  # type: ignore[arg-type]
                 return Run(answer["code"], stdout, stderr, answer["seconds"])
-        return run_program(self._python, script, arguments, timeout=timeout, path=path)
+        return run_program(self._python, script, arguments, timeout=timeout, path=path, observe=observe)
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
         if self._server is None or self._server.poll() is not None:
@@ -91,7 +101,7 @@ class Forks:
                 "MPLBACKEND": "Agg",
                 "CUDA_VISIBLE_DEVICES": "",
                 "TF_CPP_MIN_LOG_LEVEL": "3",
-                **self._keras,
+                **self._environment,
             }
             self._server = subprocess.Popen(
                 [self._python, __file__],
@@ -151,6 +161,8 @@ def _be_the_program(request: Mapping[str, Any]) -> None:
             os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         sys.argv = [request["script"], *request["arguments"]]
         sys.path[:1] = request["path"]
+        if request["observe"]:
+            _observe(*request["observe"])
         _seed_at_import()
         code = _run(request["script"])
     finally:
@@ -171,6 +183,15 @@ def _run(script: str) -> int:
         sys.excepthook(*sys.exc_info())
         return 1
     return 0
+
+
+def _observe(observers: str, config: str) -> None:
+    folder = os.path.dirname(observers)
+    spec = importlib.util.spec_from_file_location("_observers", observers, submodule_search_locations=[folder])
+    assert spec is not None and spec.loader is not None
+    module = sys.modules["_observers"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.install(config)
 
 
 def _seed_at_import() -> None:

@@ -20,6 +20,9 @@ def install(config_file: str) -> None:
     with open(config_file, encoding="utf-8") as file:
         config = json.load(file)
     side = importlib.import_module(__name__ + (".sessions" if config["side"] == "old" else ".functions"))
+    if "tensorflow" in sys.modules:  # a forked process
+        side.observe(sys.modules["tensorflow"], config)
+        return
     sys.meta_path.insert(0, _AfterTensorFlow(side, config))
 
 

@@ -20,6 +20,7 @@ _SMALL = 1 << 20  # elements of a value that is read: larger ones are not kept
 
 def observe(tf: Any, config: dict[str, Any]) -> None:
     """Patches `tf.function`'s calls, the variables' and optimizers' classes and `.numpy()` for good."""
+    _ = tf.keras.optimizers  # TensorFlow loads Keras when it is asked for
     observer = _Observer(tf, config)
     function = sys.modules["tensorflow.python.eager.polymorphic_function.polymorphic_function"].Function
     observer.call_of_function = function.__call__

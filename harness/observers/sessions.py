@@ -63,13 +63,13 @@ class _Observer:
         self.run_of_session: Any = None
         self.applied: list[tuple[Any, list[tuple[Any, Any]]]] = []
         self._writer = Writer(config["trace"], config["seconds"])
-        self._numbers = [one["number"] for one in config["executions"]]
-        self._kinds = [one["kind"] for one in config["executions"]]
-        self._targets = [one["target"] for one in config["executions"]]
-        self._places = Places([(one["file"], one["line"], one["column"]) for one in config["executions"]])
+        self._numbers = [one["number"] for one in config["places"]]
+        self._kinds = [one["kind"] for one in config["places"]]
+        self._targets = [one["target"] for one in config["places"]]
+        self._places = Places([(one["file"], one["line"], one["column"]) for one in config["places"]])
         self._library = _library()
         self._steps = config["steps"]
-        self._limit = config["executions_limit"]
+        self._least, self._limit = config["executions"]
         self._seen = [0] * len(self._kinds)  # successful executions, by place
         self._calls: dict[Any, int] = {}  # the same, by the new function that they became
         self._functions = 0
@@ -92,7 +92,8 @@ class _Observer:
         if number is None:
             return self.run_of_session(session, fetches, feeds, options, metadata)
         kind = self._kinds[number]
-        wanted = self._seen[number] < self._steps
+        nth = self._seen[number]
+        wanted = nth < self._steps or nth & (nth - 1) == 0  # and the 8th, the 16th, …: schedules show late
         if kind == "function" and self._checkpoint and id(session) not in self._loaded:
             self._loaded.add(id(session))
             self._load(session)
@@ -101,7 +102,7 @@ class _Observer:
             self._count(number)
         else:
             result = self._record(number, session, fetches, feeds, options, metadata)
-        if self._complete():
+        if self._functions >= self._least and self._complete():
             self._writer.finish("complete")
         if self._functions >= self._limit:
             self._writer.finish("limit")
@@ -146,11 +147,13 @@ class _Observer:
                 arrays["before:" + name] = value
         if function:
             ancestors = _ancestors(graph, leaves, fed)
-            record["depth"] = sum(op.type in _DEEP for op in ancestors)
+            record["depth"] = _depth(ancestors)
             extra = self._extra(graph, ancestors, fed)
             if self._detail and self._detail["record"] == [number, self._seen[number]]:
                 tensors = self._between(graph, ancestors, fed)
                 record["between"] = [value for value, _ in tensors]
+                record["tensors"] = [tensor.name for _, tensor in tensors]
+                record["depths"] = [_depth(_ancestors(graph, [tensor], fed)) for _, tensor in tensors]
                 extra.update((f"between:{place}", tensor) for place, (_, tensor) in enumerate(tensors))
         result, more = self.run_of_session(session, [fetches, extra], feeds, options, metadata)
         record.update(self._count(number))
@@ -329,6 +332,10 @@ def _ancestors(graph: Any, leaves: Any, fed: set[str]) -> set[Any]:
         pending.extend(tensor.op for tensor in op.inputs if tensor.name not in fed)
         pending.extend(op.control_inputs)
     return found
+
+
+def _depth(ops: set[Any]) -> int:
+    return sum(op.type in _DEEP for op in ops)
 
 
 def _joined(values: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 import tempfile
 import time
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..running import Run
-from . import comparing, oracles, replaying
+from . import comparing, locating, replaying
 from .model import (
     FORWARD,
     FREE,
@@ -27,15 +28,18 @@ from .model import (
     RUNS,
     TRAINING,
     VARIABLES,
+    Between,
     Comparison,
+    FirstDifference,
     Level,
     Report,
     VerifyError,
 )
 from .options import Options
+from .recording import Recording
 from .subjects import Subject, subjects, texts
 
-__all__ = ["Options", "Report", "VerifyError", "verify"]
+__all__ = ["Options", "Recording", "Report", "VerifyError", "compare", "subjects", "verify"]
 
 Told = Callable[[str], None]
 
@@ -54,71 +58,103 @@ def verify(
 
 
 def _verify(subject: Subject, options: Options, progress: Told) -> Report:
-    started = time.monotonic()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as top:
-        found = _Verification(subject, options, Path(top), progress)
-        found.run()
-        return Report(
-            str(subject.old_root / subject.entry),
-            str(subject.new_root / subject.entry),
-            found.oracle,
-            tuple(sorted(found.levels, key=lambda one: LEVELS.index(one.name))),
-            tuple(found.comparisons),
-            notes=tuple(found.notes),
-            reached=tuple(found.reached),
-            seconds=time.monotonic() - started,
-        )
+        broken = _parses(subject)
+        if broken:
+            return Report(str(subject.old_root / subject.entry), str(subject.new_root / subject.entry), "", (broken,))
+        progress("running the old program")
+        recording = Recording(subject, options, Path(top))
+        return compare(recording, subject, options, Path(top), progress)
+
+
+def compare(
+    recording: Recording, subject: Subject, options: Options, folder: Path, progress: Told = lambda told: None
+) -> Report:
+    """Compares the new program of a subject with a recording of its old one; `folder` is for what is seen on the way."""
+    started = time.monotonic()
+    found = _Verification(recording, subject, options, folder, progress)
+    found.run()
+    return Report(
+        str(subject.old_root / subject.entry),
+        str(subject.new_root / subject.entry),
+        recording.oracle,
+        tuple(sorted(found.levels, key=lambda one: LEVELS.index(one.name))),
+        tuple(found.comparisons),
+        tuple(found.between),
+        found.first,
+        tuple(found.notes),
+        tuple(found.reached),
+        recording.run.seconds + time.monotonic() - started,
+        {"steps": options.steps, "free_steps": options.free_steps, **dataclasses.asdict(options.tolerances)},
+    )
+
+
+def _parses(subject: Subject) -> Level | None:
+    """The failed level, where a new file is no Python."""
+    for path, text in texts(subject.new_root, subject.program.files).items():
+        try:
+            ast.parse(text)
+        except (SyntaxError, ValueError) as error:
+            return Level(PARSES, "failed", f"{path} is not valid Python: {error}")
+    return None
 
 
 class _Verification:
     """The stages, one after the other; what was found until a stage failed is kept."""
 
-    def __init__(self, subject: Subject, options: Options, top: Path, progress: Told) -> None:
+    def __init__(self, recording: Recording, subject: Subject, options: Options, top: Path, progress: Told) -> None:
+        self.recording = recording
         self.subject = subject
         self.options = options
         self.top = top
         self.progress = progress
-        self.oracle = ""
         self.levels: list[Level] = []
         self.comparisons: list[Comparison] = []
-        self.notes: list[str] = []
+        self.between: list[Between] = []
+        self.first: FirstDifference | None = None
+        self.notes = [f"{path} was edited after `upgrade` wrote it." for path in subject.edited]
         self.reached: list[tuple[str, int]] = []
 
     def run(self) -> None:
-        if not self._parses():
+        broken = _parses(self.subject)
+        if broken:
+            self.levels.append(broken)
             return
-        old_source = oracles.source(self.subject, self.options, self.top)
-        self.oracle = old_source.name
-        self.progress(f"running the old program: {old_source.name}")
-        old_run = oracles.record(self.subject, old_source, self.options, self.top / "old")
-        old = comparing.read(self.top / "old")
-        if not self._old_ran(old_run, old):
+        count = len(self.subject.program.files)
+        self.levels.append(Level(PARSES, "passed", f"{count} file{'s' * (count != 1)}"))
+        old = self.recording.trace
+        if not self._old_ran(self.recording.run, old):
             return
         self.progress("running the new program in lockstep")
-        new_run = replaying.replay(self.subject, self.top / "old", self.options, self.top / "new")
+        new_run = replaying.replay(self.subject, old.folder, self.options, self.top / "new")
         new = comparing.read(self.top / "new" / "seen")
         self.comparisons += comparing.lockstep(self.subject, old, new, self.options.tolerances)
         self._new_ran(new_run, new)
         self._note_reached(old, new)
+        self._locate(old, new)
         if self.options.free_steps and new_run.succeeded and comparing.pairs(self.subject, old, new):
             self.progress("running the new program freely")
-            replaying.replay(self.subject, self.top / "old", self.options, self.top / "free", free=True)
+            replaying.replay(self.subject, old.folder, self.options, self.top / "free", free=True)
             free = comparing.read(self.top / "free" / "seen")
             self.comparisons += comparing.free_run(self.subject, old, free, self.options.tolerances)
         self._levels_of_comparisons()
 
-    def _parses(self) -> bool:
-        for path, text in texts(self.subject.new_root, self.subject.program.files).items():
-            try:
-                ast.parse(text)
-            except (SyntaxError, ValueError) as error:
-                self.levels.append(Level(PARSES, "failed", f"{path} is not valid Python: {error}"))
-                return False
-        count = len(self.subject.program.files)
-        self.levels.append(Level(PARSES, "passed", f"{count} file{'s' * (count != 1)}"))
-        for path in self.subject.edited:
-            self.notes.append(f"{path} was edited after `upgrade` wrote it.")
-        return True
+    def _locate(self, old: comparing.Trace, new: comparing.Trace) -> None:
+        """Looks into the first execution that differs; with `layers` into the first one where none does."""
+        found = locating.first_differing(self.comparisons)
+        if found is None:
+            pairs = comparing.pairs(self.subject, old, new)
+            if self.options.layers and pairs:
+                self._look_into(pairs[0].number, int(pairs[0].old["nth"]))
+            return
+        if self.options.locate and found.level in (FORWARD, GRADIENTS):
+            self._look_into(found.execution, found.nth)
+        self.first = locating.first(found, self.between)
+
+    def _look_into(self, execution: int, nth: int) -> None:
+        self.progress("looking for the first difference")
+        folder = self.top / "look"
+        self.between += locating.between(self.recording, self.subject, self.options, folder, execution, nth)
 
     def _old_ran(self, run: Run, old: comparing.Trace) -> bool:
         """The old program's end: without a single record there is nothing to compare."""

@@ -238,13 +238,15 @@ def _gradients(
     }
     if not any(key.startswith("gradient") for key in a):
         return  # not applied by an optimizer: the variables after it tell
-    for path in sorted(paths):
+    wholes = [_dense(recorded, path, shapes.get(path)) for path in paths]
+    largest = max((float(np.max(np.abs(one), initial=0.0)) for one in wholes if one is not None), default=0.0)
+    for path in (one.path for one in variables if one.path in paths):
         old, new = (_dense(source, path, shapes.get(path)) for source in (recorded, b))
         if old is None or new is None:
             note = "only the old program applies one" if new is None else "only the new program applies one"
             yield _comparison(pair, GRADIENTS, path, Verdict(False, note=note))
         else:
-            yield _comparison(pair, GRADIENTS, path, within.gradient(old, new, depth, tolerances))
+            yield _comparison(pair, GRADIENTS, path, within.gradient(old, new, largest, depth, tolerances))
 
 
 def _dense(arrays: Mapping[str, Any], path: str, shape: tuple[int, ...] | None) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..running import Run
 from .tolerances import Tolerances
 
 
@@ -14,10 +15,12 @@ from .tolerances import Tolerances
 class Options:
     """`tf1_python` is an interpreter with TensorFlow 1: the old program runs there, else on `python`'s compat.v1.
 
-    The first `steps` executions of each place are compared in lockstep, the first `free_steps` of all in a free run. Both
-    sides end after `executions`, or by themselves after `seconds`, and are stopped after twice that. `memory` is in bytes.
+    The first `steps` executions of each place are compared in lockstep, and the 8th, 16th and so on; the first `free_steps`
+    of all in a free run. Both sides are ended from inside when each place has had its steps and `least` executions are over,
+    or after `executions`, or after `seconds`; they are stopped after twice that time. `memory` is in bytes.
     `files` are copied into the working folder, `environment` is added to the small one that programs get. `arguments` go
-    to both programs. `layers` compares values in between also where nothing differs, for the picture.
+    to both programs. `layers` compares values in between also where nothing differs, for the picture. `run` runs the new
+    program in the place of `running.run_program`, as `forking.Forks.run` does.
     """
 
     python: str = sys.executable
@@ -28,6 +31,7 @@ class Options:
     arguments: tuple[str, ...] = ()
     steps: int = 5
     free_steps: int = 10
+    least: int = 200
     executions: int = 1000
     seconds: float = 300.0
     memory: int | None = 8 << 30
@@ -38,3 +42,4 @@ class Options:
     locate: bool = True
     double: bool = True
     layers: bool = False
+    run: Callable[..., Run] | None = None

@@ -21,6 +21,8 @@ from .model import VerifyError
 from .options import Options
 from .subjects import Subject, texts
 
+ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "0"}  # the kernels of oneDNN round otherwise than TF 1.15's
+
 Places = Mapping[tuple[str, int, int], tuple[int, int]]
 
 
@@ -96,6 +98,27 @@ def _lines(old: str, new: str) -> dict[int, int]:
     return found
 
 
+def checkpoint_values(checkpoint: Path, folder: Path) -> Path:
+    """The values of a checkpoint in one file, as the observer of the old side takes them.
+
+    Raises:
+        VerifyError: the checkpoint can't be read.
+    """
+    import numpy as np
+
+    from ..checkpoints import CheckpointError, read
+
+    try:
+        opened = read(checkpoint)
+        values = {name: opened.value(name) for name in opened.names}
+    except CheckpointError as error:
+        raise VerifyError(str(error)) from None
+    path = folder / "checkpoint.npz"
+    members = {f"a{place}": value for place, value in enumerate(values.values())}
+    np.savez(path, names=json.dumps(list(values)), **members)
+    return path
+
+
 def record(
     subject: Subject,
     old: OldSource,
@@ -129,9 +152,9 @@ def record(
         "side": "old",
         "trace": str(folder),
         "seconds": options.seconds,
-        "executions": executions,
+        "places": executions,
         "steps": max(options.steps, options.free_steps),
-        "executions_limit": options.executions,
+        "executions": [min(options.least, options.executions), options.executions],
         "checkpoint": str(checkpoint) if checkpoint else None,
     }
     if detail is not None:
@@ -152,8 +175,13 @@ def _values(subject: Subject, old: OldSource, execution: int) -> Sequence[Mappin
 
 
 def observed(python: str, script: Path, root: Path, config: Any, folder: Path, options: Options) -> Run:
+    """Runs a program with the observers that the configuration describes; it is kept in the folder."""
     path = folder / "config.json"
     path.write_text(json.dumps(config))
+    if options.run is not None and config["side"] == "new":
+        return options.run(
+            script, options.arguments, timeout=2 * options.seconds, observe=path, path=[*options.path, root]
+        )
     return run_program(
         python,
         script,
@@ -163,5 +191,5 @@ def observed(python: str, script: Path, root: Path, config: Any, folder: Path, o
         observe=path,
         files=options.files,
         path=[*options.path, root],
-        environment={"TF_ENABLE_ONEDNN_OPTS": "0", **options.environment},  # its kernels round otherwise
+        environment={**ENVIRONMENT, **options.environment},
     )

@@ -144,7 +144,7 @@ def replay(
                 writer.write({"after": one["functions"]}, {"state:" + path: value for path, value in state.items()})
             continue
         functions = max(functions, one["functions"] + 1)
-        if one["functions"] >= options.free_steps if free else one["nth"] >= options.steps:
+        if free and one["functions"] >= options.free_steps:
             continue
         execution = subject.executions[one["execution"]]
         function = subject.targets()[one["execution"]]

@@ -6,7 +6,8 @@ The start is what TensorFlow's own guide to migrated models takes for one forwar
 * `atol` is meant for values about 1; for a tensor of smaller values it shrinks with the largest of them, so that an output
   of 1e-4 is not equal to everything;
 * each matrix product or convolution on the way rounds once more: sqrt(1 + depth);
-* a gradient has gone the way twice, and sums over the batch: times 4;
+* a gradient may be what is left of sums that cancel (a bias before a batch norm): `rtol` of the largest gradient of that
+  step is allowed besides;
 * what an update changed is compared with the size of the change, not of the variable, whose own last digit is allowed besides.
 """
 
@@ -112,10 +113,10 @@ def forward(old: Any, new: Any, depth: int, tolerances: Tolerances) -> Verdict:
     return compare(old, new, tolerances.rtol * factor, tolerances.atol * factor)
 
 
-def gradient(old: Any, new: Any, depth: int, tolerances: Tolerances) -> Verdict:
-    """A gradient, by its largest element: small ones are often what is left of sums that cancel."""
-    factor = 4 * math.sqrt(1 + depth)
-    return compare(old, new, tolerances.rtol * factor, tolerances.atol * factor)
+def gradient(old: Any, new: Any, largest: float, depth: int, tolerances: Tolerances) -> Verdict:
+    """A gradient, in a step whose largest gradient has the magnitude `largest`."""
+    factor = math.sqrt(1 + depth)
+    return compare(old, new, tolerances.rtol * factor, tolerances.atol * factor, floor=tolerances.rtol * largest)
 
 
 def update(before: Any, old: Any, new: Any, depth: int, tolerances: Tolerances) -> Verdict:

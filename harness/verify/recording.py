@@ -1,0 +1,44 @@
+"""The old program, recorded once: what any number of new ones are compared with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..running import Run
+from . import oracles
+from .comparing import Trace, read
+from .options import Options
+from .subjects import Subject
+
+
+class Recording:
+    """The trace of the old program of a subject, below `folder`; details of single executions are recorded when asked for.
+
+    Raises:
+        VerifyError: the old program can't be run at all.
+    """
+
+    def __init__(self, subject: Subject, options: Options, folder: Path) -> None:
+        self._subject = subject
+        self._options = options
+        self._folder = folder
+        self._details: dict[tuple[int, int], Trace] = {}
+        self._source = oracles.source(subject, options, folder)
+        self.oracle = self._source.name
+        self._checkpoint = oracles.checkpoint_values(options.checkpoint, folder) if options.checkpoint else None
+        self.run: Run = self._record(folder / "old", None)
+        self.trace = read(folder / "old")
+
+    def detail(self, execution: int, nth: int) -> Trace:
+        """The trace of a run that noted the values in between of one execution."""
+        key = execution, nth
+        if key not in self._details:
+            folder = self._folder / f"old-{execution}-{nth}"
+            self._record(folder, key)
+            self._details[key] = read(folder)
+        return self._details[key]
+
+    def _record(self, folder: Path, detail: tuple[int, int] | None) -> Run:
+        return oracles.record(
+            self._subject, self._source, self._options, folder, checkpoint=self._checkpoint, detail=detail
+        )
