@@ -160,3 +160,17 @@ def _reorder(value: Array, order: Sequence[int], owned: bool) -> Array:
     for start in range(0, len(rows), step):
         rows[start : start + step] = _reorder(rows[start : start + step], order, False)
     return value
+
+
+def shape_after(shape: Sequence[int], transformation: str, details: Mapping[str, Any]) -> tuple[int, ...]:
+    """The shape of the new value (of the whole, where this is a part of it) for a TF1 value of some shape."""
+    if "into" in details:
+        return tuple(details["shape"])
+    sizes = tuple(shape)
+    if "rows" in details and sizes:
+        start, stop = details["rows"]
+        sizes = (max(0, min(stop, sizes[0]) - start), *sizes[1:])
+    if transformation == "transpose" or "axes" in details:
+        axes = details.get("axes") or range(len(sizes))[::-1]
+        sizes = tuple(sizes[axis] for axis in axes) if sorted(axes) == list(range(len(sizes))) else ()
+    return sizes

@@ -1,0 +1,52 @@
+"""Records the checkpoints of fixtures/checkpoints: each `before.py` is run under real TensorFlow 1.15.
+
+    python scripts/record_checkpoints.py --tf1-python PATH [NAME…]
+
+PATH is a CPython 3.7 with tensorflow==1.15.5, as scripts/record_fixtures.py takes it. What a run writes is told in
+scripts/run_checkpoint_program.py. Randomness is deterministic, so recording again gives the same values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tf_modernize.harness.running import run_program
+
+RUNNER = Path(__file__).with_name("run_checkpoint_program.py")
+CHECKPOINTS = Path(__file__).resolve().parents[1] / "fixtures" / "checkpoints"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tf1-python", required=True, help="an interpreter that has TensorFlow 1.15")
+    parser.add_argument("names", nargs="*", help="folders of fixtures/checkpoints; without one, all")
+    args = parser.parse_args()
+    failed = False
+    for program in sorted(CHECKPOINTS.glob("*/before.py")):
+        if args.names and program.parent.name not in args.names:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            run = run_program(args.tf1_python, RUNNER, [str(program), folder], timeout=120)
+            if not run.succeeded:
+                print(f"{program.parent.name}: FAILED\n{run.problem(12)}")
+                failed = True
+                continue
+            recorded = program.with_name("recorded")
+            shutil.rmtree(recorded, ignore_errors=True)
+            recorded.mkdir()
+            for file in sorted(Path(folder).iterdir()):
+                shutil.copy(file, recorded / file.name)
+            state = recorded / "checkpoint"  # it names the scratch folder
+            if state.exists():
+                state.write_text(state.read_text().replace(f"{folder}/", ""))
+            size = sum(file.stat().st_size for file in recorded.iterdir())
+            print(f"{program.parent.name}: {run.seconds:.1f} s, {size / 1024:.0f} kB")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
