@@ -35,6 +35,17 @@ module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 module.install({config!r})
 """
+# The interpreter's own sitecustomize, which this one hides.
+CHAINED = """
+import os
+
+for folder in sys.path:
+    file = os.path.join(folder, "sitecustomize.py")
+    if os.path.isfile(file) and not os.path.samefile(file, __file__):
+        with open(file, "rb") as source:
+            exec(compile(source.read(), file, "exec"), {"__name__": "sitecustomize", "__file__": file})
+        break
+"""
 # Everything else in the environment may be a secret, or change what a program does.
 INHERITED = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "SYSTEMROOT", "NUMBER_OF_PROCESSORS",
@@ -117,7 +128,7 @@ def _sitecustomize(deterministic: bool, observe: Path | None) -> str:
     text = SITECUSTOMIZE.format(path=str(DETERMINISM)) if deterministic else "import importlib.util\nimport sys\n"
     if observe is not None:
         text += OBSERVED.format(path=str(OBSERVERS), folder=str(OBSERVERS.parent), config=str(observe))
-    return text
+    return text + CHAINED
 
 
 def _run(command: Sequence[str], folder: Path, env: Mapping[str, str], top: Path, limits: Limits) -> Run:

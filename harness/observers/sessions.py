@@ -76,6 +76,7 @@ class _Observer:
         self._initialized: dict[int, set[str]] = {}
         self._checkpoint = _arrays(config.get("checkpoint"))
         self._loaded: set[int] = set()
+        self._from_checkpoint = False
         self._bound: list[tuple[int, str]] = []
         self._detail = config.get("detail")
         if self._detail:
@@ -94,7 +95,8 @@ class _Observer:
         kind = self._kinds[number]
         nth = self._seen[number]
         wanted = nth < self._steps or nth & (nth - 1) == 0  # and the 8th, the 16th, …: schedules show late
-        if kind == "function" and self._checkpoint and id(session) not in self._loaded:
+        self._from_checkpoint = kind == "function" and bool(self._checkpoint) and id(session) not in self._loaded
+        if self._from_checkpoint:
             self._loaded.add(id(session))
             self._load(session)
         if not wanted:
@@ -141,7 +143,7 @@ class _Observer:
         fed = self._feeds(graph, feeds, arrays)
         leaves = list(_leaves(fetches))
         extra: dict[str, Any] = {}
-        record: dict[str, Any] = {}
+        record: dict[str, Any] = {"loaded": self._from_checkpoint}
         if self._kinds[number] != "dropped":
             for name, value in self._variables(session).items():
                 arrays["before:" + name] = value
@@ -249,16 +251,25 @@ class _Observer:
         return _joined(values, known)
 
     def _load(self, session: Any) -> None:
-        """Puts the checkpoint's values into the variables that it names."""
+        """Puts the checkpoint's values into the variables that it names, and tells of those that it can't be put into."""
+        told: dict[str, Any] = {"missing": [], "shapes": []}
         for variable in session.graph.get_collection("variables"):
             info = getattr(variable, "_save_slice_info", None)
             name = info.full_name if info else variable.op.name
-            if name in self._checkpoint:
-                value = self._checkpoint[name]
+            value = self._checkpoint.get(name)
+            shape = info.full_shape if info else variable.shape.as_list()
+            if value is None:
+                told["missing"].append(name)
+            elif len(shape) != value.ndim or any(a not in (None, b) for a, b in zip(shape, value.shape)):
+                told["shapes"].append(
+                    f"{name} has the shape {list(shape)} in the program, {list(value.shape)} in the checkpoint"
+                )
+            else:
                 if info:
                     value = value[tuple(slice(o, o + s) for o, s in zip(info.var_offset, info.var_shape))]
                 initializer = variable.initializer
                 self.run_of_session(session, initializer, {initializer.inputs[1]: value})
+        self._writer.write({"checkpoint": told})
 
 
 def _arrays(path: str | None) -> dict[str, Any]:

@@ -159,6 +159,10 @@ class _Verification:
     def _old_ran(self, run: Run, old: comparing.Trace) -> bool:
         """The old program's end: without a single record there is nothing to compare."""
         recorded = sum(one.get("kind") == "function" for one in old.records)
+        wrong = self._wrong_checkpoint(old)
+        if wrong:
+            self.levels.append(Level(VARIABLES, "failed", wrong))
+            return False
         if not run.succeeded:
             told = f"the old program {ended(run)}"
             if not old.records:
@@ -170,6 +174,19 @@ class _Verification:
             self.levels.append(Level(RUNS, "failed", told))
             return False
         return True
+
+    def _wrong_checkpoint(self, old: comparing.Trace) -> str:
+        """Why the checkpoint is not the old program's; optimizer slots may be missing from one that is."""
+        variables = {one.tf1_name for one in self.subject.program.variables}
+        for one in old.records:
+            told = one.get("checkpoint", {"missing": (), "shapes": ()})
+            missing = [name for name in told["missing"] if name in variables]
+            if told["shapes"] or missing:
+                why = told["shapes"][0] if told["shapes"] else f"{missing[0]} is not in it"
+                more = len(told["shapes"]) + len(missing) - 1
+                others = f", and {more} more" if more else ""
+                return f"{self.options.checkpoint} is a checkpoint of another model: {why}{others}"
+        return ""
 
     def _new_ran(self, run: Run, new: comparing.Trace) -> None:
         imported = run.succeeded or not _IMPORT_ERROR.search(run.problem(1))
@@ -197,6 +214,11 @@ class _Verification:
                     self.notes.append(f"{where}: the old program did not come to this execution; it is not proved.")
                 elif not times:
                     self.notes.append(f"{where}: the new program did not come to this execution.")
+        strange = [one for one in self.comparisons if one.equal and "infinite" in one.note]
+        if strange:
+            self.notes.append(
+                f"{strange[0].name} is NaN or infinite on both sides, from execution {strange[0].step + 1} on."
+            )
         if old.end in ("limit", "time"):
             why = f"{self.options.executions} executions" if old.end == "limit" else f"{self.options.seconds:g} s"
             self.notes.append(f"The old program was ended after {why}.")
@@ -214,6 +236,7 @@ class _Verification:
             self.levels.append(Level(FORWARD, "different", missing[0], forward.compared, forward.largest))
 
 
+_MISSING_FILE = re.compile(r"FileNotFoundError|No such file or directory|NotFoundError")
 _IMPORT_ERROR = re.compile(r"^(ImportError|ModuleNotFoundError)\b", re.MULTILINE)
 
 
@@ -242,6 +265,8 @@ def ended(run: Run) -> str:
     last = run.problem(1) or "without a word"
     if run.out_of_memory:
         return f"ran out of memory: {last}"
+    if _MISSING_FILE.search(last):
+        return f"misses a file ({last}): it runs in an empty folder, and what it reads must be given to it"
     if run.code < 0:
         return f"was ended by signal {-run.code}: {last}"
     return f"ended with exit code {run.code}: {last}"

@@ -110,12 +110,12 @@ def checkpoint_values(checkpoint: Path, folder: Path) -> Path:
 
     try:
         opened = read(checkpoint)
-        values = {name: opened.value(name) for name in opened.names}
+        values = {name: opened.value(name) for name in opened.tensors}
     except CheckpointError as error:
         raise VerifyError(str(error)) from None
     path = folder / "checkpoint.npz"
-    members = {f"a{place}": value for place, value in enumerate(values.values())}
-    np.savez(path, names=json.dumps(list(values)), **members)
+    members: dict[str, Any] = {f"a{place}": value for place, value in enumerate(values.values())}
+    np.savez(path, **{"names": np.asarray(json.dumps(list(values))), **members})
     return path
 
 
