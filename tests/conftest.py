@@ -14,6 +14,7 @@ import pytest
 
 from tf_modernize.harness.forking import Forks
 from tf_modernize.harness.running import Run
+from tf_modernize.harness.verify.oracles import ENVIRONMENT
 
 Start = Callable[[Path, bool], "Future[Run]"]
 
@@ -52,3 +53,10 @@ def start_program(tf2_python: str) -> Iterator[Start]:
     for _ in range(2):
         for one in free.get().values():
             one.close()
+
+
+@pytest.fixture(scope="session")
+def forks(tf2_python: str) -> Iterator[Forks]:
+    """Runs new programs for verifications, on one import of TensorFlow."""
+    with Forks(tf2_python, environment=ENVIRONMENT) as made:
+        yield made

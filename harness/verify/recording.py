@@ -22,6 +22,7 @@ class Recording:
         self._subject = subject
         self._options = options
         self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self._details: dict[tuple[int, int], Trace] = {}
         self._source = oracles.source(subject, options, folder)
         self.oracle = self._source.name
