@@ -11,6 +11,7 @@ import sys
 
 import click
 
+from .checkpoint import checkpoint
 from .upgrade import upgrade
 
 
@@ -21,6 +22,7 @@ def cli() -> None:
 
 
 cli.add_command(upgrade)
+cli.add_command(checkpoint)
 
 
 def main() -> None:

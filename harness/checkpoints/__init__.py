@@ -6,10 +6,11 @@
 
 from .building import Built, build
 from .converting import Converted, MappingError, convert
-from .mapping import Mapped, Unmapped, VariableMapping, map_variables
+from .mapping import map_variables
 from .reading import Checkpoint, CheckpointError, locate, read
 from .rules import Rules
 from .transformations import TransformationError, assemble, to_new
+from .work import Mapped, Unmapped, VariableMapping
 
 __all__ = [
     "Built",

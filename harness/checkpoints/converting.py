@@ -22,16 +22,19 @@ import numpy as np
 
 from tf_modernize.codemods.manifest import Program
 
-from .building import Built, build, raw_variable
-from .mapping import Mapped, Step, VariableMapping, map_variables
+from .building import Built, build
+from .mapping import map_variables
 from .reading import Checkpoint, CheckpointError, read
 from .rules import Rules
+from .targets import Target
 from .transformations import Array, TransformationError, assemble, shown, steps_of, to_new
+from .work import Mapped, Step, VariableMapping
+from .writing import Writer, checkpoint_writer, value_of, weights_writer
 
 Format = Literal["checkpoint", "weights"]
 Progress = Callable[[str, int], None]
+Put = Callable[[str, Array], None]
 WEIGHTS = ".weights.h5"
-_NAME = "ckpt"
 _CHUNK = 1 << 22  # elements looked at together
 
 
@@ -83,39 +86,39 @@ def convert(
     mapping = map_variables(checkpoint, built.targets, manifest, rules)
     if not mapping.complete:
         raise MappingError(mapping)
-    tell = progress or (lambda name, nbytes: None)
-    written = _Written()
-    _assign(checkpoint, built, mapping, written, tell)
-    numbers = [_count(checkpoint, built, step, written) for step in mapping.steps]
-    _keep(built, written)
-    step = max(numbers, default=0)
+    written = _Written(progress or (lambda name, nbytes: None))
     with _beside(target) as scratch:
-        if weights:
-            place = _write_weights(built, scratch / target.name)
-        else:
-            place = _write_checkpoint(built, scratch, step)
-        _spoil(built, weights)
-        _read_back(built, place, written, tell)
+        kept = _kept(built, mapping)
+        writer = weights_writer(built, scratch / target.name) if weights else checkpoint_writer(built, scratch)
+
+        def put(key: str, value: Array) -> None:
+            written.digests[key] = _digest(value)
+            writer.put(key, value)
+
+        for key, value in kept.items():
+            put(key, value)
+        _assign(checkpoint, built, mapping, put, written)
+        step = max((_count(checkpoint, one, put, written) for one in mapping.steps), default=0)
+        place = writer.finish(step)
+        _compare(built, writer, written)
         _move(place if weights else scratch, target)
-    path = str(target if weights else target / place.name)
-    notes = (*mapping.notes, *written.notes)
-    nbytes = sum(checkpoint.tensors[name].nbytes for name in {one.source for one in mapping.mapped})
     return Converted(
-        path,
-        "weights" if weights else "checkpoint",
-        len(written.digests),
-        nbytes,
-        step,
-        tuple(written.odd),
-        notes,
-        mapping,
+        path=str(target if weights else target / place.name),
+        format="weights" if weights else "checkpoint",
+        variables=len(written.digests),
+        nbytes=sum(checkpoint.tensors[name].nbytes for name in {one.source for one in mapping.mapped}),
+        step=step,
+        not_finite=tuple(written.odd),
+        notes=(*mapping.notes, *written.notes),
+        mapping=mapping,
     )
 
 
 class _Written:
     """What was given to the new variables: a digest of each value, to compare with what is read back."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Progress) -> None:
+        self.tell = tell
         self.digests: dict[str, str] = {}
         self.odd: list[str] = []
         self.notes: list[str] = []
@@ -124,7 +127,18 @@ class _Written:
 # -- from the old values to the new variables ---------------------------------------------------------------------------
 
 
-def _assign(checkpoint: Checkpoint, built: Built, mapping: VariableMapping, written: _Written, tell: Progress) -> None:
+def _kept(built: Built, mapping: VariableMapping) -> dict[str, Array]:
+    """The values of the variables that nothing in the checkpoint fills."""
+    filled = {one.key for one in mapping.mapped} | {one.key for one in mapping.steps}
+    kept = [key for key in built.variables if key not in filled]
+    for key in kept:
+        built.initialize(key)
+    return {key: np.array(value_of(built.variables[key])) for key in kept}
+
+
+def _assign(checkpoint: Checkpoint, built: Built, mapping: VariableMapping, put: Put, written: _Written) -> None:
+    """Reads each TF1 value once, and hands on each new one as soon as all its parts are there."""
+    targets = {one.key: one for one in built.targets.variables}
     by_source: dict[str, list[Mapped]] = defaultdict(list)
     missing: dict[str, int] = defaultdict(int)
     for one in mapping.mapped:
@@ -137,14 +151,21 @@ def _assign(checkpoint: Checkpoint, built: Built, mapping: VariableMapping, writ
             written.odd.append(source)
         overwrite = _apart(entries)
         for one in entries:
-            part = _new(value, one, overwrite)
+            pending[one.key].append((_new(value, one, overwrite), one.details))
             missing[one.key] -= 1
-            pending[one.key].append((part, one.details))
-            del part
             if not missing[one.key]:
-                _put(built, one.key, assemble(pending.pop(one.key)), written, one.path)
+                _put_whole(put, targets[one.key], assemble(pending.pop(one.key)))
         del value
-        tell(source, checkpoint.tensors[source].nbytes)
+        written.tell(source, checkpoint.tensors[source].nbytes)
+
+
+def _put_whole(put: Put, target: Target, value: Array) -> None:
+    if value.shape != target.shape or (value.dtype.name != target.dtype and value.dtype != object):
+        found, wanted = (
+            f"{dtype} {shown(shape)}" for dtype, shape in ((value.dtype, value.shape), (target.dtype, target.shape))
+        )
+        raise CheckpointError(f"the value for {target.path} is {found}, not {wanted}")
+    put(target.key, value)
 
 
 def _new(value: Array, one: Mapped, overwrite: bool) -> Array:
@@ -170,18 +191,7 @@ def _apart(entries: Sequence[Mapped]) -> bool:
     return all(before[1] <= after[0] for before, after in itertools.pairwise(rows))
 
 
-def _put(built: Built, key: str, value: Array, written: _Written, path: str) -> None:
-    variable = built.variables[key]
-    if tuple(value.shape) != tuple(variable.shape):
-        raise CheckpointError(
-            f"the value for {path} has the shape {shown(value.shape)}, not {shown([int(size) for size in variable.shape])}"
-        )
-    written.digests[key] = _digest(value)
-    variable.assign(value)
-    built.initial.pop(id(raw_variable(variable)), None)
-
-
-def _count(checkpoint: Checkpoint, built: Built, step: Step, written: _Written) -> int:
+def _count(checkpoint: Checkpoint, step: Step, put: Put, written: _Written) -> int:
     """The number of steps that an optimizer has taken, from Adam's powers and the global step."""
     told: dict[int, list[str]] = defaultdict(list)
     silent = []
@@ -211,87 +221,19 @@ def _count(checkpoint: Checkpoint, built: Built, step: Step, written: _Written) 
         written.notes.append(
             f"{step.path} is {number}, as Adam's powers tell, and not {counted} as {step.global_step} is"
         )
-    _put(built, step.key, np.asarray(number, np.int64), written, step.path)
+    put(step.key, np.asarray(number, np.int64))
     return number
 
 
-def _keep(built: Built, written: _Written) -> None:
-    for key, variable in built.variables.items():
-        if key not in written.digests:
-            built.initialize(key)
-            written.digests[key] = _digest(_value(variable))
+# -- reading back -------------------------------------------------------------------------------------------------------
 
 
-# -- writing and reading back -------------------------------------------------------------------------------------------
-
-
-def _write_checkpoint(built: Built, folder: Path, step: int) -> Path:
-    import tensorflow as tf
-
-    with _sentences("the checkpoint could not be written"):
-        manager = tf.train.CheckpointManager(built.root, str(folder), max_to_keep=None, checkpoint_name=_NAME)
-        return Path(manager.save(checkpoint_number=step))
-
-
-def _write_weights(built: Built, file: Path) -> Path:
-    model = _only_model(built)
-    file.parent.mkdir(exist_ok=True)
-    with _sentences("the weights could not be written"):
-        model.save_weights(file)
-    return file
-
-
-def _only_model(built: Built) -> Any:
-    """The model that the weights are of; an optimizer goes with it as its own, which is where Keras looks for its state."""
-    import keras
-
-    models = [one for one in built.parts.values() if isinstance(one, keras.Model)]
-    optimizers = [one for one in built.parts.values() if isinstance(one, keras.optimizers.Optimizer)]
-    if len(models) != 1 or len(optimizers) > 1 or len(built.parts) > len(models) + len(optimizers):
-        names = ", ".join(built.parts)
-        raise CheckpointError(f"Keras weights hold one model and its optimizer, not {names}: use --format checkpoint")
-    if optimizers and getattr(models[0], "optimizer", None) is None:
-        models[0].optimizer = optimizers[0]
-    return models[0]
-
-
-def _spoil(built: Built, weights: bool) -> None:
-    """Takes the values out of the variables, so that what they hold next can only come from the file.
-
-    A checkpoint is restored at once, for which there must be room; weights are loaded one by one, into variables that have
-    their shape.
-    """
-    import tensorflow as tf
-
-    for variable in built.variables.values():
-        raw = raw_variable(variable)
-        if not weights:
-            value = tf.zeros([0], raw.dtype)
-        elif raw.dtype.is_floating:
-            value = tf.fill(raw.shape, tf.constant(float("nan"), raw.dtype))
-        else:
-            value = tf.fill(raw.shape, raw.dtype.max)
-        tf.raw_ops.AssignVariableOp(resource=raw.handle, value=value)
-
-
-def _read_back(built: Built, place: Path, written: _Written, tell: Progress) -> None:
-    with _sentences("what was written could not be read back"):
-        if place.name.endswith(WEIGHTS):
-            _only_model(built).load_weights(place)
-        else:
-            built.root.restore(str(place)).assert_existing_objects_matched()
-    for key, variable in built.variables.items():
-        value = _value(variable)
-        if tuple(value.shape) != tuple(variable.shape) or _digest(value) != written.digests[key]:
+def _compare(built: Built, writer: Writer, written: _Written) -> None:
+    for key, value in writer.values():
+        if _digest(value) != written.digests[key]:
             path = next(one.path for one in built.targets.variables if one.key == key)
-            hint = ": use --format checkpoint" if place.name.endswith(WEIGHTS) else ""
-            raise CheckpointError(f"{path} was written, but reading it back gives something else{hint}")
-        tell(key, value.nbytes)
-
-
-def _value(variable: Any) -> Array:
-    value: Array = np.asarray(raw_variable(variable).read_value())
-    return value
+            raise CheckpointError(f"{path} was written, but reading it back gives something else")
+        written.tell(key, value.nbytes)
 
 
 def _digest(value: Array) -> str:
@@ -357,16 +299,3 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-@contextlib.contextmanager
-def _sentences(what: str) -> Iterator[None]:
-    import tensorflow as tf
-
-    try:
-        yield
-    except CheckpointError:
-        raise
-    except (tf.errors.OpError, AssertionError, ValueError, KeyError, OSError) as error:
-        said = str(getattr(error, "message", "") or error).strip().splitlines() or [type(error).__name__]
-        raise CheckpointError(f"{what} ({said[0].strip()})") from None

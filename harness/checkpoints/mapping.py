@@ -9,144 +9,21 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
 
-from tf_modernize.codemods.manifest import Program, Transformation
+from tf_modernize.codemods.manifest import Program
 
-from . import cells, names, slots
+from . import cells, names
+from .optimizers import find_steps, map_slots
 from .reading import Checkpoint, CheckpointError
-from .roles import Role, Tensor
 from .rules import Rules
-from .targets import Target, TargetOptimizer, Targets
-from .transformations import shape_after, shown
+from .targets import Target, Targets
+from .transformations import shown
+from .work import Unmapped, VariableMapping, Work
 
-By = Literal["rule", "manifest", "cell", "name", "average", "slot"]
 # What Keras has and TF1 has not, by the last part of the path.
 KERAS_ALONE = frozenset({"iteration", "learning_rate", "seed_generator_state", "save_counter"})
 _CANDIDATES = 3
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """One TF1 variable and a new one that it fills, or fills in part."""
-
-    source: str
-    key: str
-    path: str
-    transformation: Transformation
-    details: Mapping[str, Any]
-    by: By
-    value: Callable[[Any], Any] | None = None
-
-
-@dataclass(frozen=True)
-class Step:
-    """Where an optimizer's number of steps comes from: Adam's powers (pairs of a name and its beta), and the global step.
-
-    With several groups of powers nothing tells which is this optimizer's: they have to agree.
-    """
-
-    key: str
-    path: str
-    powers: tuple[tuple[str, float], ...]
-    global_step: str | None
-    scheduled: bool
-
-
-@dataclass(frozen=True)
-class Left:
-    """A TF1 variable that goes nowhere, rightly: with the reason."""
-
-    source: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Unmapped:
-    """A variable on either side that nothing could be said about: a problem."""
-
-    side: Literal["tf1", "new"]
-    name: str
-    shape: tuple[int, ...]
-    reason: str
-    candidates: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class VariableMapping:
-    """The whole mapping. `kept` are the paths of new variables that keep their initial values, as they should."""
-
-    mapped: tuple[Mapped, ...]
-    steps: tuple[Step, ...]
-    left: tuple[Left, ...]
-    kept: tuple[str, ...]
-    unmapped: tuple[Unmapped, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def complete(self) -> bool:
-        return not self.unmapped
-
-
-@dataclass
-class _Work:
-    """What is still to be mapped. `reasons` says of a variable why it could not be."""
-
-    checkpoint: Checkpoint
-    targets: Targets
-    rules: Rules
-    sources: dict[str, Tensor]
-    free: dict[str, Target]
-    mapped: list[Mapped] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    reasons: dict[str, str] = field(default_factory=dict)
-    powers: dict[str, list[tuple[str, float]]] = field(default_factory=lambda: defaultdict(list))
-    scopes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    counters: dict[str, str] = field(default_factory=dict)
-
-    def fits(self, source: Tensor, target: Target, transformation: str, details: Mapping[str, Any]) -> bool:
-        """Whether shape and dtype are right; if not, the reason is kept for the report."""
-        shape = shape_after(source.shape, transformation, details)
-        dtype = details.get("dtype", source.dtype)
-        if shape == target.shape and dtype == target.dtype:
-            return True
-        said = f"{target.path} would take it, but "
-        if shape != target.shape:
-            said += f"has the shape {shown(target.shape)}, not {shown(shape)}"
-        else:
-            said += f"is {target.dtype}, not {dtype}"
-        self.reasons.setdefault(source.name, said)
-        self.reasons.setdefault(target.key, f"{source.name} would fill it, but does not fit")
-        return False
-
-    def put(
-        self,
-        source: Tensor,
-        target: Target,
-        by: By,
-        transformation: Transformation = "none",
-        details: Mapping[str, Any] | None = None,
-        value: Callable[[Any], Any] | None = None,
-    ) -> None:
-        details = details or {}
-        others = [one for one in self.mapped if one.key == target.key]
-        if any("into" not in details or one.details.get("into") in (None, details["into"]) for one in others):
-            self.reasons[source.name] = f"{others[0].source} goes to {target.path} already"
-            return
-        self.mapped.append(Mapped(source.name, target.key, target.path, transformation, details, by, value))
-        self.sources.pop(source.name, None)
-        self.free.pop(target.key, None)
-
-    def drop(self, source: str, reason: str) -> None:
-        self.left.append(Left(source, reason))
-        self.sources.pop(source, None)
-
-    def of_kind(self, *kinds: str) -> list[tuple[Tensor, Role]]:
-        roles = self.checkpoint.roles
-        return [(one, roles[name]) for name, one in self.sources.items() if roles[name].kind in kinds]
 
 
 def map_variables(
@@ -161,7 +38,7 @@ def map_variables(
             f"{checkpoint.prefix} was written by objects, not by names (tf.train.Checkpoint, or save_weights of tf.keras): "
             "restore it with tf.train.Checkpoint or load_weights"
         )
-    work = _Work(
+    work = Work(
         checkpoint, targets, rules or Rules(), dict(checkpoint.tensors), {one.key: one for one in targets.variables}
     )
     _by_rules(work)
@@ -169,8 +46,8 @@ def map_variables(
     _cells(work)
     _by_names(work)
     _averages(work)
-    _slots(work)
-    steps = _steps(work)
+    map_slots(work)
+    steps = find_steps(work)
     kept = _kept(work)
     unmapped = [*_unmapped_sources(work), *_unmapped_targets(work)]
     order = {name: number for number, name in enumerate(checkpoint.tensors)}
@@ -187,7 +64,7 @@ def map_variables(
 # -- the user's rules ---------------------------------------------------------------------------------------------------
 
 
-def _by_rules(work: _Work) -> None:
+def _by_rules(work: Work) -> None:
     for source in list(work.sources.values()):
         answer = work.rules.answer(source.name, source.shape)
         if answer is None:
@@ -213,7 +90,7 @@ def _program(manifest: Sequence[Program], checkpoint: Checkpoint) -> Program | N
     return manifest[counts.index(best)] if best else None
 
 
-def _by_manifest(work: _Work, program: Program | None) -> None:
+def _by_manifest(work: Work, program: Program | None) -> None:
     for one in program.variables if program else ():
         source = work.sources.get(one.tf1_name)
         if source is None:
@@ -248,7 +125,7 @@ def _by_manifest(work: _Work, program: Program | None) -> None:
 # -- recurrent cells ----------------------------------------------------------------------------------------------------
 
 
-def _cells(work: _Work) -> None:
+def _cells(work: Work) -> None:
     """Keras' own cells get their values by what these mean: a name that happens to be equal would mix up the gates."""
     variables = [one for one, _ in work.of_kind("variable")]
     named, wanted = {}, {}
@@ -273,7 +150,7 @@ def _cells(work: _Work) -> None:
         _cell(work, cell, chosen)
 
 
-def _cell(work: _Work, cell: cells.Cell, new: Mapping[str, Target]) -> None:
+def _cell(work: Work, cell: cells.Cell, new: Mapping[str, Target]) -> None:
     given = {work.rules.forget_bias(name) for name in cell.variables.values()} - {None}
     bias = given.pop() if given else None
     if bias is not None:
@@ -300,7 +177,7 @@ def _cell(work: _Work, cell: cells.Cell, new: Mapping[str, Target]) -> None:
 # -- names --------------------------------------------------------------------------------------------------------------
 
 
-def _by_names(work: _Work) -> None:
+def _by_names(work: Work) -> None:
     for match in names.STAGES:
         sources = [one for one, _ in work.of_kind("variable", "average", "slot", "step")]
         targets = [
@@ -311,9 +188,9 @@ def _by_names(work: _Work) -> None:
                 work.put(source, target, "name")
 
 
-def _averages(work: _Work) -> None:
+def _averages(work: Work) -> None:
     """The shadow of a variable goes to the new variable's own average."""
-    by_source = _by_source(work)
+    by_source = work.by_source()
     for source, role in work.of_kind("average"):
         for one in by_source.get(role.variable, []):
             found = [
@@ -325,144 +202,10 @@ def _averages(work: _Work) -> None:
                 work.put(source, found[0], "average", one.transformation, one.details)
 
 
-def _by_source(work: _Work) -> dict[str, list[Mapped]]:
-    found: dict[str, list[Mapped]] = defaultdict(list)
-    for one in work.mapped:
-        found[one.source].append(one)
-    return found
-
-
-# -- optimizers ---------------------------------------------------------------------------------------------------------
-
-
-def _slots(work: _Work) -> None:
-    pending = work.of_kind("slot")
-    if not work.targets.optimizers:
-        for source, _ in pending:
-            work.drop(source.name, "an optimizer's: the model comes without one")
-        for source, _ in work.of_kind("beta-power"):
-            work.drop(source.name, "an optimizer's: the model comes without one")
-        return
-    by_source = _by_source(work)
-    seen: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for _, role in pending:
-        seen[role.variable, role.group].add(role.slot)
-    beside: dict[tuple[str, str], list[Target]] = defaultdict(list)
-    for target in work.targets.variables:
-        if target.optimizer and target.of:
-            beside[target.of, target.optimizer].append(target)
-    for source, role in pending:
-        entries = by_source.get(role.variable)
-        if not entries:
-            work.reasons[source.name] = f"{role.variable}, whose slot it is, is not mapped"
-            continue
-        plans = []
-        for one in entries:
-            found = _slot(work, source, role, one, beside, len(seen[role.variable, role.group]))
-            if isinstance(found, str):
-                work.reasons.setdefault(source.name, found)
-                plans = []
-                break
-            plans.append((one, *found))
-        for one, target, form, optimizer in plans:
-            if target is None:
-                work.drop(source.name, form.absent)
-                continue
-            transformation, details = slots.changed(form, one.transformation, one.details, optimizer.learning_rate)
-            if work.fits(source, target, transformation, details):
-                work.put(source, target, "slot", transformation, details)
-
-
-def _slot(
-    work: _Work,
-    source: Tensor,
-    role: Role,
-    one: Mapped,
-    beside: Mapping[tuple[str, str], list[Target]],
-    count: int,
-) -> tuple[Target | None, slots.Form, TargetOptimizer] | str:
-    """The variable that takes a slot of what `one` maps, or a sentence about why there is none."""
-    holders = [optimizer for optimizer in work.targets.optimizers if beside.get((one.key, optimizer.key))]
-    fitting = [(optimizer, slots.form(role, optimizer.kind, count)) for optimizer in holders]
-    known = [(optimizer, form) for optimizer, form in fitting if form is not None]
-    if not known:
-        if not holders:
-            everyone = [optimizer for optimizer in work.targets.optimizers if slots.form(role, optimizer.kind, count)]
-            if not everyone:
-                return "no optimizer of the new program is of its kind"
-            absent = slots.form(role, everyone[0].kind, count)
-            if absent is not None and absent.absent and absent.alone:
-                return None, absent, everyone[0]
-            return f"no optimizer of the new program keeps anything beside {one.path}"
-        kinds = ", ".join(optimizer.kind or optimizer.name for optimizer in holders)
-        return f"{kinds} has nothing that is known to take its place: a rule is needed"
-    if len(known) > 1:
-        return f"several optimizers keep it beside {one.path}: a rule is needed"
-    optimizer, form = known[0]
-    target = next((each for each in beside[one.key, optimizer.key] if each.slot == form.name), None)
-    if target is None and not form.absent:
-        return f"{optimizer.name} keeps no {form.name}"
-    if form.negative_rate and optimizer.learning_rate is None:
-        return (
-            f"{optimizer.name} folds a learning rate into its {form.name} that changes by a schedule: a rule is needed"
-        )
-    work.scopes[optimizer.key].add(role.group.rpartition("/")[0])
-    return target, form, optimizer
-
-
-def _steps(work: _Work) -> list[Step]:
-    """Where each optimizer's iteration comes from."""
-    iterations = {one.optimizer: one for one in work.targets.variables if one.slot == "iteration" and one.optimizer}
-    counted = [one.name for one, _ in work.of_kind("step")]
-    groups: dict[str, dict[str, str]] = defaultdict(dict)
-    for source, role in work.of_kind("beta-power"):
-        groups[role.group][role.slot] = source.name
-    adams = [one for one in work.targets.optimizers if one.betas]
-    steps = []
-    for optimizer in work.targets.optimizers:
-        target = iterations.get(optimizer.key)
-        if target is None or target.key not in work.free:
-            continue
-        powers = list(work.powers.get(target.path, []))
-        if optimizer.betas and not powers:
-            for scope in _groups_of(work, optimizer, groups):
-                powers += [
-                    (name, optimizer.betas[kind]) for kind, name in groups[scope].items() if kind in optimizer.betas
-                ]
-        step = work.counters.get(target.path) or (counted[0] if len(counted) == 1 else None)
-        if not powers and step is None:
-            work.notes.append(f"{target.path} starts at 0: nothing in the checkpoint counts the steps")
-            continue
-        scheduled = optimizer.learning_rate is None
-        steps.append(Step(target.key, target.path, tuple(powers), step, scheduled))
-        work.free.pop(target.key)
-        for name, _ in powers:
-            if name in work.sources:
-                work.drop(name, f"tells {target.path}")
-    used = {name for one in steps for name, _ in one.powers}
-    for group in groups.values():
-        for name in group.values():
-            if name in work.sources and name not in used and not adams and work.targets.optimizers:
-                work.reasons[name] = "no optimizer of the new program is of Adam's family"
-    for name in {*counted, *work.counters.values()} & work.sources.keys():
-        paths = ", ".join(one.path for one in steps if one.global_step == name)
-        if paths:
-            work.drop(name, f"tells {paths}")
-        elif not work.targets.optimizers:
-            work.drop(name, "an optimizer's iteration: the model comes without one")
-    return steps
-
-
-def _groups_of(work: _Work, optimizer: TargetOptimizer, groups: Iterable[str]) -> list[str]:
-    """The groups of powers that may be an optimizer's: by the scope of its slots, else all."""
-    mine = [group for group in groups if group.rpartition("/")[0] in work.scopes[optimizer.key]]
-    return mine or list(groups)
-
-
 # -- what is left -------------------------------------------------------------------------------------------------------
 
 
-def _kept(work: _Work) -> list[str]:
+def _kept(work: Work) -> list[str]:
     kept = []
     for key, target in list(work.free.items()):
         alone = target.path.rpartition("/")[2] in KERAS_ALONE or target.slot in KERAS_ALONE
@@ -472,21 +215,24 @@ def _kept(work: _Work) -> list[str]:
     return kept
 
 
-def _unmapped_sources(work: _Work) -> Iterable[Unmapped]:
+def _unmapped_sources(work: Work) -> Iterable[Unmapped]:
+    own = [one for one in work.free.values() if not one.optimizer]
     for source, role in [(one, work.checkpoint.roles[name]) for name, one in work.sources.items()]:
-        optimizers = role.kind in ("slot", "average")
-        near = [one for one in work.free.values() if optimizers or not one.optimizer]
+        beside = role.kind in ("slot", "average")
+        near = list(work.free.values()) if beside else own
         candidates = _nearest(source.name, source.shape, {one.path: one.shape for one in near})
         reason = work.reasons.get(source.name) or names.several(source, near)
         reason = reason or "nothing in the new program has its name"
-        yield Unmapped("tf1", source.name, source.shape, reason, candidates)
+        yield Unmapped("tf1", source.name, source.shape, reason, candidates, beside and role.variable in work.sources)
 
 
-def _unmapped_targets(work: _Work) -> Iterable[Unmapped]:
+def _unmapped_targets(work: Work) -> Iterable[Unmapped]:
+    roles = work.checkpoint.roles
     for target in work.free.values():
-        candidates = _nearest(target.path, target.shape, {one.name: one.shape for one in work.sources.values()})
+        near = [one for one in work.sources.values() if target.optimizer or roles[one.name].kind == "variable"]
+        candidates = _nearest(target.path, target.shape, {one.name: one.shape for one in near})
         reason = work.reasons.get(target.key) or "nothing in the checkpoint has its name"
-        yield Unmapped("new", target.path, target.shape, reason, candidates)
+        yield Unmapped("new", target.path, target.shape, reason, candidates, target.of in work.free)
 
 
 def _nearest(name: str, shape: Sequence[int], others: Mapping[str, Sequence[int]]) -> tuple[str, ...]:
