@@ -13,6 +13,7 @@ import click
 
 from .checkpoint import checkpoint
 from .upgrade import upgrade
+from .verify import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -23,6 +24,7 @@ def cli() -> None:
 
 cli.add_command(upgrade)
 cli.add_command(checkpoint)
+cli.add_command(verify)
 
 
 def main() -> None:

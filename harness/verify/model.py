@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -33,12 +34,19 @@ class Place:
         return f"{at} ({self.function})" if self.function else at
 
 
+def ratio(error: float, allowed: float, equal: bool) -> float:
+    """An error in units of what is allowed."""
+    if math.isfinite(error) and allowed > 0:
+        return error / allowed
+    return 0.0 if equal else math.inf
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One tensor of one execution on both sides.
 
-    `error` is the largest absolute difference, `allowed` what was allowed where the difference exceeds it most (or is
-    largest), `scale` the largest magnitude of the old value. `note` says what is wrong where that is no number: shapes,
+    `error` is the absolute difference, and `allowed` what was allowed, at the place where the difference exceeds it most;
+    `scale` is the largest magnitude of the old value. `note` says what is wrong where that is no number: shapes,
     a value that is missing, NaNs. `rounding` is what a run in float64 said: True where it is rounding, None where none was made.
     """
 
@@ -59,6 +67,11 @@ class Comparison:
     @property
     def passed(self) -> bool:
         return self.equal or bool(self.rounding)
+
+    @property
+    def ratio(self) -> float:
+        """The error in units of what is allowed; infinite where no number says how far off it is."""
+        return ratio(self.error, self.allowed, self.equal)
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,11 @@ class Between:
     allowed: float
     equal: bool
     note: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """The error in units of what is allowed; infinite where no number says how far off it is."""
+        return ratio(self.error, self.allowed, self.equal)
 
 
 @dataclass(frozen=True)

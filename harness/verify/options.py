@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..running import Run
 from .tolerances import Tolerances
@@ -43,3 +45,14 @@ class Options:
     double: bool = True
     layers: bool = False
     run: Callable[..., Run] | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """What was asked for, as plain data for a report: of the environment the names alone, values may be secrets."""
+        found = {one.name: _plain(getattr(self, one.name)) for one in dataclasses.fields(self) if one.name != "run"}
+        return {**found, "environment": sorted(self.environment), "tolerances": dataclasses.asdict(self.tolerances)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value

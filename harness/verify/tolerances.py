@@ -14,6 +14,7 @@ The start is what TensorFlow's own guide to migrated models takes for one forwar
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +48,7 @@ class Tolerances:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`error` is the largest absolute difference; `allowed` belongs to the place that is worst in units of what is allowed."""
+    """`error` and `allowed` belong to the place that is worst in units of what is allowed."""
 
     equal: bool
     error: float = 0.0
@@ -90,7 +91,7 @@ def compare(old: Any, new: Any, rtol: float, atol: float, *, floor: Any = 0.0) -
     excess = np.where(difference == 0, 0.0, difference / np.maximum(allowed, np.finfo(np.float64).tiny))
     worst = int(np.argmax(excess))
     note = "" if finite.all() else f"{int((~finite).sum())} values are NaN or infinite on both sides"
-    return Verdict(bool(excess[worst] <= 1.0), float(difference.max()), float(allowed[worst]), scale, note)
+    return Verdict(bool(excess[worst] <= 1.0), float(difference[worst]), float(allowed[worst]), scale, note)
 
 
 def _same_infinities(a: Any, b: Any, finite: Any) -> bool:
@@ -137,3 +138,12 @@ def update(before: Any, old: Any, new: Any, depth: int, tolerances: Tolerances) 
 def free(old: Any, new: Any, tolerances: Tolerances) -> Verdict:
     """A value of a free run."""
     return compare(old, new, tolerances.free_rtol, tolerances.free_atol)
+
+
+def described(tolerances: Mapping[str, float]) -> str:
+    """The tolerances of a report's settings, in words."""
+    return (
+        "A forward pass in float32: rtol {rtol:g} and atol {atol:g}, times sqrt(1 + depth); a gradient: {rtol:g} of the "
+        "step's largest besides; what an update changed: {update:g} of the change; a free run: rtol {free_rtol:g}, "
+        "atol {free_atol:g}."
+    ).format(**tolerances)
