@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -61,6 +62,7 @@ class Show:
         self.out.print(Text(f"The old program ran on {printable(report.oracle)}." if report.oracle else ""))
         self.out.print()
         self.out.print(self._levels(report.levels))
+        self.out.print()
         tolerances = report.settings.get("tolerances")
         if tolerances:
             self._paragraph(f"Errors are in units of what is allowed. {described(tolerances)}", "dim")
@@ -69,7 +71,7 @@ class Show:
         if report.notes:
             self.out.print(Text("Notes", style="bold"))
             for note in report.notes:
-                self._paragraph(note, first="- ")
+                self._paragraph(note, first="  - ")
             self.out.print()
         if not alone:
             self.out.print(Text(report.verdict, style=VERDICTS[report.exit_code]))
@@ -91,7 +93,7 @@ class Show:
                 Text(printable(level.told), style=quiet),
                 Text(_number(level.largest) if level.compared else "", style=quiet),
             )
-        return Padding(table, (0, 0, 1, 2), expand=False)
+        return Padding(table, (0, 0, 0, 2), expand=False)
 
     def _first_difference(self, report: Report) -> None:
         first = first_difference(report)
@@ -111,13 +113,11 @@ class Show:
         if found and found.text:
             self.out.print(Text.assemble("       ", (printable(found.text), "cyan")), soft_wrap=True)
 
-    def _paragraph(self, text: str, style: str = "", first: str = "") -> None:
-        """Wrapped text, indented by two, its later lines below the end of `first`."""
-        table = Table.grid()
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        table.add_row(Text(first), Text(printable(text), style=style))
-        self.out.print(Padding(table, (0, 0, 0, 2)))
+    def _paragraph(self, text: str, style: str = "", first: str = "  ") -> None:
+        """Wrapped text, its later lines indented as far as `first` reaches."""
+        later = " " * len(first)
+        for line in textwrap.wrap(printable(text), self.out.width, initial_indent=first, subsequent_indent=later):
+            self.out.print(Text(line, style=style), soft_wrap=True)
 
 
 def _number(value: float) -> str:
