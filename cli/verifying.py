@@ -75,7 +75,7 @@ def run(request: Request) -> int:
             reports = verify(request.old, request.new, options, told)
     except VerifyError as refused:
         error = str(refused)
-    reports = [one if one.settings else dataclasses.replace(one, settings=options.settings()) for one in reports]
+    reports = [dataclasses.replace(one, settings=options.settings()) for one in reports]
     show.reports(reports)
     if error:
         show.error(error)

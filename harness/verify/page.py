@@ -21,6 +21,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # nothing is fetched, 
 WORST = 25
 AROUND = 3
 MARKS = {"passed": "✓", "different": "✗", "failed": "!", "skipped": "·"}
+VERDICTS = ("✓ proved", "✗ different", "! not proved")
 
 
 def page(reports: Sequence[Report], error: str | None = None) -> str:
@@ -50,7 +51,7 @@ def page(reports: Sequence[Report], error: str | None = None) -> str:
 def _contents(reports: Sequence[Report]) -> Markup:
     rows = [
         (
-            element("td", _state(("passed", "different", "failed")[report.exit_code])),
+            element("td", VERDICTS[report.exit_code], class_=f"state code-{report.exit_code}"),
             element("td", element("a", element("code", report.old), href=f"#program-{number}"), class_="long"),
             element("td", report.verdict, class_="long"),
         )
