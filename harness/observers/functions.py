@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-from . import trace
+from . import dumps, trace
 from .bindings import Bindings
 from .variables import Variables
 
@@ -111,6 +111,8 @@ class _Observer:
         self._busy = False
         self._gradients: dict[str, Any] | None = None
         self._recorded: dict[str, Any] = {}
+        self._graphs = config.get("graphs")  # what is to be dumped, and where
+        self._exchanged: list[str] = []  # the paths of the variables, by the number in the name of the operation
 
     def call(self, function: Any, args: Any, kwargs: Any) -> Any:
         """In place of a `tf.function`'s call; one from within a trace or another observed call doesn't count."""
@@ -177,7 +179,7 @@ class _Observer:
                 self._between(function, args, kwargs, given, seen, arrays)
             self._recorded = {} if self._free else {k: v for k, v in given.items() if k.startswith("gradient")}
             self._gradients = {}
-            result = self.call_of_function(function, *args, **kwargs)
+            result = self._call(function, args, kwargs, number, nth)
             nest = sys.modules["tensorflow.python.util.nest"]
             seen["keys"] = []
             for place, (keys, value) in enumerate(nest.flatten_with_tuple_paths(result)):
@@ -193,6 +195,15 @@ class _Observer:
             return result
         finally:
             self._busy = False
+
+    def _call(self, function: Any, args: Any, kwargs: Any, number: int, nth: int) -> Any:
+        if not self._graphs or [number, nth] not in self._graphs["records"]:
+            return self.call_of_function(function, *args, **kwargs)
+        kind = sys.modules["tensorflow.python.eager.polymorphic_function.concrete_function"].ConcreteFunction
+        with dumps.OfCall(self.tf, kind, self._variables.by_path()[0], self._exchanged) as dump:
+            result = self.call_of_function(function, *args, **kwargs)
+        dump.write(dumps.folder_of(self._graphs["folder"], number, nth))
+        return result
 
     def _inputs(
         self,
@@ -262,6 +273,8 @@ class _Observer:
         import numpy as np
 
         tf = self.tf
+        name = f"exchanged_gradient_{len(self._exchanged)}"
+        self._exchanged.append(path)
         if isinstance(gradient, tf.IndexedSlices):
 
             def swap_slices(values: Any, indices: Any) -> Any:
@@ -277,7 +290,10 @@ class _Observer:
                 )
 
             values, indices = tf.numpy_function(
-                swap_slices, [gradient.values, gradient.indices], [gradient.values.dtype, gradient.indices.dtype]
+                swap_slices,
+                [gradient.values, gradient.indices],
+                [gradient.values.dtype, gradient.indices.dtype],
+                name=name,
             )
             values.set_shape([None, *gradient.values.shape[1:]])
             indices.set_shape([None])
@@ -292,7 +308,7 @@ class _Observer:
             return recorded.astype(value.dtype)
 
         gradient = tf.convert_to_tensor(gradient)
-        exchanged = tf.numpy_function(swap, [gradient], gradient.dtype)
+        exchanged = tf.numpy_function(swap, [gradient], gradient.dtype, name=name)
         exchanged.set_shape(gradient.shape)
         return exchanged
 

@@ -10,6 +10,7 @@ import os
 import sys
 from typing import Any
 
+from . import dumps
 from .bindings import Bindings
 from .places import Places
 from .trace import Writer
@@ -78,6 +79,7 @@ class _Observer:
         self._loaded: set[int] = set()
         self._from_checkpoint = False
         self._bound: list[tuple[int, str]] = []
+        self._graphs = config.get("graphs")  # what is to be dumped, and where
         self._detail = config.get("detail")
         if self._detail:
             values = [(one["file"], one["line"], one["name"]) for one in self._detail["values"]]
@@ -157,6 +159,10 @@ class _Observer:
                 record["tensors"] = [tensor.name for _, tensor in tensors]
                 record["depths"] = [_depth(_ancestors(graph, [tensor], fed)) for _, tensor in tensors]
                 extra.update((f"between:{place}", tensor) for place, (_, tensor) in enumerate(tensors))
+        dump = None
+        if self._graphs and [number, self._seen[number]] in self._graphs["records"]:
+            dump = dumps.OfSession(graph, ancestors, lambda value: self.run_of_session(session, value))
+            extra.update(dump.extra)
         result, more = self.run_of_session(session, [fetches, extra], feeds, options, metadata)
         record.update(self._count(number))
         record["fetches"] = [_name(graph, leaf) for leaf in leaves]
@@ -165,6 +171,9 @@ class _Observer:
                 arrays[f"fetch:{place}"] = value
                 arrays.update(self._summaries(place, value))
         arrays.update(more)
+        if dump is not None:
+            folder = dumps.folder_of(self._graphs["folder"], record["execution"], record["nth"])  # type: ignore[index]
+            dump.write(folder, leaves, record["fetches"], extra, arrays)
         if function:
             for name, value in self._variables(session).items():
                 arrays["after:" + name] = value

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..running import Run
-from . import comparing, locating, replaying
+from . import comparing, double, locating, replaying
 from .model import (
     FORWARD,
     FREE,
@@ -129,6 +129,8 @@ class _Verification:
         new_run = replaying.replay(self.subject, old.folder, self.options, self.top / "new")
         new = comparing.read(self.top / "new" / "seen")
         self.comparisons += comparing.lockstep(self.subject, old, new, self.options.tolerances)
+        if self.options.double:
+            self._judge(new)
         self._new_ran(new_run, new)
         self._note_reached(old, new)
         self._locate(old, new)
@@ -138,6 +140,14 @@ class _Verification:
             free = comparing.read(self.top / "free" / "seen")
             self.comparisons += comparing.free_run(self.subject, old, free, self.options.tolerances)
         self._levels_of_comparisons()
+
+    def _judge(self, new: comparing.Trace) -> None:
+        """Tells rounding from error, by float64."""
+        if any(not one.passed and one.level in double.JUDGED for one in self.comparisons):
+            self.progress("running what differs in float64")
+            self.comparisons = double.judge(
+                self.subject, self.recording, new, self.comparisons, self.options, self.top / "double"
+            )
 
     def _locate(self, old: comparing.Trace, new: comparing.Trace) -> None:
         """Looks into the first execution that differs; with `layers` into the first one where none does."""

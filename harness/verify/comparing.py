@@ -86,10 +86,19 @@ def lockstep(subject: Subject, old: Trace, new: Trace, tolerances: Tolerances) -
         yield from _mapped(pair, variables, before, after, refused, first=place == 0)
         yield from _state(pair, variables, before, b, tolerances, first=place == 0)
         yield from _inputs(pair, a, b)
-        yield from fetches(pair, a, b, FORWARD, tolerances)
-        yield from _gradients(pair, variables, a, b, tolerances)
-        yield from _updates(pair, variables, before, after, b, tolerances)
+        yield from execution(pair, variables, a, b, tolerances)
     yield from _reads(subject, old, new, tolerances)
+
+
+def execution(
+    pair: Pair, variables: Sequence[Carried], a: Mapping[str, Any], b: Mapping[str, Any], tolerances: Tolerances
+) -> Iterator[Comparison]:
+    """What one execution computes on both sides: its fetches, gradients and updates."""
+    before, _ = in_new_terms("before:", a, variables)
+    after, _ = in_new_terms("after:", a, variables)
+    yield from fetches(pair, a, b, FORWARD, tolerances)
+    yield from _gradients(pair, variables, a, b, tolerances)
+    yield from _updates(pair, variables, before, after, b, tolerances)
 
 
 def free_run(subject: Subject, old: Trace, new: Trace, tolerances: Tolerances) -> Iterator[Comparison]:

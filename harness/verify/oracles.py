@@ -127,8 +127,12 @@ def record(
     *,
     checkpoint: Path | None = None,
     detail: tuple[int, int] | None = None,
+    graphs: Sequence[tuple[int, int]] = (),
 ) -> Run:
-    """Runs the old program with its executions recorded in `folder`; `detail` is the record to look into: execution and time."""
+    """Runs the old program with its executions recorded in `folder`; `detail` is the record to look into: execution and time.
+
+    The graphs of the executions `graphs` are dumped below `folder` / "graphs".
+    """
     folder.mkdir(parents=True)
     targets = subject.targets()
     executions = []
@@ -163,6 +167,10 @@ def record(
             "record": [order.index(detail[0]), detail[1]],
             "values": _values(subject, old, detail[0]),
         }
+    if graphs:
+        order = [one["number"] for one in executions]
+        records = [[order.index(number), nth] for number, nth in graphs]
+        config["graphs"] = {"records": records, "folder": str(folder / "graphs")}
     return observed(old.python, old.root / subject.entry, old.root, config, folder, options)
 
 

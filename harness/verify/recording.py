@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..running import Run
@@ -39,7 +40,17 @@ class Recording:
             self._details[key] = read(folder)
         return self._details[key]
 
-    def _record(self, folder: Path, detail: tuple[int, int] | None) -> Run:
+    def graphs(self, records: Sequence[tuple[int, int]], folder: Path) -> Run:
+        """Runs the old program once more, with the graphs of some executions dumped below `folder`."""
+        return self._record(folder, None, records)
+
+    def _record(self, folder: Path, detail: tuple[int, int] | None, graphs: Sequence[tuple[int, int]] = ()) -> Run:
         return oracles.record(
-            self._subject, self._source, self._options, folder, checkpoint=self._checkpoint, detail=detail
+            self._subject,
+            self._source,
+            self._options,
+            folder,
+            checkpoint=self._checkpoint,
+            detail=detail,
+            graphs=graphs,
         )

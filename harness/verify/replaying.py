@@ -123,10 +123,12 @@ def replay(
     *,
     free: bool = False,
     detail: tuple[int, int] | None = None,
+    graphs: Sequence[tuple[int, int]] = (),
 ) -> Run:
     """Runs the new program in lockstep with a recorded old one, or freely from its first state.
 
-    `detail` is the record to look into: the execution and its time there.
+    `detail` is the record to look into: the execution and its time there. The graphs of the executions `graphs` are dumped
+    below `folder` / "graphs", by the numbers of the new function and its call.
     """
     given, seen = folder / "given", folder / "seen"
     given.mkdir(parents=True)
@@ -134,6 +136,7 @@ def replay(
     variables = carried(subject)
     writer = trace.Writer(str(given), 1e9)
     last, functions, looked = 0, 0, None
+    calls: dict[tuple[int, int], list[Any]] = {}
     for one in trace.read(str(old_trace)):
         if "execution" not in one:
             continue
@@ -157,6 +160,7 @@ def replay(
         static = [parameter.name for parameter in execution.parameters if parameter.static]
         last = max(last, one["functions"] + 1)
         writer.write({"function": function, "call": one["call"], "inputs": parameters, "static": static}, kept)
+        calls[one["execution"], one["nth"]] = [function, one["call"]]
         if detail == (one["execution"], one["nth"]):
             looked = [function, one["call"]]
     config: dict[str, Any] = {
@@ -182,6 +186,8 @@ def replay(
                 {"file": str(subject.new_root / one.new.file), "line": one.new.line, "name": one.name} for one in values
             ],
         }
+    if graphs:
+        config["graphs"] = {"records": [calls[one] for one in graphs if one in calls], "folder": str(folder / "graphs")}
     (folder / "config").mkdir()
     return observed(
         options.python, subject.new_root / subject.entry, subject.new_root, config, folder / "config", options

@@ -1,0 +1,251 @@
+"""Rounding or error: what differs is run once more in float64, on both sides, from the same state and inputs.
+
+The graph of the old execution and that of the new function are dumped while both programs run once more, widened
+(`observers/doubling.py`) and run in one process. Where the float64 results agree far better than the float32 ones did, the
+difference was rounding; where they differ as much, it is an error. Where that can't be told, the mismatch stands.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..observers import trace
+from ..running import OBSERVERS, run_program
+from . import comparing, replaying
+from .comparing import Pair, Trace
+from .model import FORWARD, GRADIENTS, TRAINING, Comparison
+from .options import Options
+from .oracles import ENVIRONMENT
+from .recording import Recording
+from .subjects import Subject
+
+JUDGED = (FORWARD, GRADIENTS, TRAINING)
+AGREED = 1e-9  # what float64 results may differ by and be the same, relative to the largest value
+BETTER = 1000.0  # or by how much they must be closer to each other than the float32 ones
+SUMMARY = 2e-7  # a summary holds float32 whatever it is given
+FAITHFUL = 100.0  # how far, in units of the difference, a float64 result may lie from the float32 ones
+RECORDS = 12  # the most that are run once more
+
+LAUNCH = """\
+import importlib
+import importlib.util
+import sys
+
+spec = importlib.util.spec_from_file_location("_observers", {path!r}, submodule_search_locations=[{folder!r}])
+module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+importlib.import_module("_observers.graph_runs").main(sys.argv[1])
+"""
+
+Key = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Doubled:
+    """What one execution came to in float64 on both sides, by the keys of a trace; or why it could not be run."""
+
+    old: Mapping[str, Any]
+    new: Mapping[str, Any]
+    refused: str = ""
+    single: tuple[str, ...] = ()  # operations that stayed in float32
+
+
+def judge(
+    subject: Subject,
+    recording: Recording,
+    new: Trace,
+    comparisons: Sequence[Comparison],
+    options: Options,
+    folder: Path,
+) -> list[Comparison]:
+    """The comparisons, those that differ with `rounding` and a note of what float64 said.
+
+    Of each place the first execution that differs is run, and those where a value differs most; the others are judged by
+    these.
+    """
+    records = _chosen(comparisons)
+    if not records:
+        return list(comparisons)
+    pairs = {(one.number, int(one.old["nth"])): one for one in comparing.pairs(subject, recording.trace, new)}
+    records = [one for one in records if one in pairs]
+    for run in (
+        recording.graphs(records, folder / "old"),
+        replaying.replay(subject, recording.trace.folder, options, folder / "new", graphs=records),
+    ):
+        if not run.succeeded:
+            why = "float64 can't be asked: a program did not run a second time as it ran before"
+            return [comparing.replaced(one, None, why) if _askable(one) else one for one in comparisons]
+    doubled = _run(subject, recording.trace, pairs, records, options, folder / "runs", folder)
+    judged = list(comparisons)
+    for key in records:
+        judged = _judged(pairs[key], judged, doubled[key], recording.trace, options, replaying.carried(subject))
+    return _by_example(judged)
+
+
+def _chosen(comparisons: Sequence[Comparison]) -> list[Key]:
+    """The executions to run once more: the first that differs of each place, then those where a value differs most."""
+    firsts: dict[int, Key] = {}
+    worst: dict[tuple[int, str, str], Comparison] = {}
+    for one in filter(_askable, comparisons):
+        known = firsts.get(one.execution)
+        if known is None or one.nth < known[1]:
+            firsts[one.execution] = (one.execution, one.nth)
+        value = (one.execution, one.level, one.name)
+        if value not in worst or _excess(one) > _excess(worst[value]):
+            worst[value] = one
+    others = sorted(worst.values(), key=_excess, reverse=True)
+    return list(dict.fromkeys([*firsts.values(), *((one.execution, one.nth) for one in others)]))[:RECORDS]
+
+
+def _by_example(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """What was not run is rounding where the same value was that differed more, and was never anything else."""
+    examples: dict[tuple[int, str, str], list[Comparison]] = {}
+    for one in comparisons:
+        if not one.equal and one.level in JUDGED and (one.rounding is not None or one.note):
+            examples.setdefault((one.execution, one.level, one.name), []).append(one)
+    judged = []
+    for one in comparisons:
+        if _askable(one) and not one.note:
+            known = examples.get((one.execution, one.level, one.name), [])
+            if known and all(two.rounding for two in known) and _excess(one) <= max(map(_excess, known)):
+                one = comparing.replaced(one, True, f"rounding, as at execution {known[0].step + 1}")
+        judged.append(one)
+    return judged
+
+
+def _excess(one: Comparison) -> float:
+    return one.error / one.allowed if one.allowed else math.inf
+
+
+def _askable(one: Comparison) -> bool:
+    """A difference of numbers: shapes, missing values and NaNs are not a matter of rounding."""
+    return one.level in JUDGED and not one.passed and one.rounding is None and 0.0 < one.error < math.inf
+
+
+def _run(
+    subject: Subject,
+    old: Trace,
+    pairs: Mapping[Key, Pair],
+    wanted: Sequence[Key],
+    options: Options,
+    folder: Path,
+    dumps: Path,
+) -> dict[Key, Doubled]:
+    """Runs the dumped graphs of both sides in one process."""
+    seen = folder / "seen"
+    seen.mkdir(parents=True)
+    runs: list[dict[str, Any]] = []
+    for number, nth in wanted:
+        pair = pairs[number, nth]
+        state = folder / f"state-{number}-{nth}.npz"
+        names = _state(subject, old, pair, state)
+        runs.append({"key": ["old", number, nth], "folder": str(dumps / "old" / "graphs" / f"{number}-{nth}")})
+        call = f"{pair.new['function']}-{pair.new['call']}"
+        runs.append(
+            {
+                "key": ["new", number, nth],
+                "folder": str(dumps / "new" / "graphs" / call),
+                "values": {"file": str(state), "names": names},
+            }
+        )
+    job, launch = folder / "job.json", folder / "run_graphs.py"
+    job.write_text(json.dumps({"trace": str(seen), "runs": runs}))
+    launch.write_text(LAUNCH.format(path=str(OBSERVERS), folder=str(OBSERVERS.parent)))
+    run = run_program(
+        options.python,
+        launch,
+        [str(job)],
+        timeout=options.seconds,
+        memory=options.memory,
+        environment={**ENVIRONMENT, **options.environment},
+    )
+    sides: dict[tuple[str, int, int], tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+    for record in trace.read(str(seen)):
+        if "key" in record:
+            side, number, nth = record["key"]
+            sides[side, number, nth] = record, trace.arrays(str(seen), record)
+    found: dict[Key, Doubled] = {}
+    for key in wanted:
+        if ("old", *key) not in sides or ("new", *key) not in sides:
+            why = "it did not end in time" if run.code is None else run.problem(1) or "it ended early"
+            found[key] = Doubled({}, {}, why)
+            continue
+        (a, old_arrays), (b, new_arrays) = sides[("old", *key)], sides[("new", *key)]
+        refused = a.get("refused") or b.get("refused") or ""
+        single = sorted({*a.get("single", ()), *b.get("single", ())})
+        before = _wide("before:", old.arrays(pairs[key].old))
+        start, _ = replaying.in_new_terms("before:", before, replaying.carried(subject))
+        state = {"before:" + path: value for path, value in start.items()}
+        found[key] = Doubled({**before, **old_arrays}, {**state, **new_arrays}, refused, tuple(single))
+    return found
+
+
+def _wide(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: value.astype(np.float64) if value.dtype == np.float32 else value
+        for key, value in arrays.items()
+        if key.startswith(prefix)
+    }
+
+
+def _state(subject: Subject, old: Trace, pair: Pair, file: Path) -> list[str]:
+    """Writes the old variables in new terms: a forget bias is added in float64 here, as the old graph adds it."""
+    before = _wide("before:", old.arrays(pair.old))
+    values, _ = replaying.in_new_terms("before:", before, replaying.carried(subject))
+    values = {"variable:" + path: value for path, value in values.items() if value.dtype == np.float64}
+    np.savez(file, **{f"a{place}": value for place, value in enumerate(values.values())})  # type: ignore[arg-type]
+    return list(values)
+
+
+def _judged(
+    pair: Pair,
+    comparisons: Sequence[Comparison],
+    doubled: Doubled,
+    old: Trace,
+    options: Options,
+    variables: Sequence[replaying.Carried],
+) -> list[Comparison]:
+    """The comparisons, with what float64 said of those of one execution."""
+    wide, mixed = {}, {}
+    if not doubled.refused:
+        wide = _by_name(pair, variables, doubled.old, doubled.new, options)
+        mixed = _by_name(pair, variables, old.arrays(pair.old), doubled.new, options)
+    judged = []
+    for one in comparisons:
+        if (one.execution, one.nth) == (pair.number, pair.old["nth"]) and _askable(one):
+            name = one.level, one.name
+            if name in wide:
+                told = _verdict(one, wide[name], mixed[name], doubled.single)
+            else:
+                told = None, f"float64 can't be asked: {doubled.refused or 'it has no such value'}"
+            one = comparing.replaced(one, *told)
+        judged.append(one)
+    return judged
+
+
+def _by_name(
+    pair: Pair, variables: Sequence[replaying.Carried], a: Mapping[str, Any], b: Mapping[str, Any], options: Options
+) -> dict[tuple[str, str], Comparison]:
+    found = comparing.execution(pair, variables, a, b, options.tolerances)
+    return {(one.level, one.name): one for one in found}
+
+
+def _verdict(single: Comparison, wide: Comparison, mixed: Comparison, narrow: Sequence[str]) -> tuple[bool | None, str]:
+    """What float64 says of a difference; `mixed` compares the old float32 value with the new float64 one."""
+    if not math.isfinite(wide.error) or (not wide.equal and wide.error == 0.0):
+        return None, f"float64 can't tell: {wide.note}"
+    if not mixed.error <= FAITHFUL * single.error + 1e-3 * single.scale:
+        return None, f"float64 can't tell: it gives other values (off by {mixed.error:.3g})"
+    agreed = SUMMARY if ": " in single.name and single.level == FORWARD else AGREED
+    if wide.error <= max(agreed * single.scale, single.error / BETTER):
+        return True, f"rounding: in float64 the difference is {wide.error:.2g}, not {single.error:.2g}"
+    if narrow:
+        return None, f"float64 can't tell: {', '.join(narrow)} has no float64 kernel"
+    return False, f"no rounding: off by {wide.error:.3g} in float64 too"
