@@ -98,7 +98,7 @@ def inputs(execution: Execution, arrays: Arrays) -> tuple[dict[str, list[str]], 
             fed = {name: key for name, key in fed.items() if key != fitting[0]}
         elif elements and not fitting:
             found[one.name], elements = elements, []
-        else:
+        elif fed:  # without a feed that is left it is nothing that was fed: the step of summaries
             open_ones.append(one.name)
     return found, open_ones
 
