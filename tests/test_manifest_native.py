@@ -145,10 +145,36 @@ def test_values_in_between(folder: str) -> None:
     for one in program.executions:
         for value in one.values:
             assert value.name in bound_at(old_tree(result, value.old.file), value.old.line)
-            function = function_of(result, one)
+            (function,) = (
+                node for name, node in definitions(new_tree(result, value.new.file)) if name == value.new.qualname
+            )
             assert function.lineno <= value.new.line <= (function.end_lineno or 0)
             if value.new.line > function.lineno:
                 assert value.name in bound_at(new_tree(result, value.new.file), value.new.line)
+
+
+def test_values_within_a_model() -> None:
+    """The statements that became a model's `call` are found on both sides, each with its line."""
+    program = manifest(
+        HEAD
+        + """
+def net(x):
+    h = tf.layers.dense(x, 3)
+    h = tf.layers.dense(h, 2)
+    return h
+
+
+x = tf.placeholder(tf.float32, [None, 4], name="x")
+y = net(x)
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    print(sess.run(y, {x: [[1.0, 2.0, 3.0, 4.0]]}))
+"""
+    )
+    _, one = program.executions
+    inside = [value for value in one.values if value.new.qualname == "Net.call"]
+    assert [(value.name, value.old.line) for value in inside] == [("h", 4), ("h", 5)]
+    assert inside[1].new.line == inside[0].new.line + 1
 
 
 def bound_at(tree: ast.Module, line: int) -> set[str]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..graph.frames import Statement
-from ..graph.values import Assign, GraphValue, Op, Placeholder, Tensor, Variable
+from ..graph.values import Assign, GraphValue, Op, Placeholder, Tensor
 from ..manifest import (
     Execution,
     Kind,
@@ -20,7 +19,6 @@ from ..manifest import (
     Place,
     Program,
     SlotMap,
-    Value,
     VariableMap,
 )
 from ..plan.executions import Fetched, FunctionPlan, Run
@@ -29,6 +27,7 @@ from . import checkpoint_map
 from .checkpoint_map import qualname
 from .context import Context
 from .functions import is_returned
+from .manifest_values import Lines, bound_by, function_name, functions, made, tensor_name, values
 
 # What a run that needs no function became: iterators are made anew where they were initialized.
 KINDS: Mapping[str, Kind] = {
@@ -41,7 +40,7 @@ KINDS: Mapping[str, Kind] = {
 
 def manifest_of(context: Context, texts: Mapping[str, str]) -> Program:
     """The manifest's entry for a program that went native. `texts` are the new sources of the modules that changed."""
-    lines = {path: _bindings(text) for path, text in texts.items()}
+    lines = {path: functions(ast.parse(text)) for path, text in texts.items()}
     return Program(
         files=tuple(sorted(context.modules)),
         level="native",
@@ -66,8 +65,6 @@ def together(files: Iterable[str], programs: Sequence[Program]) -> Program:
 
 # -- executions ---------------------------------------------------------------------------------------------------------
 
-Lines = Mapping[str, Mapping[str, list[tuple[str, int]]]]  # path -> qualified name -> (name, line) of what it binds
-
 
 def _execution(context: Context, run: Run, lines: Lines) -> Execution:
     statement = run.execution.chain[-1]
@@ -81,17 +78,12 @@ def _execution(context: Context, run: Run, lines: Lines) -> Execution:
         return Execution(
             kind, old, None if kind == "dropped" else NewPlace(path, qualname(statement.frame)), (), outputs
         )
-    new = NewPlace(function.frame.module.path, _function_name(function))
+    new = NewPlace(function.frame.module.path, function_name(function))
     parameters = (
         *(_parameter(context, run, one) for one in function.parameters),
         *(_constant(context, run, value, given) for value, given in function.constants.items()),
     )
-    return Execution("function", old, new, parameters, outputs, _values(function, new, lines))
-
-
-def _function_name(function: FunctionPlan) -> str:
-    scope = qualname(function.frame)
-    return f"{scope}.<locals>.{function.name}" if scope else function.name
+    return Execution("function", old, new, parameters, outputs, values(context, function, lines))
 
 
 def _parameter(context: Context, run: Run, parameter: Planned) -> Parameter:
@@ -103,7 +95,7 @@ def _parameter(context: Context, run: Run, parameter: Planned) -> Parameter:
     tensor = value if isinstance(value, Tensor) else None
     return Parameter(
         parameter.name,
-        _tensor(value),
+        tensor_name(value),
         _source(context, run, value),
         (tensor.dtype or "") if tensor is not None else "",
         tensor.shape if tensor is not None else None,
@@ -113,7 +105,7 @@ def _parameter(context: Context, run: Run, parameter: Planned) -> Parameter:
 
 def _constant(context: Context, run: Run, value: GraphValue, given: bool) -> Parameter:
     """A bool placeholder that is only ever fed constants: it has no parameter any more, its value is in the function."""
-    return Parameter("", _tensor(value), _source(context, run, value), "bool", (), static=True, default=str(given))
+    return Parameter("", tensor_name(value), _source(context, run, value), "bool", (), static=True, default=str(given))
 
 
 def _default(context: Context, value: GraphValue) -> str | None:
@@ -139,15 +131,6 @@ def _text(context: Context, run: Run, node: ast.AST) -> str:
     return " ".join(module.text(node).split())
 
 
-def _tensor(value: GraphValue) -> str:
-    """The TF1 name of a tensor or operation, "" where it is not certain."""
-    if isinstance(value, Variable):
-        return f"{value.name}:0"
-    if not value.tf1_name or (isinstance(value, Op) and not isinstance(value, Assign)):
-        return value.tf1_name
-    return f"{value.tf1_name}:0"
-
-
 # -- outputs ------------------------------------------------------------------------------------------------------------
 
 
@@ -159,7 +142,7 @@ def _outputs(context: Context, run: Run, path: str, names: Mapping[GraphValue, s
     return tuple(
         Output(
             _fetch(context, one, path),
-            _tensor(one.value),
+            tensor_name(one.value),
             order.get(id(one)),
             names.get(one.value, ""),
         )
@@ -183,82 +166,6 @@ def _fetch(context: Context, fetched: Fetched, path: str) -> str:
 
 def _names(function: FunctionPlan, lines: Lines) -> dict[GraphValue, str]:
     """The names that values have within the new function."""
-    bound = {name for name, _ in lines.get(function.frame.module.path, {}).get(_function_name(function), [])}
-    made = {value: name for _, name, value in _made(function) if isinstance(value, GraphValue) and name in bound}
-    return made | {one.value: one.name for one in function.parameters if one.value is not None}
-
-
-# -- values in between --------------------------------------------------------------------------------------------------
-
-
-def _made(function: FunctionPlan) -> list[tuple[Statement, str, object]]:
-    """What the function's own statements bind, in the order in which it runs them: those under the tape first."""
-    taped = set(function.taped)
-    units = [*function.taped, *(unit for unit in function.units if unit not in taped)]
-    return [
-        (part, name, value)
-        for unit in units
-        for part in unit.parts
-        if part.frame is function.frame
-        for name, value in part.writes.items()
-    ]
-
-
-def _values(function: FunctionPlan, place: NewPlace, lines: Lines) -> tuple[Value, ...]:
-    """The tensors that still have a name within the function, each with the line that binds it where that is clear."""
-    made = [
-        (part, name, value)
-        for part, name, value in _made(function)
-        if isinstance(value, Tensor) and not isinstance(value, (Variable, Placeholder))
-    ]
-    bound = lines.get(place.file, {}).get(place.qualname, [])
-    found: list[Value] = []
-    seen: dict[str, int] = {}
-    for part, name, value in made:
-        mine = [line for other, line in bound if other == name]
-        count = sum(other == name for _, other, _ in made)
-        turn = seen[name] = seen.get(name, -1) + 1
-        if not mine:
-            continue
-        line = mine[turn] if len(mine) == count else 0
-        old = Place(part.frame.module.path, part.node.lineno, part.node.col_offset)
-        found.append(Value(name, _tensor(value), old, NewPlace(place.file, place.qualname, line)))
-    return tuple(found)
-
-
-def _bindings(text: str) -> dict[str, list[tuple[str, int]]]:
-    """The names that each function of a module binds in its own statements, in order, with the lines."""
-    found: dict[str, list[tuple[str, int]]] = {}
-
-    def visit(node: ast.AST, name: str, prefix: str) -> None:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                inner = prefix + child.name
-                found[inner] = []
-                visit(child, inner, f"{inner}.<locals>.")
-            elif isinstance(child, ast.ClassDef):
-                visit(child, "", f"{prefix}{child.name}.")
-            elif isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case)):
-                if name:
-                    found[name].extend((one, getattr(child, "lineno", 0)) for one in _targets(child))
-                visit(child, name, prefix)
-
-    visit(ast.parse(text), "", "")
-    return found
-
-
-def _targets(node: ast.AST) -> list[str]:
-    """The names that a statement itself binds."""
-    targets: list[ast.expr] = []
-    if isinstance(node, ast.Assign):
-        targets = node.targets
-    elif isinstance(node, (ast.AugAssign, ast.AnnAssign, ast.For)):
-        targets = [node.target]
-    elif isinstance(node, ast.With):
-        targets = [item.optional_vars for item in node.items if item.optional_vars is not None]
-    return [
-        one.id
-        for target in targets
-        for one in ast.walk(target)
-        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
-    ]
+    bound = {name for name, _ in bound_by(lines, NewPlace(function.frame.module.path, function_name(function)))}
+    bindings = {value: name for _, name, value in made(function) if isinstance(value, GraphValue) and name in bound}
+    return bindings | {one.value: one.name for one in function.parameters if one.value is not None}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..running import Run
-from . import comparing, double, locating, replaying
+from . import comparing, double, locating, repeating, replaying
 from .model import (
     FORWARD,
     FREE,
@@ -131,6 +131,7 @@ class _Verification:
         self.comparisons += comparing.lockstep(self.subject, old, new, self.options.tolerances)
         if self.options.double:
             self._judge(new)
+        self._compare_old_with_itself()
         self._new_ran(new_run, new)
         self._note_reached(old, new)
         self._locate(old, new)
@@ -139,6 +140,7 @@ class _Verification:
             replaying.replay(self.subject, old.folder, self.options, self.top / "free", free=True)
             free = comparing.read(self.top / "free" / "seen")
             self.comparisons += comparing.free_run(self.subject, old, free, self.options.tolerances)
+            self._compare_old_with_itself()
         self._levels_of_comparisons()
 
     def _judge(self, new: comparing.Trace) -> None:
@@ -148,6 +150,11 @@ class _Verification:
             self.comparisons = double.judge(
                 self.subject, self.recording, new, self.comparisons, self.options, self.top / "double"
             )
+
+    def _compare_old_with_itself(self) -> None:
+        if any(not one.passed for one in self.comparisons):
+            self.progress("running the old program once more")
+            self.comparisons = repeating.judge(self.subject, self.recording, self.comparisons, self.options.tolerances)
 
     def _locate(self, old: comparing.Trace, new: comparing.Trace) -> None:
         """Looks into the first execution that differs; with `layers` into the first one where none does."""
@@ -257,10 +264,13 @@ def level_of(name: str, found: Sequence[Comparison]) -> Level:
     bad = [one for one in found if not one.passed]
     largest = comparing.worst(found)
     if not bad:
-        rounding = sum(not one.equal for one in found)
+        rounding = sum(not one.equal and not one.unsettled for one in found)
+        unsettled = sum(one.unsettled for one in found)
         told = f"{len(found)} values"
         if rounding:
             told += f", {rounding} of them equal in float64 only"
+        if unsettled:
+            told += f", {unsettled} of them not settled by the old program, which differs from itself as much"
         return Level(name, "passed", told, len(found), largest)
     first = bad[0]
     told = f"{len(bad)} of {len(found)} values differ, first {first.name} at execution {first.step + 1}"

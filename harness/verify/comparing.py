@@ -84,10 +84,18 @@ def lockstep(subject: Subject, old: Trace, new: Trace, tolerances: Tolerances) -
         before, refused = in_new_terms("before:", a, variables)
         after, _ = in_new_terms("after:", a, variables)
         yield from _mapped(pair, variables, before, after, refused, first=place == 0)
-        yield from _state(pair, variables, before, b, tolerances, first=place == 0)
-        yield from _inputs(pair, a, b)
+        yield from given(pair, variables, a, b, tolerances)
         yield from execution(pair, variables, a, b, tolerances)
     yield from _reads(subject, old, new, tolerances)
+
+
+def given(
+    pair: Pair, variables: Sequence[Carried], a: Mapping[str, Any], b: Mapping[str, Any], tolerances: Tolerances
+) -> Iterator[Comparison]:
+    """What one execution begins with: the program's own variables and inputs."""
+    before, _ = in_new_terms("before:", a, variables)
+    yield from _state(pair, variables, before, b, tolerances, first=pair.step == 0)
+    yield from _inputs(pair, a, b)
 
 
 def execution(

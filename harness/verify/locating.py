@@ -105,8 +105,10 @@ def _compared(
 
 def first(comparison: Comparison, values: Sequence[Between]) -> FirstDifference:
     """What to tell: the first value in between that differs, or what was compared itself where none does."""
-    differing = next((one for one in values if not one.equal), None)
-    if differing is not None and comparison.level in (FORWARD, GRADIENTS):
+    found = next((one for one in values if not one.equal), None)
+    if found is not None and comparison.level in (FORWARD, GRADIENTS):
+        # One statement may be bound in a model and again in the function that calls it: the inner one says more.
+        differing = [one for one in values if one.old == found.old and not one.equal][-1]
         return FirstDifference(
             differing.name,
             comparison.step,

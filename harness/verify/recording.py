@@ -25,6 +25,7 @@ class Recording:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._details: dict[tuple[int, int], Trace] = {}
+        self._again: Trace | None = None
         self._source = oracles.source(subject, options, folder)
         self.oracle = self._source.name
         self._checkpoint = oracles.checkpoint_values(options.checkpoint, folder) if options.checkpoint else None
@@ -39,6 +40,13 @@ class Recording:
             self._record(folder, key)
             self._details[key] = read(folder)
         return self._details[key]
+
+    def again(self) -> Trace:
+        """The trace of a second run of the same kind."""
+        if self._again is None:
+            self._record(self._folder / "again", None)
+            self._again = read(self._folder / "again")
+        return self._again
 
     def graphs(self, records: Sequence[tuple[int, int]], folder: Path) -> Run:
         """Runs the old program once more, with the graphs of some executions dumped below `folder`."""
