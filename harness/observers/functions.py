@@ -68,7 +68,7 @@ def _note_numpy(kind: Any, observer: Any) -> None:
 
     def numpy(self: Any) -> Any:
         value = original(self)
-        observer.read(sys._getframe(1), value)
+        observer.read(sys._getframe(1), self, value)
         return value
 
     kind.numpy = numpy
@@ -108,6 +108,7 @@ class _Observer:
         self._kept: list[Any] = []  # so that no id is used twice
         self._variables = Variables()
         self._started = 0
+        self._results: list[Any] = []
         self._busy = False
         self._gradients: dict[str, Any] | None = None
         self._recorded: dict[str, Any] = {}
@@ -127,6 +128,7 @@ class _Observer:
             result = self.call_of_function(function, *args, **kwargs)
         else:
             result = self._step(function, args, kwargs, number, nth, record)
+        self._results = self.tf.nest.flatten(result)
         self._calls[number] = nth + 1
         self._started += 1
         if self._started in self._states and not self._free:
@@ -137,10 +139,11 @@ class _Observer:
             self._writer.finish("time")
         return result
 
-    def read(self, frame: Any, value: Any) -> None:
-        if self._busy or os.path.realpath(frame.f_code.co_filename) not in self._files:
+    def read(self, frame: Any, tensor: Any, value: Any) -> None:
+        """Notes what the program itself reads, but for the results of the functions, which are compared as such."""
+        if self._busy or any(tensor is one for one in self._results):
             return
-        if getattr(value, "size", 1) > _SMALL:
+        if os.path.realpath(frame.f_code.co_filename) not in self._files or getattr(value, "size", 1) > _SMALL:
             return
         record = {"read": self._started, "line": frame.f_lineno, "file": frame.f_code.co_filename}
         self._writer.write(record, {"value": value})

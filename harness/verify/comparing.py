@@ -302,27 +302,57 @@ def _updates(
         yield _comparison(pair, TRAINING, one.path, within.update(start, old, new, depth, tolerances))
 
 
+@dataclass
+class _Window:
+    """What is read between two function calls: the old program's fetches, and the new program's values."""
+
+    expected: list[tuple[Pair, str, Any]]
+    read: list[Any]
+
+
 def _reads(subject: Subject, old: Trace, new: Trace, tolerances: Tolerances) -> Iterator[Comparison]:
-    """Executions that became a variable read or are evaluated in place: the value must be read at the same time."""
-    seen: dict[int, list[Record]] = {}
-    for one in new.records:
-        if "read" in one:
-            seen.setdefault(one["read"], []).append(one)
+    """Executions that became a variable read or are evaluated in place: the value must be read at the same time.
+
+    Each fetch takes a value that equals it; one that is left over is compared with the nearest that is left over, too. What
+    the new program does not read by `.numpy()` (the value of an assignment) is not seen.
+    """
+    for window in _windows(subject, old, new).values():
+        open_ones = []
+        for pair, fetch, value in window.expected:
+            verdicts = [within.forward(value, other, _DEEP_READ, tolerances) for other in window.read]
+            equal = next((place for place, verdict in enumerate(verdicts) if verdict.equal), None)
+            if equal is None:
+                open_ones.append((pair, fetch, value))
+            else:
+                window.read.pop(equal)
+                yield _comparison(pair, READS, fetch, verdicts[equal])
+        for pair, fetch, value in open_ones:
+            left = [other for other in window.read if np.shape(other) == np.shape(value)]
+            if left:
+                verdicts = [within.forward(value, other, _DEEP_READ, tolerances) for other in left]
+                yield _comparison(pair, READS, fetch, min(verdicts, key=lambda one: one.error))
+
+
+_DEEP_READ = 8  # what is evaluated in place has no recorded depth
+
+
+def _windows(subject: Subject, old: Trace, new: Trace) -> dict[int, _Window]:
+    """By the number of function calls before."""
+    found: dict[int, _Window] = {}
     for one in old.records:
         if one.get("kind") not in ("variable-read", "evaluated"):
             continue
-        window = one["functions"]
         execution = subject.executions[one["execution"]]
-        a = old.arrays(one)
-        values = [value for record in seen.get(window, []) for value in new.arrays(record).values()]
+        arrays = old.arrays(one)
         pair = Pair(execution, one["execution"], one, {}, steady=True)
+        window = found.setdefault(one["functions"], _Window([], []))
         for place, output in enumerate(execution.outputs):
-            value = a.get(f"fetch:{place}")
-            if output.index is None or value is None or not any(np.shape(v) == np.shape(value) for v in values):
-                continue  # not read by `.numpy()`
-            verdicts = [within.free(value, other, tolerances) for other in values]
-            best = next((one for one in verdicts if one.equal), min(verdicts, key=lambda one: one.error))
-            yield _comparison(pair, READS, output.fetch, best)
+            if output.index is not None and f"fetch:{place}" in arrays:
+                window.expected.append((pair, output.fetch, arrays[f"fetch:{place}"]))
+    for one in new.records:
+        if "read" in one and one["read"] in found:
+            found[one["read"]].read.extend(new.arrays(one).values())
+    return found
 
 
 def worst(comparisons: Sequence[Comparison]) -> float:

@@ -140,10 +140,8 @@ class Report:
         states = {level.state for level in self.levels}
         if "different" in states:
             return 1
-        if "failed" in states or not any(level.name == FORWARD and level.state == "passed" for level in self.levels):
-            reads = any(level.name == READS and level.state == "passed" for level in self.levels)
-            return 0 if reads and "failed" not in states else 2
-        return 0
+        compared = any(one.name in (FORWARD, TRAINING, READS) and one.state == "passed" for one in self.levels)
+        return 0 if compared and "failed" not in states else 2
 
     @property
     def verdict(self) -> str:
