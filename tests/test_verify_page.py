@@ -108,7 +108,7 @@ class Balanced(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
-        if tag != "meta":
+        if tag not in ("meta", "wbr"):
             self.open.append(tag)
         self.fetched += [
             value or "" for name, value in attrs if name in ("src", "href") and not (value or "").startswith("#")

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_VOID = frozenset({"meta", "br", "col"})
+_VOID = frozenset({"meta", "wbr"})
 
 
 @dataclass(frozen=True)

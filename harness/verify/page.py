@@ -169,7 +169,7 @@ def _worst(comparisons: Sequence[Comparison]) -> Markup | None:
         (
             element("td", _state("passed" if one.passed else "different")),
             element("td", one.level, class_="name"),
-            element("td", element("code", one.name), _remark(one), class_="long"),
+            element("td", _path(one.name), _remark(one), class_="value"),
             element("td", str(one.step + 1), class_="number"),
             element("td", f"{one.error:.3g}", class_="number"),
             element("td", f"{one.allowed:.3g}" if one.allowed else "", class_="number"),
@@ -231,6 +231,12 @@ def _prose(text: str) -> Markup:
     return together(
         *(element("span", part, class_="whole") if number % 2 else part for number, part in enumerate(parts))
     )
+
+
+def _path(name: str) -> Markup:
+    """A variable's path, to be broken at its slashes."""
+    first, *others = name.split("/")
+    return element("code", first, *(together("/", element("wbr"), one) for one in others))
 
 
 def _state(state: str) -> Markup:

@@ -15,7 +15,7 @@ from .model import FORWARD, FREE, GRADIENTS, INITIAL, INPUTS, READS, TRAINING, V
 
 # The levels that have a number at each execution, in a fixed order: each keeps its colour and its shape from page to page.
 SERIES = (FORWARD, GRADIENTS, TRAINING, INITIAL, INPUTS, READS, FREE)
-SHAPES = ("circle", "square", "diamond", "up", "down", "cross", "ring")
+SHAPES = ("circle", "square", "diamond", "up", "down", "plus", "bar")
 LEAST = -4  # errors below 1e-4 of what is allowed tell no more
 MOST_STEPS = 60
 MOST_LAYERS = 120
@@ -150,18 +150,19 @@ def _colour(level: str) -> str:
 def _mark(level: str, x: float, y: float, told: str, rounding: bool = False) -> Markup:
     """A dot in the shape of its level; hollow where the error turned out to be rounding."""
     shape = SHAPES[SERIES.index(level)]
-    hollow = "mark hollow" if rounding or shape in ("cross", "ring") else "mark"
+    kind = "mark hollow" if rounding else "mark"
     title = element("title", told)
-    if shape in ("circle", "ring"):
-        return element("circle", title, cx=x, cy=y, r=4.0, class_=hollow)
+    if shape == "circle":
+        return element("circle", title, cx=x, cy=y, r=4.0, class_=kind)
     corners = {
         "square": "-3.5,-3.5 3.5,-3.5 3.5,3.5 -3.5,3.5",
         "diamond": "0,-5 5,0 0,5 -5,0",
         "up": "0,-5 4.5,3.5 -4.5,3.5",
         "down": "0,5 4.5,-3.5 -4.5,-3.5",
-        "cross": "-4,-4 4,4 0,0 4,-4 -4,4 0,0",
+        "plus": "-1.5,-5 1.5,-5 1.5,-1.5 5,-1.5 5,1.5 1.5,1.5 1.5,5 -1.5,5 -1.5,1.5 -5,1.5 -5,-1.5 -1.5,-1.5",
+        "bar": "-6,-2 6,-2 6,2 -6,2",
     }[shape]
-    return element("polygon", title, points=corners, transform=f"translate({x:.1f} {y:.1f})", class_=hollow)
+    return element("polygon", title, points=corners, transform=f"translate({x:.1f} {y:.1f})", class_=kind)
 
 
 def over_layers(between: Sequence[Between], first: str | None) -> Markup | None:
