@@ -53,7 +53,7 @@ class Show:
             for report in reports:
                 self._report(report, alone=len(reports) == 1)
         code = max((report.exit_code for report in reports), key=(0, 2, 1).index)
-        self.out.print(Text(verdict(reports), style=VERDICTS[code]))
+        self.out.print(Text(verdict(reports), style=VERDICTS[code]), soft_wrap=True)
 
     def _report(self, report: Report, alone: bool) -> None:
         self.out.print(
