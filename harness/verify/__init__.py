@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import re
 import tempfile
 import time
@@ -54,7 +53,19 @@ def verify(
     """
     options = options or Options()
     found = subjects(Path(old), Path(new), options.manifest, options.entry)
-    return [_verify(subject, options, progress or (lambda told: None)) for subject in found]
+    told = progress or (lambda told: None)
+    if len(found) == 1:
+        return [_verify(found[0], options, told)]
+    return [_verify_or_say_why(subject, options, told) for subject in found]
+
+
+def _verify_or_say_why(subject: Subject, options: Options, progress: Told) -> Report:
+    """One of several programs: that it can't be run must not hide what was found of the others."""
+    try:
+        return _verify(subject, options, progress)
+    except VerifyError as error:
+        names = str(subject.old_root / subject.entry), str(subject.new_root / subject.entry)
+        return Report(*names, "", (Level(RUNS, "failed", str(error)),), settings=options.settings())
 
 
 def _verify(subject: Subject, options: Options, progress: Told) -> Report:
@@ -85,7 +96,7 @@ def compare(
         tuple(found.notes),
         tuple(found.reached),
         recording.run.seconds + time.monotonic() - started,
-        {"steps": options.steps, "free_steps": options.free_steps, **dataclasses.asdict(options.tolerances)},
+        options.settings(),
     )
 
 

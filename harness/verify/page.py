@@ -90,7 +90,8 @@ def _report(report: Report, number: int, several: bool) -> Markup:
 
 STEPS = (
     "Each mark is the largest error of a level at one execution, in units of what is allowed: below the dashed line it passes. "
-    "A hollow mark above the line is rounding: in float64 the two are equal."
+    "A hollow mark above the line says nothing of the new program: in float64 the two are equal, or the old program "
+    "differs from itself as much."
 )
 
 
@@ -185,7 +186,7 @@ def _worst(comparisons: Sequence[Comparison]) -> Markup | None:
 
 
 def _remark(one: Comparison) -> Markup | None:
-    told = [one.note, "rounding: equal in float64" if one.rounding and not one.equal else ""]
+    told = [one.note]
     return element("div", "; ".join(filter(None, told)), class_="dim") if any(told) else None
 
 

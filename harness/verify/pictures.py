@@ -96,8 +96,8 @@ def _series(level: str, found: Mapping[int, Comparison], places: Mapping[int, fl
         x, y = places[step], axis.at(one.ratio)
         lines.setdefault(one.execution, []).append(f"{x:.1f},{y:.1f}")
         told = f"{level} at execution {step + 1}: {one.name}: {told_ratio(one.ratio, one.note)}"
-        rounding = one.passed and not one.equal
-        marks.append(_mark(level, x, y, told + ("; equal in float64" if rounding else ""), rounding))
+        excused = one.passed and not one.equal
+        marks.append(_mark(level, x, y, told + (f"; {one.note}" if excused else ""), excused))
     drawn = [element("polyline", points=" ".join(points), class_="line") for points in lines.values() if points[1:]]
     return element("g", *drawn, *marks, class_=_colour(level))
 
@@ -147,10 +147,10 @@ def _colour(level: str) -> str:
     return f"series-{SERIES.index(level)}"
 
 
-def _mark(level: str, x: float, y: float, told: str, rounding: bool = False) -> Markup:
-    """A dot in the shape of its level; hollow where the error turned out to be rounding."""
+def _mark(level: str, x: float, y: float, told: str, excused: bool = False) -> Markup:
+    """A dot in the shape of its level; hollow where the error says nothing of the new program."""
     shape = SHAPES[SERIES.index(level)]
-    kind = "mark hollow" if rounding else "mark"
+    kind = "mark hollow" if excused else "mark"
     title = element("title", told)
     if shape == "circle":
         return element("circle", title, cx=x, cy=y, r=4.0, class_=kind)

@@ -15,11 +15,13 @@ from .subjects import Subject
 class Recording:
     """The trace of the old program of a subject, below `folder`; details of single executions are recorded when asked for.
 
+    `kept` is the trace of an earlier recording: then the program is run only for the details.
+
     Raises:
         VerifyError: the old program can't be run at all.
     """
 
-    def __init__(self, subject: Subject, options: Options, folder: Path) -> None:
+    def __init__(self, subject: Subject, options: Options, folder: Path, kept: Path | None = None) -> None:
         self._subject = subject
         self._options = options
         self._folder = folder
@@ -29,8 +31,8 @@ class Recording:
         self._source = oracles.source(subject, options, folder)
         self.oracle = self._source.name
         self._checkpoint = oracles.checkpoint_values(options.checkpoint, folder) if options.checkpoint else None
-        self.run: Run = self._record(folder / "old", None)
-        self.trace = read(folder / "old")
+        self.run = Run(0, "", "", 0.0) if kept else self._record(folder / "old", None)
+        self.trace = read(kept or folder / "old")
 
     def detail(self, execution: int, nth: int) -> Trace:
         """The trace of a run that noted the values in between of one execution."""
