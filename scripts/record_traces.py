@@ -14,7 +14,7 @@ from tf_modernize.cli.run import Request, run
 from tf_modernize.harness.verify import Options, Recording, subjects
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
-PROGRAMS = ("actor_and_critic", "batch_norm_over_images", "embeddings", "linear_two_variables")
+PROGRAMS = ("batch_norm_over_images", "embeddings", "linear_two_variables")
 KEPT = ("*.npz", "records.jsonl")
 
 
