@@ -60,7 +60,7 @@ def run_map(ckpt: str, model: str, manifest: Path | None, rules: str | None, as_
 
         checkpoint = read(ckpt)
         chosen, programs = _rules(rules), _programs(manifest)
-        mapping = map_variables(checkpoint, build(model).targets, programs, chosen)
+        mapping = map_variables(checkpoint, build(model, manifest=programs).targets, programs, chosen)
         if as_json:
             _print_json(_mapped(checkpoint, mapping))
         else:

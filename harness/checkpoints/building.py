@@ -2,7 +2,8 @@
 
 While a model is built here, TensorFlow's variables of some size get a handle but no value, so that mapping a checkpoint costs
 no memory, and converting it no more than the values that it has. A factory that needs values while it builds (it calls the
-model on an array) is run again, with values.
+model on an array) is run again, with values. Of a script no variable gets a value, so that it stops where it would first
+compute something with them: what it had made by then is what it consists of.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import runpy
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tf_modernize.codemods.manifest import Program
 
 from .inventory import build_optimizers, collect, raw_variable, targets_of, trackable
 from .reading import CheckpointError
@@ -25,51 +29,79 @@ from .targets import Targets
 SMALL = 1024  # elements: a variable of no more gets its value at once
 
 
+class NoValue(Exception):
+    """Something was about to compute with variables that have no value."""
+
+
 @dataclass
 class Built:
     """A built program: `root` is the object whose checkpoint is written, `variables` are its variables by their keys.
 
-    `initial` holds what would give their values to the variables that have none yet.
+    `initial` holds, by identity, variables that have no value yet, and what would give it.
     """
 
     root: Any
     parts: Mapping[str, Any]
     targets: Targets
     variables: Mapping[str, Any]
-    initial: dict[int, Any] = field(default_factory=dict)
+    initial: dict[int, tuple[Any, Any]] = field(default_factory=dict)
 
     def initialize(self, key: str) -> None:
         """Gives a variable its initial value, if it has none."""
-        variable = raw_variable(self.variables[key])
-        initial = self.initial.pop(id(variable), None)
-        if initial is not None:
-            variable.assign(initial() if callable(initial) else initial)
+        _initialize(self.initial, raw_variable(self.variables[key]))
 
 
-def build(model: Any, *, values: bool = False) -> Built:
+def build(model: Any, *, values: bool = False, manifest: Sequence[Program] = ()) -> Built:
     """What a model is made of. `model` is "package.module:factory", "package.module", or an object that is there already.
 
-    With `values` variables without a value remember where to take it from, where nothing else gives them one.
+    A module may be named by its file. With `values` variables without a value remember where to take it from, where nothing
+    else gives them one. The manifest tells which variables an optimizer is for that has made none of its own yet.
     """
     if not isinstance(model, str):
-        return _built(model, {})
-    import keras
-    import tensorflow as tf
-
-    initial: dict[int, Any] = {}
-    here = os.getcwd()
-    with _on_path(here), contextlib.redirect_stdout(sys.stderr):
-        try:
-            with _deferred(initial, values):
-                made = _make(model)
-        except tf.errors.FailedPreconditionError as error:
-            made = _reached(model, error)
-            if made is None:
-                initial.clear()
-                keras.backend.clear_session()
-                made = _make(model)
+        return _built(model, {}, manifest)
+    name, _, attribute = model.partition(":")
+    if not name:
+        raise CheckpointError(f"--model {model} names no module: pkg.module:factory is wanted")
+    initial: dict[int, tuple[Any, Any]] = {}
+    with _on_path(os.getcwd()), contextlib.redirect_stdout(sys.stderr):
+        made = _factory(model, name, attribute, initial, values) if attribute else _script(model, name, initial, values)
         with _deferred(initial, values):
-            return _built(made, initial)
+            return _built(made, initial, manifest)
+
+
+def _factory(model: str, name: str, attribute: str, initial: dict[int, tuple[Any, Any]], values: bool) -> Any:
+    """What a factory returns, built without values if it can be."""
+    import keras
+
+    before = set(sys.modules)
+    try:
+        with _deferred(initial, values), _sentences(model, name):
+            return _make(name, attribute)
+    except NoValue:
+        keras.backend.clear_session()  # its names count from the start again
+    for fresh in set(sys.modules) - before:
+        if _is_users(sys.modules[fresh], name):
+            del sys.modules[fresh]
+    with _sentences(model, name):
+        return _make(name, attribute)
+
+
+def _script(model: str, name: str, initial: dict[int, tuple[Any, Any]], values: bool) -> Any:
+    """What a module has made when it is imported, or run, until it would first compute something with its variables."""
+    made: Any = None
+    try:
+        with _deferred(initial, values, small=0), _sentences(model, name):
+            made = _run(name)
+    except NoValue as error:
+        made = _reached(error, name)
+    for variable, _ in list(initial.values()):
+        if variable.shape.num_elements() <= SMALL:
+            _initialize(initial, variable)
+    if not collect(made):
+        raise CheckpointError(
+            f"{model} makes no model when it is imported or run: give a factory, {name}:FUNCTION, that returns one"
+        )
+    return made
 
 
 # -- running the user's code --------------------------------------------------------------------------------------------
@@ -85,35 +117,49 @@ def _on_path(folder: str) -> Iterator[None]:
             sys.path.remove(folder)
 
 
-def _make(model: str) -> Any:
-    """What the factory returns, or the module that holds the model. TensorFlow's "no value yet" is let through."""
-    import tensorflow as tf
+def _make(name: str, attribute: str) -> Any:
+    """What the factory returns; the attribute itself, where it is a model already."""
+    module = _load(name)
+    factory: Any = module
+    for part in attribute.split("."):
+        if not hasattr(factory, part):
+            there = sorted(one for one, value in vars(module).items() if callable(value) and not one.startswith("_"))
+            raise CheckpointError(f"{name} has no {attribute}" + (f"; it has {', '.join(there[:8])}" if there else ""))
+        factory = getattr(factory, part)
+    return factory if trackable(factory) or not callable(factory) else factory()
 
-    name, _, attribute = model.partition(":")
-    if not name:
-        raise CheckpointError(f"--model {model} names no module: pkg.module:factory is wanted")
+
+@contextlib.contextmanager
+def _sentences(model: str, name: str) -> Iterator[None]:
+    """What goes wrong in the user's code as a sentence."""
     try:
-        module = _load(name)
-        if not attribute:
-            return module
-        factory: Any = module
-        for part in attribute.split("."):
-            if not hasattr(factory, part):
-                there = sorted(
-                    one for one, value in vars(module).items() if callable(value) and not one.startswith("_")
-                )
-                raise CheckpointError(
-                    f"{name} has no {attribute}" + (f"; it has {', '.join(there[:8])}" if there else "")
-                )
-            factory = getattr(factory, part)
-        return factory() if isinstance(factory, types.FunctionType) or not trackable(factory) else factory
-    except (CheckpointError, tf.errors.FailedPreconditionError):
+        yield
+    except (CheckpointError, NoValue):
         raise
     except SystemExit as error:
         raise CheckpointError(f"{model} ended the process ({error}) instead of giving a model") from None
     except Exception as error:
         place = _place(error, name)
         raise CheckpointError(f"{model} failed with {type(error).__name__}: {_first_line(error)}{place}") from None
+
+
+def _run(name: str) -> dict[str, Any]:
+    """The names of a module that was imported; of a script that has a guard for it, that was run."""
+    spec = None if name.endswith(".py") else importlib.util.find_spec(name)
+    file = Path(name) if name.endswith(".py") else Path(spec.origin or "") if spec is not None else Path()
+    if not file.is_file() or b"__main__" not in file.read_bytes():
+        return vars(_load(name))
+    arguments = sys.argv
+    sys.argv = [str(file)]
+    try:
+        if spec is not None:
+            return runpy.run_module(name, run_name="__main__", alter_sys=True)
+        with _on_path(str(file.resolve().parent)):
+            return runpy.run_path(str(file), run_name="__main__")
+    except SystemExit:  # it wants arguments, or is done
+        return vars(_load(name))
+    finally:
+        sys.argv = arguments
 
 
 def _load(name: str) -> types.ModuleType:
@@ -154,11 +200,9 @@ def _first_line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
 
 
-def _reached(model: str, error: BaseException) -> Any:
-    """What a script had made when it first ran something, where `model` names a script and no factory."""
-    if ":" in model:
-        return None
-    leaf = Path(model).stem if model.endswith(".py") else model.rpartition(".")[2]
+def _reached(error: BaseException, name: str) -> dict[str, Any]:
+    """The names that a script's module and functions had bound when it was stopped."""
+    leaf = Path(name).stem if name.endswith(".py") else name.rpartition(".")[2]
     names: dict[str, Any] = {}
     trace = error.__traceback__
     while trace is not None:
@@ -166,15 +210,22 @@ def _reached(model: str, error: BaseException) -> Any:
         if Path(frame.f_code.co_filename).stem == leaf:
             names.update({key: value for key, value in frame.f_locals.items() if not key.startswith("__")})
         trace = trace.tb_next
-    return names if collect(names) else None
+    return names
+
+
+def _is_users(module: Any, name: str) -> bool:
+    """Whether a module lies in the current folder, or beside the file that was named."""
+    file = getattr(module, "__file__", None)
+    tops = [Path.cwd()] + ([Path(name).resolve().parent] if name.endswith(".py") else [])
+    return file is not None and "site-packages" not in file and any(Path(file).is_relative_to(top) for top in tops)
 
 
 # -- variables without values -------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def _deferred(initial: dict[int, Any], values: bool) -> Iterator[None]:
-    """Within it, variables of some size are made without a value; `initial` gets what would give it."""
+def _deferred(initial: dict[int, tuple[Any, Any]], values: bool, small: int = SMALL) -> Iterator[None]:
+    """Within it, variables of more elements are made without a value; `initial` gets what would give it."""
     import tensorflow as tf
 
     try:
@@ -183,16 +234,24 @@ def _deferred(initial: dict[int, Any], values: bool) -> Iterator[None]:
         yield
         return
 
+    class Empty(UninitializedVariable):  # type: ignore[misc]
+        """A variable that says so where it is read before it has a value: TensorFlow would give an empty tensor."""
+
+        def _read_variable_op(self, *args: Any, **kwargs: Any) -> Any:
+            if tf.executing_eagerly() and not tf.raw_ops.VarIsInitializedOp(resource=self.handle):
+                raise NoValue(f"{self.name} has no value")
+            return super()._read_variable_op(*args, **kwargs)
+
     def create(next_creator: Callable[..., Any], **arguments: Any) -> Any:
         given = arguments.get("initial_value")
         try:
             shape, dtype = _shape_of(given)
         except Exception:
             return next_creator(**arguments)
-        if not shape.is_fully_defined() or shape.num_elements() <= SMALL:
+        if not shape.is_fully_defined() or shape.num_elements() <= small:
             return next_creator(**arguments)
         wanted = arguments.get("dtype")
-        variable = UninitializedVariable(
+        variable = Empty(
             trainable=arguments.get("trainable"),
             name=arguments.get("name"),
             shape=shape,
@@ -201,12 +260,30 @@ def _deferred(initial: dict[int, Any], values: bool) -> Iterator[None]:
             synchronization=arguments.get("synchronization"),
             aggregation=arguments.get("aggregation"),
         )
-        if values or callable(given):
-            initial[id(variable)] = given
+        if values or callable(given) or shape.num_elements() <= SMALL:
+            initial[id(variable)] = (variable, given)
         return variable
 
-    with tf.variable_creator_scope(create):
-        yield
+    function = type(tf.function(lambda: None))
+    original = function.__call__
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if tf.executing_eagerly():
+            raise NoValue("a tf.function was called")
+        return original(self, *args, **kwargs)
+
+    function.__call__ = call
+    try:
+        with tf.variable_creator_scope(create):
+            yield
+    finally:
+        function.__call__ = original
+
+
+def _initialize(initial: dict[int, tuple[Any, Any]], variable: Any) -> None:
+    _, given = initial.pop(id(variable), (None, None))
+    if given is not None:
+        variable.assign(given() if callable(given) else given)
 
 
 def _shape_of(given: Any) -> tuple[Any, Any]:
@@ -221,7 +298,7 @@ def _shape_of(given: Any) -> tuple[Any, Any]:
     return tf.TensorShape(value.shape), tf.as_dtype(value.dtype)
 
 
-def _built(made: Any, initial: dict[int, Any]) -> Built:
+def _built(made: Any, initial: dict[int, tuple[Any, Any]], manifest: Sequence[Program]) -> Built:
     import tensorflow as tf
 
     if isinstance(made, tf.train.Checkpoint):
@@ -240,10 +317,23 @@ def _built(made: Any, initial: dict[int, Any]) -> Built:
             f"--model gives {type(made).__name__}, in which there is no model: a Keras model, or a pair or dict of a model "
             "and an optimizer, or a tf.train.Checkpoint is wanted"
         )
-    build_optimizers(parts)
+    build_optimizers(parts, _trained(manifest))
     variables, targets = targets_of(parts)
     if not any(not one.optimizer for one in targets.variables):
         raise CheckpointError(
             "the model has no variables yet: let the factory call it on tf.keras.Input(…) of its inputs"
         )
     return Built(root, parts, targets, variables, initial)
+
+
+def _trained(manifest: Sequence[Program]) -> dict[str, list[str]]:
+    """The paths of the variables that each optimizer of a manifest trains, by its name, in the order of its slots."""
+    found: dict[str, list[str]] = {}
+    for program in manifest:
+        paths = {one.tf1_name: one.path for one in program.variables}
+        for slot in program.slots:
+            path = paths.get(slot.variable)
+            mine = found.setdefault(slot.path.partition("/")[0], []) if slot.path and path else None
+            if mine is not None and path and path not in mine:
+                mine.append(path)
+    return found

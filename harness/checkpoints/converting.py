@@ -82,7 +82,7 @@ def convert(
         raise CheckpointError(f"{to}: {other}")
     _check_free(target, os.fspath(to))
     checkpoint = source if isinstance(source, Checkpoint) else read(source)
-    built = build(model, values=True)
+    built = build(model, values=True, manifest=manifest)
     mapping = map_variables(checkpoint, built.targets, manifest, rules)
     if not mapping.complete:
         raise MappingError(mapping)

@@ -21,6 +21,12 @@ def raw_variable(variable: Any) -> Any:
     return variable.value if isinstance(variable, keras.Variable) else variable
 
 
+def path_of(variable: Any) -> str:
+    """Keras' path of a variable, or the name of one of TensorFlow's own."""
+    path = getattr(variable, "path", None)
+    return path if isinstance(path, str) else str(variable.name).partition(":")[0]
+
+
 def trackable(one: Any) -> bool:
     """Whether TensorFlow's checkpoints know such an object."""
     import tensorflow as tf
@@ -81,21 +87,34 @@ def _holds(one: Any, depth: int = _DEPTH) -> bool:
     )
 
 
-def build_optimizers(parts: Mapping[str, Any]) -> None:
-    """An optimizer makes its variables when it first updates something: here at once, for all that can be trained."""
-    import keras
+def build_optimizers(parts: Mapping[str, Any], trained: Mapping[str, Sequence[str]]) -> None:
+    """An optimizer makes its variables when it first updates something: here at once, for what it is known to train.
 
-    optimizers = [one for one, _ in _walk(parts) if isinstance(one, keras.optimizers.Optimizer)]
+    `trained` has the paths of the variables by the optimizer's name; without it, a single optimizer is for all that can be
+    trained.
+    """
+    import keras
+    import tensorflow as tf
+
+    walked = [one for one, _ in _walk(parts)]
+    optimizers = [one for one in walked if isinstance(one, keras.optimizers.Optimizer)]
     unbuilt = [one for one in optimizers if not one.built]
     if not unbuilt:
         return
-    if len(optimizers) > 1:
+    by_path = {path_of(one): one for one in walked if isinstance(one, keras.Variable | tf.Variable)}
+    for optimizer in list(unbuilt):
+        paths = trained.get(optimizer.name, ())
+        if paths and all(path in by_path for path in paths):
+            optimizer.build([by_path[path] for path in paths])
+            unbuilt.remove(optimizer)
+    if len(unbuilt) == 1 and len(optimizers) == 1:
+        optimizers[0].build(_trainable(parts))
+    elif unbuilt:
         named = ", ".join(one.name for one in unbuilt)
         raise CheckpointError(
             f"which variables {named} is for can't be known among several optimizers: let the factory call "
             "optimizer.build(variables) for each, in the order in which gradients are applied"
         )
-    unbuilt[0].build(_trainable(parts))
 
 
 def _trainable(parts: Mapping[str, Any]) -> list[Any]:
@@ -158,7 +177,7 @@ def targets_of(parts: Mapping[str, Any]) -> tuple[dict[str, Any], Targets]:
     names = {name: part.name for name, part in parts.items() if isinstance(part, keras.Layer)}
     targets = []
     for key, one in variables.items():
-        path = one.path if isinstance(one, keras.Variable) else one.name.partition(":")[0]
+        path = path_of(one)
         prefix = names.get(key.partition("/")[0], "")
         optimizer, slot, of = owned.get(key, ("", "", ""))
         shape = tuple(int(size) for size in one.shape)
