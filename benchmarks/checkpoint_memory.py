@@ -37,6 +37,13 @@ import keras
 def factory():
     return keras.Sequential([keras.Input([5, {width}]), keras.layers.LSTM({width}, name="rnn")], name="net")
 """
+MEASURE = """\
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_maxrss)
+sys.exit(status != 0)
+"""
 COMMAND = "import sys; from tf_modernize.cli.__main__ import main; sys.argv[0] = 'tf-modernize'; main()"
 
 
@@ -48,32 +55,39 @@ def main() -> int:
     parser.add_argument("--folder", help="where to write, with room for three times the size")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        layers = 1 if args.lstm else max(1, args.tensors // 3)
-        width = int((args.megabytes * MB / 4 / (8 if args.lstm else 3 * layers)) ** 0.5)
-        program = (LSTM if args.lstm else MODEL).format(width=width, layers=layers)
-        Path(folder, "net.py").write_text(program)
-        write(folder, width, layers, args.lstm)
+        largest = prepare(folder, args.megabytes, args.tensors, args.lstm)
         size = sum(file.stat().st_size for file in Path(folder).glob("old.ckpt*")) / MB
-        largest = width * width * 4 / MB * (8 if args.lstm else 1)
         base, _ = peak([sys.executable, "-c", IMPORT], folder)
         limit = base + size + 1.5 * largest + 200
-        print(
-            f"checkpoint {size:.0f} MB, largest tensor {largest:.0f} MB; TensorFlow's import {base:.0f} MB, limit {limit:.0f} MB"
-        )
-        model = ["--model", "net:factory"]
+        print(f"checkpoint {size:.0f} MB, largest tensor {largest:.0f} MB")
+        print(f"TensorFlow's import {base:.0f} MB, limit {limit:.0f} MB")
         failed = False
-        for name, arguments, most in (
-            ("show", [], base + 200),
-            ("map", model, base + 200),
-            ("convert", [*model, "--to", "new"], limit),
-            ("convert, weights", [*model, "--to", "new.weights.h5"], limit),
+        for name, to, most in (
+            ("show", "", base + 200),
+            ("map", "", base + 200),
+            ("convert", "new", limit),
+            ("convert", "new.weights.h5", limit),
         ):
-            command = [sys.executable, "-c", COMMAND, "checkpoint", name.split(",")[0], "old.ckpt", *arguments]
-            used, seconds = peak(command, folder)
+            used, seconds = peak(command(name, to), folder)
             failed |= used > most
             verdict = " TOO MUCH" if used > most else ""
-            print(f"{name}: peak {used:.0f} MB ({used - base:+.0f} MB over the import), {seconds:.1f} s{verdict}")
+            print(f"{name} {to}: peak {used:.0f} MB ({used - base:+.0f} MB over the import), {seconds:.1f} s{verdict}")
     return 1 if failed else 0
+
+
+def prepare(folder: str, megabytes: int, tensors: int, lstm: bool) -> float:
+    """Puts a program and its checkpoint into a folder; the size of its largest tensor in MB."""
+    layers = 1 if lstm else max(1, tensors // 3)
+    width = int((megabytes * MB / 4 / (8 if lstm else 3 * layers)) ** 0.5)
+    Path(folder, "net.py").write_text((LSTM if lstm else MODEL).format(width=width, layers=layers))
+    write(folder, width, layers, lstm)
+    return width * width * 4 / MB * (8 if lstm else 1)
+
+
+def command(name: str, to: str = "") -> list[str]:
+    """One of the commands, on what `prepare` made."""
+    arguments = ["--model", "net:factory"] * (name != "show") + ["--to", to] * (name == "convert")
+    return [sys.executable, "-c", COMMAND, "checkpoint", name, "old.ckpt", *arguments]
 
 
 def write(folder: str, width: int, layers: int, lstm: bool) -> None:
@@ -102,16 +116,23 @@ tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=pieces, destination_prefix="ol
 
 
 def peak(command: list[str], folder: str) -> tuple[float, float]:
-    """The peak of the resident set of a process in MB, and its time in seconds."""
+    """The peak of the resident set of a process in MB, and its time in seconds.
+
+    A process is started by a small one: Linux counts what its parent had when it was started.
+    """
     started = time.monotonic()
     env = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    process = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{' '.join(command[3:])} failed: {said.decode(errors='replace')[-2000:]}")
-    return usage.ru_maxrss / 1024, time.monotonic() - started
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", MEASURE, *command],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"{' '.join(command[3:])} failed: {done.stderr[-2000:]}")
+    return int(done.stdout.split()[-1]) / 1024, time.monotonic() - started
 
 
 if __name__ == "__main__":
