@@ -4,8 +4,8 @@ In the result, each tensor that was float32 is float64, in the graph and in the 
 has no float64 form keeps its own, between casts, and is named in `single`; where that can't be, `Refused` says why. The
 fused batch norms, which have none, become functions of elementary operations.
 
-A scalar constant that was written with up to six digits becomes that number: 0.1, and not the float32 next to it. What one
-side computes in Python and the other in the graph is so the same number again.
+With `decimals` a scalar constant that was written with up to six digits becomes that number: 0.1, and not the float32 next
+to it. What one side computes in Python and the other in the graph may so be the same number again.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Refused(Exception):
     """Why a graph can't be run in float64, as a sentence."""
 
 
-def double(tf: Any, graph: Any) -> tuple[dict[str, str], set[str]]:
+def double(tf: Any, graph: Any, decimals: bool = False) -> tuple[dict[str, str], set[str]]:
     """Widens a GraphDef in place.
 
     Returns the references that have moved ("node:0" -> "other:0"), and the kinds of operations that stay in float32.
     """
-    doubling = _Doubling(tf, graph)
+    doubling = _Doubling(tf, graph, decimals)
     moved = doubling.nodes(graph.node, "")
     for function in list(graph.library.function):
         doubling.function(function)
@@ -56,12 +56,13 @@ def written(value: float) -> float:
 
 
 class _Doubling:
-    def __init__(self, tf: Any, graph: Any) -> None:
+    def __init__(self, tf: Any, graph: Any, decimals: bool) -> None:
         from tensorflow.python.framework import kernels, op_def_registry
 
         self.single: set[str] = set()
         self.batch_norms: dict[str, Any] = {}
         self._tf = tf
+        self._number = written if decimals else float
         self._registered = op_def_registry.get
         self._kernels_of = kernels.get_registered_kernels_for_op
         self._kernels: dict[str, Any] = {}
@@ -91,7 +92,7 @@ class _Doubling:
                 self._batch_norm(node, moved, within)
                 continue
             if node.op == "Const":
-                _widen_constant(self._tf, node)
+                _widen_constant(self._tf, node, self._number)
                 continue
             self._node(node, added, moved, within)
         nodes.extend(added)
@@ -112,10 +113,10 @@ class _Doubling:
             _widen(node.attr)
             if _kept(node.op) or not self._runs(signature, node):
                 node.CopyFrom(before)
-        was_in, was_out = (list(_types(args, before.attr)) for args in (signature.input_arg, signature.output_arg))
+        was_in, was_out = (list(types(args, before.attr)) for args in (signature.input_arg, signature.output_arg))
         if own:
             return  # its signature widens with it
-        now_in, now_out = (list(_types(args, node.attr)) for args in (signature.input_arg, signature.output_arg))
+        now_in, now_out = (list(types(args, node.attr)) for args in (signature.input_arg, signature.output_arg))
         narrow = False
         data = [place for place, name in enumerate(node.input) if not name.startswith("^")]
         for place, (_, _, old, reference), (_, _, new, _) in zip(data, was_in, now_in):
@@ -180,7 +181,7 @@ class _Doubling:
         count = len([name for name in node.input if not name.startswith("^")])
         training = node.attr["is_training"].b if "is_training" in node.attr else True
         layout = node.attr["data_format"].s.decode() or "NHWC"
-        epsilon = written(node.attr["epsilon"].f if "epsilon" in node.attr else 1e-4)
+        epsilon = self._number(node.attr["epsilon"].f if "epsilon" in node.attr else 1e-4)
         factor = node.attr["exponential_avg_factor"].f if "exponential_avg_factor" in node.attr else 1.0
         key = repr((node.op, count, training, layout, epsilon, factor))
         if key not in self.batch_norms:
@@ -188,7 +189,7 @@ class _Doubling:
             if gradient:
                 python = _gradient_of_batch_norm(tf, training, layout, epsilon)
             else:
-                python = _batch_norm(tf, training, layout, epsilon, written(factor), outputs)
+                python = _batch_norm(tf, training, layout, epsilon, self._number(factor), outputs)
             self.batch_norms[key] = _definition(tf, python, count)
         definition = self.batch_norms[key].signature
         names = [one.name for one in self._registered(node.op).output_arg]
@@ -234,7 +235,7 @@ def _widen(attributes: Any) -> None:
             _widen(value.func.attr)
 
 
-def _widen_constant(tf: Any, node: Any) -> None:
+def _widen_constant(tf: Any, node: Any, number: Callable[[Any], float]) -> None:
     import numpy as np
 
     if node.attr["dtype"].type not in _WIDER:
@@ -242,7 +243,7 @@ def _widen_constant(tf: Any, node: Any) -> None:
     value = tf.make_ndarray(node.attr["value"].tensor)
     if value.dtype == np.float32:
         scalar = value.size == 1 and bool(np.isfinite(value).all())
-        wide = np.full(value.shape, written(value.item())) if scalar else value.astype(np.float64)
+        wide = np.full(value.shape, number(value.item())) if scalar else value.astype(np.float64)
     else:
         wide = value.astype(np.complex128)
     node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(wide))
@@ -254,7 +255,7 @@ def _types_of(value: Any) -> list[int]:
     return [value.type] if kind == "type" else list(value.list.type) if kind == "list" else []
 
 
-def _types(arguments: Iterable[Any], attributes: Any) -> Iterator[tuple[str, int, int, bool]]:
+def types(arguments: Iterable[Any], attributes: Any) -> Iterator[tuple[str, int, int, bool]]:
     """For each tensor of a node its argument, its place in that, its type and whether it is a reference."""
     for argument in arguments:
         if argument.type_list_attr:

@@ -1,7 +1,8 @@
 """Runs dumped graphs (dumps.py) on TensorFlow 2, in float64 where asked for. Runs in a process of its own.
 
 A job is a JSON file: `trace`, the folder that the results are written to, and `runs`, each with the `folder` of a dump, a
-`key` that its record is to have, and `values`, a file with values that take the place of the dump's.
+`key` that its record is to have, `values`, a file with values that take the place of the dump's, and `decimals`, whether
+constants are the numbers that were written.
 """
 
 from __future__ import annotations
@@ -58,8 +59,9 @@ def _run(tf: Any, run: Any, record: Any) -> dict[str, Any]:
     results = {**about["results"], **_bypass(graph, about["exchanged"])}
     targets = list(about["targets"])
     targets = _prune(graph, results, targets, [*about["inputs"], *about["captures"]], about["foreign"])
-    moved, single = doubling.double(tf, graph)
+    moved, single = doubling.double(tf, graph, run["decimals"])
     record["single"] = sorted(single)
+    given = {key: _wide(value, run["decimals"] and key.startswith("input:")) for key, value in given.items()}
     return _evaluate(tf, graph, about, given, results, targets, moved)
 
 
@@ -152,13 +154,13 @@ def _evaluate(
         feeds: dict[Any, Any] = {}
         used = {_full(name) for node in graph.node for name in node.input if not name.startswith("^")}
         for name, key in about["inputs"].items():
-            value = _wide(given[key], input=key.startswith("input:"))
+            value = given[key]
             mapped[name] = v1.placeholder(_dtype(tf, value), value.shape)
             feeds[mapped[name]] = value
         handles = {}
         assigned = []
         for name, key in about["captures"].items():
-            value = _wide(given[key])
+            value = given[key]
             handles[name] = mapped[name] = _handle(tf, name, _dtype(tf, value), value.shape)
             assigned.append((handles[name], value, False))
         here = {name: tensor for name, tensor in mapped.items() if name in used}
@@ -166,7 +168,7 @@ def _evaluate(
         for name, key in about["variables"].items():
             if key and _has(running, name):
                 tensor = running.get_operation_by_name(name).outputs[0]
-                assigned.append((tensor, _wide(given[key]), tensor.dtype != tf.resource))
+                assigned.append((tensor, given[key], tensor.dtype != tf.resource))
                 handles[name] = tensor
         start = [_assign(tf, tensor, value, reference, feeds) for tensor, value, reference in assigned]
         after = {name: _read(tf, handles[at], given, about, at) for name, at in about["after"].items() if at in handles}
@@ -204,12 +206,12 @@ def _has(graph: Any, name: str) -> bool:
     return True
 
 
-def _wide(value: Any, input: bool = False) -> Any:
-    """The value in float64; a scalar that the new function took from outside is a constant that was written."""
+def _wide(value: Any, decimal: bool) -> Any:
+    """The value in float64; a scalar that the new function took from outside is a constant that may have been written."""
     import numpy as np
 
     if value.dtype == np.float32:
-        if input and value.ndim == 0 and np.isfinite(value):
+        if decimal and value.ndim == 0 and np.isfinite(value):
             return np.asarray(doubling.written(value.item()))
         return value.astype(np.float64)
     return value.astype(np.complex128) if value.dtype == np.complex64 else value
@@ -235,7 +237,7 @@ def _read(tf: Any, tensor: Any, given: dict[str, Any], about: dict[str, Any], at
     if tensor.dtype != tf.resource:
         return tensor
     key = about["captures"].get(at) or about["variables"][at]
-    return tf.raw_ops.ReadVariableOp(resource=tensor, dtype=_dtype(tf, _wide(given[key])))
+    return tf.raw_ops.ReadVariableOp(resource=tensor, dtype=_dtype(tf, given[key]))
 
 
 def _joined(found: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:

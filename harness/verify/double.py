@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checkpoints.transformations import steps_of
 from ..observers import trace
 from ..running import OBSERVERS, run_program
 from . import comparing, replaying
@@ -29,8 +30,10 @@ from .subjects import Subject
 JUDGED = (FORWARD, GRADIENTS, TRAINING)
 AGREED = 1e-9  # what float64 results may differ by and be the same, relative to the largest value
 BETTER = 1000.0  # or by how much they must be closer to each other than the float32 ones
+CLOSER = 10.0  # closer than this, and not that close: nothing is said
 SUMMARY = 2e-7  # a summary holds float32 whatever it is given
 FAITHFUL = 100.0  # how far, in units of the difference, a float64 result may lie from the float32 ones
+DECIMALS = (False, True)
 RECORDS = 12  # the most that are run once more
 
 LAUNCH = """\
@@ -41,7 +44,7 @@ import sys
 spec = importlib.util.spec_from_file_location("_observers", {path!r}, submodule_search_locations=[{folder!r}])
 module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
-importlib.import_module("_observers.graph_runs").main(sys.argv[1])
+importlib.import_module("_observers.{module}").main(sys.argv[1])
 """
 
 Key = tuple[int, int]
@@ -55,6 +58,13 @@ class Doubled:
     new: Mapping[str, Any]
     refused: str = ""
     single: tuple[str, ...] = ()  # operations that stayed in float32
+
+
+def launcher(folder: Path, module: str) -> Path:
+    """A script in the folder that runs a module of the observers as a program."""
+    path = folder / f"run_{module}.py"
+    path.write_text(LAUNCH.format(path=str(OBSERVERS), folder=str(OBSERVERS.parent), module=module))
+    return path
 
 
 def judge(
@@ -137,53 +147,51 @@ def _run(
     options: Options,
     folder: Path,
     dumps: Path,
-) -> dict[Key, Doubled]:
-    """Runs the dumped graphs of both sides in one process."""
+) -> dict[Key, list[Doubled]]:
+    """Runs the dumped graphs of both sides in one process: with constants as they are, and as they were written."""
     seen = folder / "seen"
     seen.mkdir(parents=True)
     runs: list[dict[str, Any]] = []
     for number, nth in wanted:
         pair = pairs[number, nth]
         state = folder / f"state-{number}-{nth}.npz"
-        names = _state(subject, old, pair, state)
-        runs.append({"key": ["old", number, nth], "folder": str(dumps / "old" / "graphs" / f"{number}-{nth}")})
+        values = {"file": str(state), "names": _state(subject, old, pair, state)}
         call = f"{pair.new['function']}-{pair.new['call']}"
-        runs.append(
-            {
-                "key": ["new", number, nth],
-                "folder": str(dumps / "new" / "graphs" / call),
-                "values": {"file": str(state), "names": names},
-            }
-        )
-    job, launch = folder / "job.json", folder / "run_graphs.py"
+        for decimals in DECIMALS:
+            one = {"key": ["old", number, nth, decimals], "decimals": decimals}
+            powers = folder / f"powers-{number}-{nth}-{decimals}.npz"
+            own = {"file": str(powers), "names": _powers(subject, old, pair, powers, decimals)}
+            runs.append({**one, "folder": str(dumps / "old" / "graphs" / f"{number}-{nth}"), "values": own})
+            other = {"key": ["new", number, nth, decimals], "decimals": decimals, "values": values}
+            runs.append({**other, "folder": str(dumps / "new" / "graphs" / call)})
+    job = folder / "job.json"
     job.write_text(json.dumps({"trace": str(seen), "runs": runs}))
-    launch.write_text(LAUNCH.format(path=str(OBSERVERS), folder=str(OBSERVERS.parent)))
     run = run_program(
         options.python,
-        launch,
+        launcher(folder, "graph_runs"),
         [str(job)],
         timeout=options.seconds,
+        deterministic=False,
         memory=options.memory,
         environment={**ENVIRONMENT, **options.environment},
     )
-    sides: dict[tuple[str, int, int], tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+    sides: dict[tuple[Any, ...], tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
     for record in trace.read(str(seen)):
         if "key" in record:
-            side, number, nth = record["key"]
-            sides[side, number, nth] = record, trace.arrays(str(seen), record)
-    found: dict[Key, Doubled] = {}
+            sides[tuple(record["key"])] = record, trace.arrays(str(seen), record)
+    missing = "it did not end in time" if run.code is None else run.problem(1) or "it ended early"
+    found: dict[Key, list[Doubled]] = {}
     for key in wanted:
-        if ("old", *key) not in sides or ("new", *key) not in sides:
-            why = "it did not end in time" if run.code is None else run.problem(1) or "it ended early"
-            found[key] = Doubled({}, {}, why)
-            continue
-        (a, old_arrays), (b, new_arrays) = sides[("old", *key)], sides[("new", *key)]
-        refused = a.get("refused") or b.get("refused") or ""
-        single = sorted({*a.get("single", ()), *b.get("single", ())})
         before = _wide("before:", old.arrays(pairs[key].old))
         start, _ = replaying.in_new_terms("before:", before, replaying.carried(subject))
-        state = {"before:" + path: value for path, value in start.items()}
-        found[key] = Doubled({**before, **old_arrays}, {**state, **new_arrays}, refused, tuple(single))
+        state_of_new = {"before:" + path: value for path, value in start.items()}
+        for decimals in DECIMALS:
+            a, old_arrays = sides.get(("old", *key, decimals), ({"refused": missing}, {}))
+            b, new_arrays = sides.get(("new", *key, decimals), ({"refused": missing}, {}))
+            refused = a.get("refused") or b.get("refused") or ""
+            single = tuple(sorted({*a.get("single", ()), *b.get("single", ())}))
+            one = Doubled({**before, **old_arrays}, {**state_of_new, **new_arrays}, refused, single)
+            found.setdefault(key, []).append(one)
     return found
 
 
@@ -199,33 +207,55 @@ def _state(subject: Subject, old: Trace, pair: Pair, file: Path) -> list[str]:
     """Writes the old variables in new terms: a forget bias is added in float64 here, as the old graph adds it."""
     before = _wide("before:", old.arrays(pair.old))
     values, _ = replaying.in_new_terms("before:", before, replaying.carried(subject))
-    values = {"variable:" + path: value for path, value in values.items() if value.dtype == np.float64}
-    np.savez(file, **{f"a{place}": value for place, value in enumerate(values.values())})  # type: ignore[arg-type]
+    return _save(file, {"variable:" + path: value for path, value in values.items() if value.dtype == np.float64})
+
+
+def _powers(subject: Subject, old: Trace, pair: Pair, file: Path, decimals: bool) -> list[str]:
+    """Writes the powers that Adam keeps as float64 has them: in float32 they have been rounded at every step."""
+    before = old.arrays(pair.old)
+    values = {}
+    for slot in subject.program.slots:
+        power, beta = before.get("before:" + slot.tf1_name), slot.details.get("beta")
+        if power is None or "iterations" not in slot.details or not isinstance(beta, int | float) or power.size != 1:
+            continue
+        steps = steps_of(float(power), beta, power.dtype)
+        if steps is not None:
+            base = float(beta) if decimals else float(np.float32(beta))
+            values["variable:" + slot.tf1_name] = np.full(power.shape, base ** (steps + 1))
+    return _save(file, values)
+
+
+def _save(file: Path, values: Mapping[str, Any]) -> list[str]:
+    np.savez(file, **{f"a{place}": value for place, value in enumerate(values.values())})
     return list(values)
 
 
 def _judged(
     pair: Pair,
     comparisons: Sequence[Comparison],
-    doubled: Doubled,
+    doubled: Sequence[Doubled],
     old: Trace,
     options: Options,
     variables: Sequence[replaying.Carried],
 ) -> list[Comparison]:
     """The comparisons, with what float64 said of those of one execution."""
-    wide, mixed = {}, {}
-    if not doubled.refused:
-        wide = _by_name(pair, variables, doubled.old, doubled.new, options)
-        mixed = _by_name(pair, variables, old.arrays(pair.old), doubled.new, options)
+    found = [
+        (
+            _by_name(pair, variables, one.old, one.new, options),
+            _by_name(pair, variables, old.arrays(pair.old), one.new, options),
+            one.single,
+        )
+        for one in doubled
+        if not one.refused
+    ]
+    refused = next((one.refused for one in doubled if one.refused), "it has no such value")
     judged = []
     for one in comparisons:
         if (one.execution, one.nth) == (pair.number, pair.old["nth"]) and _askable(one):
             name = one.level, one.name
-            if name in wide:
-                told = _verdict(one, wide[name], mixed[name], doubled.single)
-            else:
-                told = None, f"float64 can't be asked: {doubled.refused or 'it has no such value'}"
-            one = comparing.replaced(one, *told)
+            told = [_verdict(one, wide[name], mixed[name], single) for wide, mixed, single in found if name in wide]
+            agreed = [verdict for verdict in told if verdict[0]]
+            one = comparing.replaced(one, *(agreed or told or [(None, f"float64 can't be asked: {refused}")])[0])
         judged.append(one)
     return judged
 
@@ -248,4 +278,6 @@ def _verdict(single: Comparison, wide: Comparison, mixed: Comparison, narrow: Se
         return True, f"rounding: in float64 the difference is {wide.error:.2g}, not {single.error:.2g}"
     if narrow:
         return None, f"float64 can't tell: {', '.join(narrow)} has no float64 kernel"
+    if wide.error <= single.error / CLOSER:
+        return None, f"float64 can't tell: the difference is {wide.error:.2g} there, not {single.error:.2g}"
     return False, f"no rounding: off by {wide.error:.3g} in float64 too"
