@@ -13,6 +13,7 @@ from typing import Any
 
 from . import dumps, trace
 from .bindings import Bindings
+from .kinds import Kinds, ancestors
 from .variables import Variables
 
 _SMALL = 1 << 20  # elements of a value that is read: larger ones are not kept
@@ -87,14 +88,19 @@ class _Observer:
         for one in config["functions"]:
             key = (os.path.realpath(one["file"]), one["qualname"])
             self._functions.setdefault(key, []).append((one["line"], one["number"]))
+        self._numbers = [one["number"] for one in config["functions"]]
         self._files = {os.path.realpath(file) for file in config["files"]}
         self._replay = config["replay"]
         self._records: dict[tuple[int, int], dict[str, Any]] = {}
         self._states: dict[
             int, dict[str, Any]
         ] = {}  # what the variables are when so many calls are over, where values are read then
+        self._alone: dict[str, Any] | None = None  # each call begins with this state and its own inputs: no old program
+        self._steps = config.get("steps", 0)
         for one in trace.read(self._replay):
-            if "after" in one:
+            if "alone" in one:
+                self._alone = {**one, "inputs": {}, "static": []}
+            elif "after" in one:
                 self._states.setdefault(one["after"], one)
             else:
                 self._records[one["function"], one["call"]] = one
@@ -123,7 +129,7 @@ class _Observer:
         if self._started >= self._until:  # here and not after the last call: values may be read between
             self._writer.finish("complete")
         nth = self._calls.get(number, 0)
-        record = self._records.get((number, nth))
+        record = self._alone if nth < self._steps else self._records.get((number, nth))
         if record is None:
             result = self.call_of_function(function, *args, **kwargs)
         else:
@@ -133,6 +139,8 @@ class _Observer:
         self._started += 1
         if self._started in self._states and not self._free:
             self._load(trace.arrays(self._replay, self._states[self._started]), {})
+        if self._alone and all(self._calls.get(one, 0) >= self._steps for one in self._numbers):
+            self._writer.finish("complete")
         if self._started >= self._limit:
             self._writer.finish("limit")
         if self._writer.late:
@@ -176,7 +184,10 @@ class _Observer:
             arrays: dict[str, Any] = {}
             args, kwargs = self._inputs(function, args, kwargs, given, record, seen, arrays)
             # Traced first: what the first call would make (the slots of optimizers) is there to be loaded.
-            function.get_concrete_function(*args, **kwargs)
+            concrete = function.get_concrete_function(*args, **kwargs)
+            if self._alone:
+                self._note_inputs(function, args, kwargs, seen, arrays)
+                seen["kinds"] = _kinds(self.tf, concrete.graph)
             self._state(given, arrays, seen, load=not self._free or self._started == 0)
             if self._detail and self._detail["record"] == [number, nth]:
                 self._between(function, args, kwargs, given, seen, arrays)
@@ -241,6 +252,22 @@ class _Observer:
             ]
             bound.arguments[name] = values[0] if whole else tf.nest.pack_sequence_as(bound.arguments[name], values)
         return bound.args, bound.kwargs
+
+    def _note_inputs(self, function: Any, args: Any, kwargs: Any, seen: dict[str, Any], arrays: dict[str, Any]) -> None:
+        """Notes what the function is given, cast as its signature casts it: name -> keys of its parts."""
+        bound = inspect.signature(function._python_function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        specs = dict(zip(bound.arguments, getattr(function, "input_signature", None) or ()))
+        seen["inputs"] = {}
+        for name, value in bound.arguments.items():
+            spec = specs.get(name)
+            dtype = spec.dtype.as_numpy_dtype if isinstance(spec, self.tf.TensorSpec) else None
+            parts = [value] if dtype is not None else self.tf.nest.flatten(value)
+            keys = ["input:{}:{}".format(name, place) for place in range(len(parts))]  # noqa: UP032
+            seen["inputs"][name] = keys
+            for key, part in zip(keys, parts):
+                part = part.numpy() if hasattr(part, "numpy") else part
+                arrays[key] = _as_dtype(part, dtype)
 
     def _state(self, given: dict[str, Any], arrays: dict[str, Any], seen: dict[str, Any], load: bool) -> None:
         """Notes the variables as the program has them, and puts the recorded ones in their place."""
@@ -362,6 +389,23 @@ def _as_fed(value: Any, like: Any) -> Any:
         return array.astype(like.dtype) if like.dtype.kind not in "SU" else array
     except (TypeError, ValueError):
         return None
+
+
+def _kinds(tf: Any, graph: Any) -> list[list[str]]:
+    """For each result the kinds of operations that compute it."""
+    kinds = Kinds(graph)
+    outputs = tf.nest.flatten(graph.structured_outputs)
+    return [kinds.of(ancestors(one)) if isinstance(one, tf.Tensor) else [] for one in outputs]
+
+
+def _as_dtype(value: Any, dtype: Any) -> Any:
+    import numpy as np
+
+    try:
+        array = np.asarray(value)
+    except ValueError:  # a ragged list, an object of the program
+        return None
+    return array if dtype is None or array.dtype.kind in "OSU" else array.astype(dtype)
 
 
 def _cast(tf: Any, function: Any, args: Any, kwargs: Any) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..running import Run
-from . import comparing, double, locating, repeating, replaying
+from . import comparing, double, graphs, locating, repeating, replaying
 from .model import (
     FORWARD,
     FREE,
@@ -48,10 +48,14 @@ def verify(
 ) -> list[Report]:
     """Runs OLD and NEW (files or projects) and compares them: a report for each program that the manifest has for them.
 
+    OLD may also be what is left of a program without its source: a .meta, a SavedModel or a frozen .pb.
+
     Raises:
         VerifyError: nothing could be run: no manifest, no native program, an old file that `upgrade` did not read.
     """
     options = options or Options()
+    if graphs.is_graph(old):
+        return graphs.verify(Path(old), Path(new), options, progress or (lambda told: None))
     found = subjects(Path(old), Path(new), options.manifest, options.entry)
     told = progress or (lambda told: None)
     if len(found) == 1:

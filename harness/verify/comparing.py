@@ -98,6 +98,13 @@ def given(
     yield from _inputs(pair, a, b)
 
 
+def mapped(pair: Pair, variables: Sequence[Carried], a: Mapping[str, Any], *, first: bool) -> Iterator[Comparison]:
+    """The variables that one side has and the other lacks, or has otherwise."""
+    before, refused = in_new_terms("before:", a, variables)
+    after, _ = in_new_terms("after:", a, variables)
+    yield from _mapped(pair, variables, before, after, refused, first=first)
+
+
 def execution(
     pair: Pair, variables: Sequence[Carried], a: Mapping[str, Any], b: Mapping[str, Any], tolerances: Tolerances
 ) -> Iterator[Comparison]:

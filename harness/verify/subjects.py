@@ -78,6 +78,29 @@ def subjects(old: Path, new: Path, manifest: Path | None, entry: str | None = No
     return found
 
 
+def without_source(new: Path, manifest: Path | None, entry: str | None = None) -> list[Subject]:
+    """The native programs of NEW, where nothing is left of OLD but a graph.
+
+    Raises:
+        VerifyError: there is no manifest, or nothing in it is native.
+    """
+    if not new.exists():
+        raise VerifyError(f"{new} is not there.")
+    path = manifest or _found(new)
+    data = _read(path)
+    root = _root(new, path, data.get("new_root"), data)
+    digests = {one["path"]: one for one in data["files"]}
+    found = []
+    for program in from_json(data):
+        if program.level == "native" and _wanted(program, new, root):
+            edited = tuple(_changed(program, root, digests, "sha256_after"))
+            for one in _entries(program, root, new if new.is_file() else None, entry):
+                found.append(Subject(program, root, root, one, edited))
+    if not found:
+        raise VerifyError(f"Nothing of {path} can be verified: it has no native program for {new}.")
+    return found
+
+
 def _found(new: Path) -> Path:
     """The manifest beside NEW, or above it."""
     start = new.resolve() if new.is_dir() else new.resolve().parent

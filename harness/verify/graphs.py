@@ -1,0 +1,508 @@
+"""The old side without its source: a .meta with its checkpoint, a SavedModel or a frozen graph.
+
+There is no program to record, so the order is turned round. The graph is opened and its variables are read; the new program
+runs, each of its calls beginning with these variables, and its inputs and results are recorded; then the graph computes the
+same from the same variables and inputs. What the manifest has no tensor's name for is found in the graph where its dtype,
+its shape and what it depends on leave one tensor only; what can't be found is told, and not compared.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tf_modernize.codemods.manifest import Execution, Output, Parameter
+
+from ..observers import trace
+from ..running import Run, run_program
+from . import comparing, locating, replaying
+from .comparing import Pair
+from .double import launcher
+from .model import FORWARD, IMPORTS, LEVELS, PARSES, RUNS, TRAINING, VARIABLES, Comparison, Level, Report, VerifyError
+from .options import Options
+from .oracles import ENVIRONMENT, observed
+from .subjects import Subject, without_source
+
+KINDS = {"meta": ".meta with its checkpoint", "saved-model": "SavedModel", "frozen": "frozen graph"}
+CLEARLY = 0.15  # by how much one tensor of the graph must be more like a result than all others
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class OldGraph:
+    """A graph on disk; `checkpoint` is the prefix of what a .meta is restored from."""
+
+    kind: str
+    path: Path
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A tensor of the graph that may be a result of the model: what it depends on, and what computes it."""
+
+    name: str
+    dtype: str
+    shape: Sequence[int | None] | None
+    inputs: Sequence[str]
+    kinds: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in a graph: its inputs and results, and the values of its variables."""
+
+    inputs: Sequence[tuple[str, str, str, Sequence[int | None] | None]]  # type, name, dtype, shape
+    there: frozenset[str]
+    results: Sequence[Result]
+    train: Sequence[str]
+    arrays: Mapping[str, Any]
+
+
+@dataclass
+class Wanted:
+    """One call of the new program, and what the graph is asked for."""
+
+    execution: Execution
+    number: int
+    record: Mapping[str, Any]
+    arrays: Mapping[str, Any]
+    feeds: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+    fetches: dict[str, str] = field(default_factory=dict)
+    targets: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    blocked: bool = False
+
+
+def is_graph(path: str | Path) -> bool:
+    """Whether OLD is a graph, and no source."""
+    path = Path(path)
+    return path.suffix in (".meta", ".pb", ".pbtxt") or (path.is_dir() and _saved_model(path))
+
+
+def _saved_model(path: Path) -> bool:
+    return any((path / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt"))
+
+
+def opened(path: Path, checkpoint: Path | None) -> OldGraph:
+    """What a path means.
+
+    Raises:
+        VerifyError: it is not there, or its checkpoint is not.
+    """
+    from ..checkpoints import CheckpointError, layout, locate
+
+    if not path.exists():
+        raise VerifyError(f"{path} is not there.")
+    if path.is_dir() or path.name.startswith("saved_model.pb"):
+        return OldGraph("saved-model", path if path.is_dir() else path.parent)
+    if path.suffix == ".pbtxt":
+        raise VerifyError(f"{path} is a graph as text: give the SavedModel's folder, or a binary .pb.")
+    if path.suffix == ".pb":
+        return OldGraph("frozen", path)
+    try:
+        prefix = locate(checkpoint or path)
+        for told in layout.short_shards(prefix) if Path(prefix + ".index").is_file() else []:
+            raise CheckpointError(told)
+    except CheckpointError as error:
+        raise VerifyError(f"{path} needs its checkpoint: {error}.") from None
+    return OldGraph("meta", path, prefix)
+
+
+def verify(path: Path, new: Path, options: Options, progress: Told) -> list[Report]:
+    """A report for each native program of NEW, compared with the graph."""
+    return [
+        verify_graph(path, subject, options, progress)
+        for subject in without_source(new, options.manifest, options.entry)
+    ]
+
+
+def verify_graph(path: str | Path, subject: Subject, options: Options, progress: Told = lambda told: None) -> Report:
+    """Compares a new program with an old graph. A subject comes from `subjects.without_source`.
+
+    Raises:
+        VerifyError: the graph can't be opened or run, or it is of another model.
+    """
+    started = time.monotonic()
+    old = opened(Path(path), options.checkpoint)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as top:
+        found = _Verification(old, subject, options, Path(top), progress)
+        found.run()
+    differing = locating.first_differing(found.comparisons)
+    order = {name: place for place, name in enumerate(LEVELS)}
+    return Report(
+        str(path),
+        str(subject.new_root / subject.entry),
+        KINDS[old.kind],
+        tuple(sorted(found.levels, key=lambda one: order[one.name])),
+        tuple(found.comparisons),
+        first=locating.first(differing, []) if differing else None,
+        notes=tuple(dict.fromkeys(found.notes)),
+        reached=tuple(found.reached),
+        seconds=time.monotonic() - started,
+        settings={"steps": options.steps},
+    )
+
+
+class _Verification:
+    def __init__(self, old: OldGraph, subject: Subject, options: Options, top: Path, progress: Told) -> None:
+        self.old = old
+        self.subject = subject
+        self.options = options
+        self.top = top
+        self.progress = progress
+        self.levels: list[Level] = []
+        self.comparisons: list[Comparison] = []
+        self.notes = [f"{path} was edited after `upgrade` wrote it." for path in subject.edited]
+        self.reached: list[tuple[str, int]] = []
+        self.variables = replaying.carried(subject)
+
+    def run(self) -> None:
+        from . import _parses, ended, level_of
+
+        broken = _parses(self.subject)
+        self.levels.append(broken or Level(PARSES, "passed", f"{len(self.subject.program.files)} files"))
+        if broken:
+            return
+        self.progress("opening the old graph")
+        contents = self._open()
+        state = self._state(contents)
+        self.variables = [one for one in self.variables if "before:" + one.tf1_name in contents.arrays]
+        self.progress("running the new program")
+        run = self._replay(state)
+        new = comparing.read(self.top / "seen")
+        calls = [one for one in new.records if "function" in one]
+        imported = run.succeeded or "ImportError" not in run.problem(1)
+        self.levels.append(Level(IMPORTS, "passed" if imported else "failed", "" if imported else ended(run)))
+        if not run.succeeded:
+            self.levels.append(Level(RUNS, "failed", f"the new program {ended(run)}, after {len(calls)} calls"))
+        elif not calls:
+            self.levels.append(Level(RUNS, "failed", "the new program called none of the manifest's functions"))
+        wanted = [found for one in calls for found in self._wanted(contents, state, one, new.arrays(one))]
+        self._note_reached(wanted)
+        if wanted:
+            self.progress("running the old graph on the same inputs")
+            self._compare(contents, state, wanted)
+        if not any(level.name == RUNS for level in self.levels):
+            self.levels.append(Level(RUNS, "passed", f"the new program, in {run.seconds:.0f} s"))
+        for name in (VARIABLES, FORWARD, TRAINING):
+            self.levels.append(level_of(name, [one for one in self.comparisons if one.level == name]))
+        done = {level.name for level in self.levels}
+        self.levels += [Level(name, "skipped", "not asked of a graph") for name in LEVELS if name not in done]
+
+    def _open(self) -> Contents:
+        names = {output.tensor for one in self.subject.executions for output in one.outputs if output.tensor}
+        names |= {one.placeholder for each in self.subject.executions for one in each.parameters if one.placeholder}
+        records = self._child({"tensors": sorted(names)}, "open")
+        record = records[0]
+        if "inputs" not in record:
+            raise VerifyError(f"{self.old.path} can't be opened: {record['refused']}.")
+        return Contents(
+            [tuple(one) for one in record["inputs"]],
+            frozenset(record["there"]),
+            [Result(*one) for one in record["results"]],
+            record["train"],
+            trace.arrays(str(self.top / "open"), record),
+        )
+
+    def _child(self, job: dict[str, Any], name: str) -> list[dict[str, Any]]:
+        """Runs the graph in a process of its own; its records."""
+        folder = self.top / name
+        folder.mkdir()
+        graph = {"kind": self.old.kind, "path": str(self.old.path.resolve()), "checkpoint": self.old.checkpoint}
+        if self.old.checkpoint:
+            graph["checkpoint"] = str(Path(self.old.checkpoint).resolve())
+        (folder / "job.json").write_text(json.dumps({"graph": graph, "trace": str(folder), **job}))
+        script = launcher(folder, "loaded_graphs")
+        run = run_program(
+            self.options.python,
+            script,
+            [str(folder / "job.json")],
+            timeout=2 * self.options.seconds,
+            memory=self.options.memory,
+            environment={**ENVIRONMENT, **self.options.environment},
+        )
+        records = [one for one in trace.read(str(folder)) if "end" not in one]
+        if not records:
+            from . import ended
+
+            raise VerifyError(f"{self.old.path} can't be run: it {ended(run)}.")
+        return records
+
+    def _state(self, contents: Contents) -> dict[str, Any]:
+        """The graph's variables in new terms.
+
+        Raises:
+            VerifyError: the graph is of another model.
+        """
+        where = self.old.checkpoint or self.old.path
+        state, refused = replaying.in_new_terms("before:", contents.arrays, self.variables)
+        known = [one for one in self.variables if not one.slot]
+        missing = [one for one in known if "before:" + one.tf1_name not in contents.arrays]
+        shapes = {one.tf1_name: one.shape for one in self.subject.program.variables if one.shape is not None}
+        wrong = [
+            (one, contents.arrays["before:" + one.tf1_name].shape)
+            for one in known
+            if one not in missing
+            and one.tf1_name in shapes
+            and not _fits(contents.arrays["before:" + one.tf1_name].shape, shapes[one.tf1_name])
+        ]
+        if known and (len(missing) == len(known) or (missing and self.old.kind == "meta")):
+            raise VerifyError(
+                f"{where} has no variable {missing[0].tf1_name}: it is of another model than the program."
+            )
+        if wrong:
+            one, shape = wrong[0]
+            raise VerifyError(
+                f"{where} has {one.tf1_name} in the shape {list(shape)}, the program in {list(shapes[one.tf1_name] or ())}: "
+                f"it is of another model."
+            )
+        for path, why in refused.items():
+            raise VerifyError(f"{path} can't be carried over from {where}: {why}.")
+        for one in missing:
+            self.notes.append(f"{where} has no {one.tf1_name}: the new program keeps its own.")
+        return state
+
+    def _replay(self, state: Mapping[str, Any]) -> Run:
+        given = self.top / "given"
+        given.mkdir()
+        (self.top / "seen").mkdir()
+        (self.top / "config").mkdir()
+        writer = trace.Writer(str(given), 1e9)
+        writer.write({"alone": True}, {"state:" + path: value for path, value in state.items()})
+        subject = self.subject
+        config: dict[str, Any] = {
+            "side": "new",
+            "trace": str(self.top / "seen"),
+            "seconds": self.options.seconds,
+            "functions": [
+                {"file": str(subject.new_root / file), "qualname": qualname, "line": line, "number": number}
+                for number, (file, qualname, line) in enumerate(subject.functions())
+            ],
+            "files": [str(subject.new_root / path) for path in subject.program.files],
+            "replay": str(given),
+            "until": 1 << 60,
+            "steps": self.options.steps,
+            "free": False,
+            "paths": [one.path for one in self.variables],
+            "functions_limit": self.options.executions,
+        }
+        return observed(
+            self.options.python,
+            subject.new_root / subject.entry,
+            subject.new_root,
+            config,
+            self.top / "config",
+            self.options,
+        )
+
+    def _wanted(
+        self, contents: Contents, state: Mapping[str, Any], record: Mapping[str, Any], arrays: Mapping[str, Any]
+    ) -> list[Wanted]:
+        """What the graph is asked for a call: by the first execution that became this function."""
+        number = self.subject.targets().index(record["function"])
+        wanted = Wanted(self.subject.executions[number], number, record, arrays)
+        _feed(wanted, contents)
+        if not wanted.blocked:
+            _fetch(wanted, contents, trains=_changed(state, arrays))
+        place = f"{wanted.execution.old.file}:{wanted.execution.old.line}"
+        self.notes += [f"{place}: {told}" for told in wanted.told]
+        return [] if wanted.blocked or not (wanted.fetches or wanted.targets) else [wanted]
+
+    def _note_reached(self, wanted: Sequence[Wanted]) -> None:
+        for number, one in enumerate(self.subject.executions):
+            if one.kind == "function":
+                where = f"{one.old.file}:{one.old.line}"
+                self.reached.append((where, sum(each.number == number for each in wanted)))
+
+    def _compare(self, contents: Contents, state: Mapping[str, Any], wanted: Sequence[Wanted]) -> None:
+        """Runs the graph for each call, and compares."""
+        given = self.top / "inputs"
+        given.mkdir()
+        inputs = {
+            f"{place}:{key}": one.arrays[key]
+            for place, one in enumerate(wanted)
+            for key in one.feeds.values()
+            if key in one.arrays
+        }
+        record: dict[str, Any] = {"inputs": True}
+        trace.Writer(str(given), 1e9).write(record, inputs)
+        runs = [
+            {
+                "key": place,
+                "feeds": {tensor: f"{place}:{key}" for tensor, key in one.feeds.items()},
+                "constants": {f"{place}:{key}": value for key, value in one.constants.items()},
+                "fetches": one.fetches,
+                "targets": one.targets,
+            }
+            for place, one in enumerate(wanted)
+        ]
+        records = self._child({"runs": runs, "given": {"folder": str(given), "record": record}}, "runs")
+        by_key = {one["key"]: one for one in records if "key" in one}
+        refusals = [one["refused"] for one in records if "refused" in one]
+        if not by_key or refusals:
+            told = refusals[0] if refusals else "it gave no results"
+            self.levels.append(Level(RUNS, "failed", f"the old graph can't be run: {told}"))
+        for place, one in enumerate(wanted):
+            if place in by_key and "refused" not in by_key[place]:
+                found = trace.arrays(str(self.top / "runs"), by_key[place])
+                self.comparisons += self._compared(one, place, by_key[place], contents, state, found)
+
+    def _compared(
+        self,
+        one: Wanted,
+        step: int,
+        record: Mapping[str, Any],
+        contents: Contents,
+        state: Mapping[str, Any],
+        found: Mapping[str, Any],
+    ) -> list[Comparison]:
+        names = [one.fetches.get(f"fetch:{place}", "") for place in range(len(one.execution.outputs))]
+        left = [f"fetch:{place}" for place, name in enumerate(names) if not name]
+        old = {"functions": step, "nth": one.record["call"], "fetches": names, "depth": record["depth"], "left": left}
+        pair = Pair(one.execution, one.number, old, one.record, False)
+        a = {key: value for key, value in contents.arrays.items() if key.startswith("before:")} | dict(found)
+        b = {**one.arrays, **{"before:" + path: value for path, value in state.items()}}
+        if not one.targets:
+            b = {key: value for key, value in b.items() if not key.startswith("after:")}
+        missing = comparing.mapped(pair, self.variables, a, first=step == 0)
+        return [*missing, *comparing.execution(pair, self.variables, a, b, self.options.tolerances)]
+
+
+def _changed(state: Mapping[str, Any], arrays: Mapping[str, Any]) -> bool:
+    """Whether a call changed a variable."""
+    return any(
+        "after:" + path in arrays and not np.array_equal(arrays["after:" + path], value)
+        for path, value in state.items()
+    )
+
+
+def _feed(wanted: Wanted, contents: Contents) -> None:
+    """Which tensor of the graph gets which input of the call."""
+    execution, record = wanted.execution, wanted.record
+    open_inputs = {name: (kind, dtype, shape) for kind, name, dtype, shape in contents.inputs}
+    unnamed: list[Parameter] = []
+    for one in execution.parameters:
+        if not one.placeholder:
+            if one.name in record["inputs"]:
+                unnamed.append(one)
+            continue
+        keys = record["inputs"].get(one.name, []) if one.name else []
+        if one.placeholder not in contents.there:
+            wanted.told.append(f"the graph has no {one.placeholder}, which the program feeds; it is left out")
+            continue
+        open_inputs.pop(one.placeholder, None)
+        if len(keys) == 1 and keys[0] in wanted.arrays:
+            wanted.feeds[one.placeholder] = keys[0]
+        elif not one.name and one.default is not None:
+            try:
+                wanted.constants["constant:" + one.placeholder] = ast.literal_eval(one.default)
+            except (ValueError, SyntaxError):
+                wanted.told.append(f"what {one.placeholder} is fed ({one.default}) is not known; it can't be compared")
+                wanted.blocked = True
+                return
+            wanted.feeds[one.placeholder] = "constant:" + one.placeholder
+    for one in unnamed:
+        for key in record["inputs"][one.name]:
+            if key not in wanted.arrays:
+                continue
+            value = wanted.arrays[key]
+            fitting = [
+                name
+                for name, (kind, dtype, shape) in open_inputs.items()
+                if dtype == value.dtype.name and _fits(value.shape, shape)
+            ]
+            if len(fitting) > 1:  # elements of one iterator come in order
+                fitting = [name for name in fitting if open_inputs[name][0] == "IteratorGetNext"][:1]
+            if len(fitting) != 1:
+                wanted.told.append(
+                    f"{one.name} ({value.dtype.name} {list(value.shape)}) can't be told apart among the inputs of the graph; "
+                    f"it can't be compared"
+                )
+                wanted.blocked = True
+                return
+            wanted.feeds[fitting[0]] = key
+            del open_inputs[fitting[0]]
+
+
+def _fetch(wanted: Wanted, contents: Contents, *, trains: bool) -> None:
+    """Which tensor of the graph stands for which result of the call."""
+    outputs = wanted.execution.outputs
+    taken = {one.tensor for one in outputs if one.tensor}
+    for place, one in enumerate(outputs):
+        if one.index is None:
+            if one.tensor in contents.there and ":" not in one.tensor:
+                wanted.targets.append(one.tensor)
+            continue
+        key = f"fetch:{one.index}"
+        if key not in wanted.arrays:
+            continue
+        if one.tensor:
+            if one.tensor in contents.there:
+                wanted.fetches[f"fetch:{place}"] = one.tensor
+            else:
+                wanted.told.append(f"{one.fetch} is {one.tensor}, which the graph has not; it is not compared")
+            continue
+        name = _result(wanted, contents, one, wanted.arrays[key], taken)
+        if name is None:
+            continue
+        wanted.fetches[f"fetch:{place}"] = name
+        taken.add(name)
+    if trains and not wanted.targets:
+        unnamed = [one for one in outputs if one.index is None and not one.tensor]
+        if unnamed and len(contents.train) == 1:
+            wanted.targets.append(contents.train[0])
+        else:
+            wanted.told.append("the graph has not the operation that trains; the update is not compared")
+
+
+def _result(wanted: Wanted, contents: Contents, output: Output, value: Any, taken: set[str]) -> str | None:
+    """The only tensor of the graph that a result without a name can be; None, and told, where there are others.
+
+    Its values have no say: a wrong result must not find another tensor that it agrees with.
+    """
+    inputs = set(wanted.feeds)
+    fitting = [
+        one
+        for one in contents.results
+        if one.name not in taken
+        and one.dtype == value.dtype.name
+        and _fits(value.shape, one.shape)
+        and set(one.inputs) <= inputs
+    ]
+    found = [one for one in fitting if set(one.inputs) == inputs] or fitting
+    if len(found) > 1:
+        found = _alike(found, set(wanted.record["kinds"][output.index or 0]))
+    if len(found) == 1:
+        return found[0].name
+    several = f"{len(found)} tensors of the graph" if found else "no tensor of the graph"
+    wanted.told.append(
+        f"{output.fetch} ({value.dtype.name} {list(value.shape)}) has no name in the manifest, and {several} could be it; "
+        f"it is not compared"
+    )
+    return None
+
+
+def _alike(found: Sequence[Result], kinds: set[str]) -> Sequence[Result]:
+    """The one that is computed by the same kinds of operations, clearly more so than any other."""
+
+    def likeness(one: Result) -> float:
+        return len(kinds & set(one.kinds)) / max(1, len(kinds | set(one.kinds)))
+
+    order = sorted(found, key=likeness, reverse=True)
+    return order[:1] if likeness(order[0]) >= likeness(order[1]) + CLEARLY else order
+
+
+def _fits(shape: Sequence[int], known: Sequence[int | None] | None) -> bool:
+    return known is None or (
+        len(known) == len(shape) and all(a in (None, b) for a, b in zip(known, shape, strict=True))
+    )
