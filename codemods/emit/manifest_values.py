@@ -46,16 +46,21 @@ def function_name(function: FunctionPlan) -> str:
 
 
 def made(function: FunctionPlan) -> list[tuple[Statement, str, object]]:
-    """What the function's own statements bind, in the order in which it runs them: those under the tape first."""
+    """What the function's own statements bind, in the order in which it runs them: those under the tape first.
+
+    What the statements within a loop or condition bind is theirs, and each is told once however often it was interpreted.
+    """
     taped = set(function.taped)
     units = [*function.taped, *(unit for unit in function.units if unit not in taped)]
-    return [
-        (part, name, value)
+    found = {
+        (part.node, name): (part, name, value)
         for unit in units
         for part in unit.parts
         if part.frame is function.frame
         for name, value in part.writes.items()
-    ]
+        if not hasattr(part.node, "body") or name in _targets(part.node)
+    }
+    return list(found.values())
 
 
 def _within(function: FunctionPlan, lines: Lines) -> list[Value]:

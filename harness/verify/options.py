@@ -22,7 +22,7 @@ class Options:
     or after `executions`, or after `seconds`; they are stopped after twice that time. `memory` is in bytes.
     `files` are copied into the working folder, `environment` is added to the small one that programs get. `arguments` go
     to both programs. `layers` compares values in between also where nothing differs, for the picture. `run` runs the new
-    program in the place of `running.run_program`, as `forking.Forks.run` does.
+    program in the place of `running.run_program`, as `forking.Forks.run` does, `run_old` the old one on `python`'s compat.v1.
     """
 
     python: str = sys.executable
@@ -45,10 +45,12 @@ class Options:
     double: bool = True
     layers: bool = False
     run: Callable[..., Run] | None = None
+    run_old: Callable[..., Run] | None = None
 
     def settings(self) -> dict[str, Any]:
         """What was asked for, as plain data for a report: of the environment the names alone, values may be secrets."""
-        found = {one.name: _plain(getattr(self, one.name)) for one in dataclasses.fields(self) if one.name != "run"}
+        names = [one.name for one in dataclasses.fields(self) if one.name not in ("run", "run_old")]
+        found = {name: _plain(getattr(self, name)) for name in names}
         return {**found, "environment": sorted(self.environment), "tolerances": dataclasses.asdict(self.tolerances)}
 
 

@@ -186,10 +186,9 @@ def observed(python: str, script: Path, root: Path, config: Any, folder: Path, o
     """Runs a program with the observers that the configuration describes; it is kept in the folder."""
     path = folder / "config.json"
     path.write_text(json.dumps(config))
-    if options.run is not None and config["side"] == "new":
-        return options.run(
-            script, options.arguments, timeout=2 * options.seconds, observe=path, path=[*options.path, root]
-        )
+    run = options.run if config["side"] == "new" else options.run_old if python == options.python else None
+    if run is not None:
+        return run(script, options.arguments, timeout=2 * options.seconds, observe=path, path=[*options.path, root])
     return run_program(
         python,
         script,
