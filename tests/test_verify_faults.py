@@ -286,3 +286,9 @@ def test_checkpoint_that_cannot_be_read(written: Write, tmp_path: Path, what: st
     old, new = written()
     with pytest.raises(VerifyError, match=r"ckpt"):
         verify(old, new, dataclasses.replace(QUICK, checkpoint=prefix))
+
+
+def test_steps_that_are_lost(compared: Callable[..., Report]) -> None:
+    report = compared(("for step in range(6):", "for step in range(2):"))
+    assert report.exit_code == 1
+    assert "the new program came to this execution 2 of 4 times" in told(report, "runs")

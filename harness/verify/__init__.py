@@ -147,8 +147,9 @@ class _Verification:
         if self.options.double:
             self._judge(new)
         self._compare_old_with_itself()
-        self._new_ran(new_run, new)
-        self._note_reached(old, new)
+        lost = self._reach(old, new)
+        self._new_ran(new_run, new, lost)
+        self._note(old)
         self._locate(old, new)
         if self.options.free_steps and new_run.succeeded and comparing.pairs(self.subject, old, new):
             self.progress("running the new program freely")
@@ -220,7 +221,7 @@ class _Verification:
                 return f"{self.options.checkpoint} is a checkpoint of another model: {why}{others}"
         return ""
 
-    def _new_ran(self, run: Run, new: comparing.Trace) -> None:
+    def _new_ran(self, run: Run, new: comparing.Trace, lost: Sequence[str]) -> None:
         imported = run.succeeded or not _IMPORT_ERROR.search(run.problem(1))
         told = "" if imported else f"the new program {ended(run)}"
         self.levels.append(Level(IMPORTS, "passed" if imported else "failed", told))
@@ -230,22 +231,31 @@ class _Verification:
         if not run.succeeded:
             after = f", after {count} compared executions" if count else ""
             self.levels.append(Level(RUNS, "failed", f"the new program {ended(run)}{after}"))
+        elif lost and new.end not in ("limit", "time"):
+            self.levels.append(Level(RUNS, "different", "; ".join(lost)))
         else:
+            self.notes.extend(lost)
             self.levels.append(Level(RUNS, "passed", f"both, in {run.seconds:.0f} s for the new program"))
 
-    def _note_reached(self, old: comparing.Trace, new: comparing.Trace) -> None:
-        """Which executions were compared, and which the old program never came to."""
-        pairs = comparing.pairs(self.subject, old, new)
+    def _reach(self, old: comparing.Trace, new: comparing.Trace) -> list[str]:
+        """Counts what was compared of each execution; says where the new program came to one less often than the old."""
+        numbers = [pair.number for pair in comparing.pairs(self.subject, old, new)]
+        lost = []
         for number, one in enumerate(self.subject.executions):
-            where = f"{one.old.file}:{one.old.line}"
-            times = sum(pair.number == number for pair in pairs)
-            if one.kind == "function":
-                self.reached.append((where, times))
-                recorded = sum(record.get("execution") == number for record in old.records)
-                if not recorded:
-                    self.notes.append(f"{where}: the old program did not come to this execution; it is not proved.")
-                elif not times:
-                    self.notes.append(f"{where}: the new program did not come to this execution.")
+            if one.kind != "function":
+                continue
+            where, times = f"{one.old.file}:{one.old.line}", numbers.count(number)
+            self.reached.append((where, times))
+            recorded = sum(record.get("execution") == number for record in old.records)
+            if not recorded:
+                self.notes.append(f"{where}: the old program did not come to this execution; it is not proved.")
+            elif times < recorded:
+                counted = f"{times} of {recorded} times" if times else "never"
+                lost.append(f"{where}: the new program came to this execution {counted}")
+        return lost
+
+    def _note(self, old: comparing.Trace) -> None:
+        """What a reader should know besides."""
         strange = [one for one in self.comparisons if one.equal and "infinite" in one.note]
         if strange:
             self.notes.append(
@@ -259,13 +269,6 @@ class _Verification:
         for name in (VARIABLES, INITIAL, INPUTS, FORWARD, GRADIENTS, TRAINING, READS, FREE):
             found = [one for one in self.comparisons if one.level == name]
             self.levels.append(level_of(name, found))
-        forward = next(level for level in self.levels if level.name == FORWARD)
-        missing = [
-            told for told in self.notes if told.endswith("did not come to this execution.") and "the new" in told
-        ]
-        if missing and forward.state == "passed" and not any(one.state == "failed" for one in self.levels):
-            self.levels.remove(forward)
-            self.levels.append(Level(FORWARD, "different", missing[0], forward.compared, forward.largest))
 
 
 _MISSING_FILE = re.compile(r"FileNotFoundError|No such file or directory|NotFoundError")
