@@ -66,7 +66,7 @@ class OfSession:
         self._values: dict[str, Any] = {}
         self._nodes: dict[str, str] = {}
         self._parts: dict[str, Any] = {}
-        known = {}
+        known: dict[str, Any] = {}
         for key in ("variables", "local_variables"):
             for variable in graph.get_collection(key):
                 known.setdefault(variable.op.name, variable)

@@ -479,7 +479,7 @@ def _result(wanted: Wanted, contents: Contents, output: Output, value: Any, take
         and _fits(value.shape, one.shape)
         and set(one.inputs) <= inputs
     ]
-    found = [one for one in fitting if set(one.inputs) == inputs] or fitting
+    found: Sequence[Result] = [one for one in fitting if set(one.inputs) == inputs] or fitting
     if len(found) > 1:
         found = _alike(found, set(wanted.record["kinds"][output.index or 0]))
     if len(found) == 1:
