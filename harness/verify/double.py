@@ -190,8 +190,8 @@ def _run(
             b, new_arrays = sides.get(("new", *key, decimals), ({"refused": missing}, {}))
             refused = a.get("refused") or b.get("refused") or ""
             single = tuple(sorted({*a.get("single", ()), *b.get("single", ())}))
-            one = Doubled({**before, **old_arrays}, {**state_of_new, **new_arrays}, refused, single)
-            found.setdefault(key, []).append(one)
+            doubled = Doubled({**before, **old_arrays}, {**state_of_new, **new_arrays}, refused, single)
+            found.setdefault(key, []).append(doubled)
     return found
 
 
