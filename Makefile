@@ -13,7 +13,7 @@ SOURCES := $(shell find $(PACKAGES) -name '*.py' -o -name '*.json' -o -name '*.t
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?=
 
-.PHONY: demo test lint types unit format clean
+.PHONY: demo test lint types unit mutants format clean
 
 demo: $(VENV)/installed
 	@rm -rf demo-output
@@ -36,6 +36,10 @@ types: $(VENV)/installed
 
 unit: $(VENV)/installed
 	$(BIN)/python -m pytest -q
+
+# All mutants of fixtures/mutants; the suite takes those that are listed first.
+mutants: $(VENV)/installed
+	MUTANTS=all $(BIN)/python -m pytest -q tests/test_mutants.py
 
 format: $(VENV)/tools
 	$(BIN)/ruff check --fix .
