@@ -108,7 +108,8 @@ def first(comparison: Comparison, values: Sequence[Between]) -> FirstDifference:
     found = next((one for one in values if not one.equal), None)
     if found is not None and comparison.level in (FORWARD, GRADIENTS):
         # One statement may be bound in a model and again in the function that calls it: the inner one says more.
-        differing = [one for one in values if one.old == found.old and not one.equal][-1]
+        inner = [one for one in values if (one.old, one.name) == (found.old, found.name) and one.new != found.new]
+        differing = next((one for one in reversed(inner) if not one.equal), found)
         return FirstDifference(
             differing.name,
             comparison.step,
