@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tf_modernize.cli.run import Request, run
 from tf_modernize.harness.forking import Forks
+from tf_modernize.harness.observers.doubling import written
 from tf_modernize.harness.verify import Options, Report, verify
 from tf_modernize.harness.verify.double import RECORDS, _by_example, _chosen, _verdict
 from tf_modernize.harness.verify.model import FORWARD, GRADIENTS, TRAINING, Comparison
@@ -143,3 +145,21 @@ def test_what_was_not_run_is_judged_by_what_differed_more() -> None:
     assert [one.rounding for one in judged] == [True, None, True, None]
     error = dataclasses.replace(example, rounding=False)
     assert [one.rounding for one in _by_example([smaller, example, error])] == [None, True, False]
+
+
+@pytest.mark.parametrize(
+    ("held", "number"),
+    [
+        (0.1, 0.1),
+        (1e-3, 1e-3),
+        (-2.5, -2.5),
+        (0.0, 0.0),
+        (1 / 0.9, 1 / 0.9),
+        (1 / 255, 1 / 255),
+        (float("inf"), None),
+        (0.1234567, None),
+    ],
+)
+def test_the_number_that_was_written(held: float, number: float | None) -> None:
+    single = float(np.float32(held))
+    assert written(single) == (single if number is None else number)

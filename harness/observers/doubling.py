@@ -4,8 +4,9 @@ In the result, each tensor that was float32 is float64, in the graph and in the 
 has no float64 form keeps its own, between casts, and is named in `single`; where that can't be, `Refused` says why. The
 fused batch norms, which have none, become functions of elementary operations.
 
-With `decimals` a scalar constant that was written with up to six digits becomes that number: 0.1, and not the float32 next
-to it. What one side computes in Python and the other in the graph may so be the same number again.
+With `decimals` a scalar constant that was written with up to six digits (or is 1 divided by such a number, as the scale of
+a dropout) becomes that number: 0.1, and not the float32 next to it. What one side computes in Python and the other in the
+graph may so be the same number again.
 """
 
 from __future__ import annotations
@@ -47,12 +48,13 @@ def double(tf: Any, graph: Any, decimals: bool = False) -> tuple[dict[str, str],
 
 
 def written(value: float) -> float:
-    """The number that was written where this float32 stands, if it has few digits; else the value itself."""
+    """The number that was written where this float32 stands, if it has few digits, or is 1 / such a number; else the value."""
     import numpy as np
 
-    text = np.format_float_scientific(np.float32(value), unique=True)
-    digits = len(text.partition("e")[0].strip("-").replace(".", "").strip("0"))
-    return float(text) if digits <= _DIGITS else float(value)
+    candidates = [float(f"{value:.{_DIGITS}g}")]
+    if value and np.isfinite(value):
+        candidates.append(1 / float(f"{1 / value:.{_DIGITS}g}"))
+    return next((one for one in candidates if np.float32(one) == np.float32(value)), float(value))
 
 
 class _Doubling:

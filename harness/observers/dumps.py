@@ -84,15 +84,15 @@ class OfSession:
         outside = [op for op in ancestors if op.type in _OUTSIDE]
         self.extra = {"outside:" + output.name: output for op in outside for output in op.outputs}
 
-    def write(self, folder: str, leaves: Any, names: Any, extra: Any, arrays: Any) -> None:
-        """`leaves` and their `names` are what is fetched, `extra` what besides, `arrays` what was fed and what came out."""
+    def write(self, folder: str, fetches: dict[str, str], extra: Any, arrays: Any) -> None:
+        """`fetches` are names of tensors and operations, `extra` what is computed besides, `arrays` what was fed and came out."""
         inputs = {}
         for key, value in arrays.items():
             kind, _, name = key.partition(":")
             if kind in ("feed", "outside"):
                 inputs[name] = key
                 self._values[key] = value
-        results = {"fetch:%d" % place: name for place, name in enumerate(names) if ":" in name}  # noqa: UP031
+        results = {key: name for key, name in fetches.items() if ":" in name}
         for key, tensor in extra.items():
             if key.startswith("gradient"):
                 results[key] = tensor.name
@@ -104,9 +104,8 @@ class OfSession:
             "parts": self._parts,
             "results": results,
             "exchanged": {},
-            "targets": [name for name in names if name and ":" not in name],
+            "targets": [name for name in fetches.values() if name and ":" not in name],
             "foreign": [],
-            "lost": [place for place, name in enumerate(names) if not name],
         }
         _write(folder, self._graph.as_graph_def().SerializeToString(), about, self._values)
 
@@ -191,7 +190,6 @@ class OfCall:
             "exchanged": {"exchanged_gradient_%d" % n: path for n, path in enumerate(self._exchanged)},  # noqa: UP031
             "targets": [op.name for op in graph.control_outputs],
             "foreign": foreign,
-            "lost": [],
         }
         self._graph = graph.as_graph_def().SerializeToString()
 

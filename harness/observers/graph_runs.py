@@ -61,7 +61,7 @@ def _run(tf: Any, run: Any, record: Any) -> dict[str, Any]:
     targets = _prune(graph, results, targets, [*about["inputs"], *about["captures"]], about["foreign"])
     moved, single = doubling.double(tf, graph, run["decimals"])
     record["single"] = sorted(single)
-    given = {key: _wide(value, run["decimals"] and key.startswith("input:")) for key, value in given.items()}
+    given = {key: _wide(value, run["decimals"] and _constant(key)) for key, value in given.items()}
     return _evaluate(tf, graph, about, given, results, targets, moved)
 
 
@@ -204,6 +204,11 @@ def _has(graph: Any, name: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def _constant(key: str) -> bool:
+    """Whether a value is a constant of the old program: Keras has the learning rate in a variable."""
+    return key.startswith("input:") or key.endswith("/learning_rate")
 
 
 def _wide(value: Any, decimal: bool) -> Any:

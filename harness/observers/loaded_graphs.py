@@ -11,8 +11,9 @@ import json
 import sys
 from typing import Any, Iterator
 
-from . import doubling, trace
-from .kinds import Kinds, ancestors
+from . import doubling, dumps, trace
+from .kinds import Kinds
+from .kinds import ancestors as made_from
 from .sessions import _ancestors, _depth
 
 _VARIABLES = ("VariableV2", "Variable", "VarHandleOp")
@@ -177,7 +178,7 @@ class _Loaded:
                     continue
                 if any("Apply" in one.type for one in _ancestors(self._graph, [output], set())):
                     continue  # of an optimizer, computed after an update
-                made_by = ancestors(output)
+                made_by = made_from(output)
                 needed = [name for name in inputs if self._graph.as_graph_element(name).op in made_by]
                 yield [output.name, output.dtype.name, _shape(output), needed, kinds.of(made_by)]
 
@@ -194,13 +195,23 @@ class _Loaded:
         tensors = {key: self._graph.as_graph_element(name) for key, name in run["fetches"].items()}
         operations = [self._graph.as_graph_element(name) for name in run["targets"]]
         arrays: dict[str, Any] = {}
+        ancestors = _ancestors(self._graph, [*tensors.values(), *operations], set(run["feeds"]))
+        record["depth"] = _depth(ancestors)
+        dump = None
+        if run.get("dump"):
+            dump = dumps.OfSession(self._graph, ancestors, self._session.run)
+            tensors.update(dump.extra)
         try:
             found, _ = self._session.run([tensors, operations], feeds)
         except Exception as error:
             record["refused"] = _told(error)
             return record, arrays
         arrays.update(found)
-        record["depth"] = _depth(_ancestors(self._graph, [*tensors.values(), *operations], set(run["feeds"])))
+        if dump is not None:
+            given = {"feed:" + tensor.name: value for tensor, value in feeds.items()}
+            given.update({key: value for key, value in found.items() if key.startswith("outside:")})
+            names = {**run["fetches"], **{f"target:{place}": name for place, name in enumerate(run["targets"])}}
+            dump.write(run["dump"], names, {}, given)
         if operations:
             arrays.update({"after:" + name: value for name, value in self.variables().items()})
         return record, arrays

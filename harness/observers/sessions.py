@@ -173,7 +173,7 @@ class _Observer:
         arrays.update(more)
         if dump is not None:
             folder = dumps.folder_of(self._graphs["folder"], record["execution"], record["nth"])  # type: ignore[index]
-            dump.write(folder, leaves, record["fetches"], extra, arrays)
+            dump.write(folder, {f"fetch:{place}": name for place, name in enumerate(record["fetches"])}, extra, arrays)
         if function:
             for name, value in self._variables(session).items():
                 arrays["after:" + name] = value

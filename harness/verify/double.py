@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 
 from ..checkpoints.transformations import steps_of
 from ..observers import trace
-from ..running import OBSERVERS, run_program
+from ..running import OBSERVERS, Run, run_program
 from . import comparing, replaying
 from .comparing import Pair, Trace
 from .model import FORWARD, GRADIENTS, TRAINING, Comparison
@@ -51,6 +51,16 @@ Key = tuple[int, int]
 
 
 @dataclass(frozen=True)
+class Sides:
+    """The two sides of what is judged: the executions that were compared, what the old side's arrays were at one of them, and
+    how to have the graphs of some dumped again, below "old" and "new" of a folder."""
+
+    pairs: Mapping[Key, Pair]
+    old: Callable[[Pair], Mapping[str, Any]]
+    dump: Callable[[Sequence[Key], Path], Sequence[Run]]
+
+
+@dataclass(frozen=True)
 class Doubled:
     """What one execution came to in float64 on both sides, by the keys of a trace; or why it could not be run."""
 
@@ -80,22 +90,32 @@ def judge(
     Of each place the first execution that differs is run, and those where a value differs most; the others are judged by
     these.
     """
-    records = _chosen(comparisons)
+
+    def dump(records: Sequence[Key], folder: Path) -> Sequence[Run]:
+        again = replaying.replay(subject, recording.trace.folder, options, folder / "new", graphs=records)
+        return recording.graphs(records, folder / "old"), again
+
+    pairs = {(one.number, int(one.old["nth"])): one for one in comparing.pairs(subject, recording.trace, new)}
+    sides = Sides(pairs, lambda pair: recording.trace.arrays(pair.old), dump)
+    return judge_sides(subject, sides, comparisons, options, folder)
+
+
+def judge_sides(
+    subject: Subject, sides: Sides, comparisons: Sequence[Comparison], options: Options, folder: Path
+) -> list[Comparison]:
+    """As `judge` does, for what was compared otherwise."""
+    records = [one for one in _chosen(comparisons) if one in sides.pairs]
     if not records:
         return list(comparisons)
-    pairs = {(one.number, int(one.old["nth"])): one for one in comparing.pairs(subject, recording.trace, new)}
-    records = [one for one in records if one in pairs]
-    for run in (
-        recording.graphs(records, folder / "old"),
-        replaying.replay(subject, recording.trace.folder, options, folder / "new", graphs=records),
-    ):
-        if not run.succeeded:
-            why = "float64 can't be asked: a program did not run a second time as it ran before"
-            return [comparing.replaced(one, None, why) if _askable(one) else one for one in comparisons]
-    doubled = _run(subject, recording.trace, pairs, records, options, folder / "runs", folder)
+    if not all(run.succeeded for run in sides.dump(records, folder)):
+        why = "float64 can't be asked: a program did not run a second time as it ran before"
+        return [comparing.replaced(one, None, why) if _askable(one) else one for one in comparisons]
+    doubled = _run(subject, sides, records, options, folder / "runs", folder)
+    variables = replaying.carried(subject)
     judged = list(comparisons)
     for key in records:
-        judged = _judged(pairs[key], judged, doubled[key], recording.trace, options, replaying.carried(subject))
+        pair = sides.pairs[key]
+        judged = _judged(pair, judged, doubled[key], sides.old(pair), options, variables)
     return _by_example(judged)
 
 
@@ -141,8 +161,7 @@ def _askable(one: Comparison) -> bool:
 
 def _run(
     subject: Subject,
-    old: Trace,
-    pairs: Mapping[Key, Pair],
+    sides: Sides,
     wanted: Sequence[Key],
     options: Options,
     folder: Path,
@@ -153,14 +172,15 @@ def _run(
     seen.mkdir(parents=True)
     runs: list[dict[str, Any]] = []
     for number, nth in wanted:
-        pair = pairs[number, nth]
+        pair = sides.pairs[number, nth]
+        before = sides.old(pair)
         state = folder / f"state-{number}-{nth}.npz"
-        values = {"file": str(state), "names": _state(subject, old, pair, state)}
+        values = {"file": str(state), "names": _state(subject, before, state)}
         call = f"{pair.new['function']}-{pair.new['call']}"
         for decimals in DECIMALS:
             one = {"key": ["old", number, nth, decimals], "decimals": decimals}
             powers = folder / f"powers-{number}-{nth}-{decimals}.npz"
-            own = {"file": str(powers), "names": _powers(subject, old, pair, powers, decimals)}
+            own = {"file": str(powers), "names": _powers(subject, before, powers, decimals)}
             runs.append({**one, "folder": str(dumps / "old" / "graphs" / f"{number}-{nth}"), "values": own})
             other = {"key": ["new", number, nth, decimals], "decimals": decimals, "values": values}
             runs.append({**other, "folder": str(dumps / "new" / "graphs" / call)})
@@ -175,19 +195,19 @@ def _run(
         memory=options.memory,
         environment={**ENVIRONMENT, **options.environment},
     )
-    sides: dict[tuple[Any, ...], tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+    results: dict[tuple[Any, ...], tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
     for record in trace.read(str(seen)):
         if "key" in record:
-            sides[tuple(record["key"])] = record, trace.arrays(str(seen), record)
+            results[tuple(record["key"])] = record, trace.arrays(str(seen), record)
     missing = "it did not end in time" if run.code is None else run.problem(1) or "it ended early"
     found: dict[Key, list[Doubled]] = {}
     for key in wanted:
-        before = _wide("before:", old.arrays(pairs[key].old))
+        before = _wide("before:", sides.old(sides.pairs[key]))
         start, _ = replaying.in_new_terms("before:", before, replaying.carried(subject))
         state_of_new = {"before:" + path: value for path, value in start.items()}
         for decimals in DECIMALS:
-            a, old_arrays = sides.get(("old", *key, decimals), ({"refused": missing}, {}))
-            b, new_arrays = sides.get(("new", *key, decimals), ({"refused": missing}, {}))
+            a, old_arrays = results.get(("old", *key, decimals), ({"refused": missing}, {}))
+            b, new_arrays = results.get(("new", *key, decimals), ({"refused": missing}, {}))
             refused = a.get("refused") or b.get("refused") or ""
             single = tuple(sorted({*a.get("single", ()), *b.get("single", ())}))
             doubled = Doubled({**before, **old_arrays}, {**state_of_new, **new_arrays}, refused, single)
@@ -203,16 +223,15 @@ def _wide(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _state(subject: Subject, old: Trace, pair: Pair, file: Path) -> list[str]:
+def _state(subject: Subject, arrays: Mapping[str, Any], file: Path) -> list[str]:
     """Writes the old variables in new terms: a forget bias is added in float64 here, as the old graph adds it."""
-    before = _wide("before:", old.arrays(pair.old))
+    before = _wide("before:", arrays)
     values, _ = replaying.in_new_terms("before:", before, replaying.carried(subject))
     return _save(file, {"variable:" + path: value for path, value in values.items() if value.dtype == np.float64})
 
 
-def _powers(subject: Subject, old: Trace, pair: Pair, file: Path, decimals: bool) -> list[str]:
+def _powers(subject: Subject, before: Mapping[str, Any], file: Path, decimals: bool) -> list[str]:
     """Writes the powers that Adam keeps as float64 has them: in float32 they have been rounded at every step."""
-    before = old.arrays(pair.old)
     values = {}
     for slot in subject.program.slots:
         power, beta = before.get("before:" + slot.tf1_name), slot.details.get("beta")
@@ -234,7 +253,7 @@ def _judged(
     pair: Pair,
     comparisons: Sequence[Comparison],
     doubled: Sequence[Doubled],
-    old: Trace,
+    old: Mapping[str, Any],
     options: Options,
     variables: Sequence[replaying.Carried],
 ) -> list[Comparison]:
@@ -242,7 +261,7 @@ def _judged(
     found = [
         (
             _by_name(pair, variables, one.old, one.new, options),
-            _by_name(pair, variables, old.arrays(pair.old), one.new, options),
+            _by_name(pair, variables, old, one.new, options),
             one.single,
         )
         for one in doubled
@@ -253,9 +272,16 @@ def _judged(
     for one in comparisons:
         if (one.execution, one.nth) == (pair.number, pair.old["nth"]) and _askable(one):
             name = one.level, one.name
-            told = [_verdict(one, wide[name], mixed[name], single) for wide, mixed, single in found if name in wide]
-            agreed = [verdict for verdict in told if verdict[0]]
-            one = comparing.replaced(one, *(agreed or told or [(None, f"float64 can't be asked: {refused}")])[0])
+            told = sorted(
+                (
+                    (wide[name].error, *_verdict(one, wide[name], mixed[name], single))
+                    for wide, mixed, single in found
+                    if name in wide
+                ),
+                key=lambda verdict: (not verdict[1], verdict[0]),
+            )
+            rounding, note = told[0][1:] if told else (None, f"float64 can't be asked: {refused}")
+            one = comparing.replaced(one, rounding, note)
         judged.append(one)
     return judged
 

@@ -8,31 +8,28 @@ its shape and what it depends on leave one tensor only; what can't be found is t
 
 from __future__ import annotations
 
-import ast
 import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tf_modernize.codemods.manifest import Execution, Output, Parameter
-
 from ..observers import trace
 from ..running import Run, run_program
-from . import comparing, locating, replaying
+from . import comparing, double, locating, matching, replaying
 from .comparing import Pair
-from .double import launcher
+from .double import Key, Sides, launcher
+from .matching import Contents, Result, Wanted, fits
 from .model import FORWARD, IMPORTS, LEVELS, PARSES, RUNS, TRAINING, VARIABLES, Comparison, Level, Report, VerifyError
 from .options import Options
 from .oracles import ENVIRONMENT, observed
 from .subjects import Subject, without_source
 
 KINDS = {"meta": ".meta with its checkpoint", "saved-model": "SavedModel", "frozen": "frozen graph"}
-CLEARLY = 0.15  # by how much one tensor of the graph must be more like a result than all others
 Told = Callable[[str], None]
 
 
@@ -43,44 +40,6 @@ class OldGraph:
     kind: str
     path: Path
     checkpoint: str | None = None
-
-
-@dataclass(frozen=True)
-class Result:
-    """A tensor of the graph that may be a result of the model: what it depends on, and what computes it."""
-
-    name: str
-    dtype: str
-    shape: Sequence[int | None] | None
-    inputs: Sequence[str]
-    kinds: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What is in a graph: its inputs and results, and the values of its variables."""
-
-    inputs: Sequence[tuple[str, str, str, Sequence[int | None] | None]]  # type, name, dtype, shape
-    there: frozenset[str]
-    results: Sequence[Result]
-    train: Sequence[str]
-    arrays: Mapping[str, Any]
-
-
-@dataclass
-class Wanted:
-    """One call of the new program, and what the graph is asked for."""
-
-    execution: Execution
-    number: int
-    record: Mapping[str, Any]
-    arrays: Mapping[str, Any]
-    feeds: dict[str, str] = field(default_factory=dict)
-    constants: dict[str, Any] = field(default_factory=dict)
-    fetches: dict[str, str] = field(default_factory=dict)
-    targets: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
-    blocked: bool = False
 
 
 def is_graph(path: str | Path) -> bool:
@@ -165,6 +124,8 @@ class _Verification:
         self.notes = [f"{path} was edited after `upgrade` wrote it." for path in subject.edited]
         self.reached: list[tuple[str, int]] = []
         self.variables = replaying.carried(subject)
+        self.pairs: dict[Key, Pair] = {}
+        self.arrays: dict[Key, Mapping[str, Any]] = {}
 
     def run(self) -> None:
         from . import _parses, ended, level_of
@@ -178,8 +139,8 @@ class _Verification:
         state = self._state(contents)
         self.variables = [one for one in self.variables if "before:" + one.tf1_name in contents.arrays]
         self.progress("running the new program")
-        run = self._replay(state)
-        new = comparing.read(self.top / "seen")
+        run = self._replay(state, self.top / "new")
+        new = comparing.read(self.top / "new" / "seen")
         calls = [one for one in new.records if "function" in one]
         imported = run.succeeded or "ImportError" not in run.problem(1)
         self.levels.append(Level(IMPORTS, "passed" if imported else "failed", "" if imported else ended(run)))
@@ -192,6 +153,7 @@ class _Verification:
         if wanted:
             self.progress("running the old graph on the same inputs")
             self._compare(contents, state, wanted)
+            self._judge(state, wanted)
         if not any(level.name == RUNS for level in self.levels):
             self.levels.append(Level(RUNS, "passed", f"the new program, in {run.seconds:.0f} s"))
         for name in (VARIABLES, FORWARD, TRAINING):
@@ -254,7 +216,7 @@ class _Verification:
             for one in known
             if one not in missing
             and one.tf1_name in shapes
-            and not _fits(contents.arrays["before:" + one.tf1_name].shape, shapes[one.tf1_name])
+            and not fits(contents.arrays["before:" + one.tf1_name].shape, shapes[one.tf1_name])
         ]
         if known and (len(missing) == len(known) or (missing and self.old.kind == "meta")):
             raise VerifyError(
@@ -272,17 +234,17 @@ class _Verification:
             self.notes.append(f"{where} has no {one.tf1_name}: the new program keeps its own.")
         return state
 
-    def _replay(self, state: Mapping[str, Any]) -> Run:
-        given = self.top / "given"
-        given.mkdir()
-        (self.top / "seen").mkdir()
-        (self.top / "config").mkdir()
+    def _replay(self, state: Mapping[str, Any], folder: Path, graphs: Sequence[Sequence[int]] = ()) -> Run:
+        """Runs the new program; the graphs of the calls `graphs` (a function's number and the call's) are dumped."""
+        given = folder / "given"
+        for one in (given, folder / "seen", folder / "config"):
+            one.mkdir(parents=True)
         writer = trace.Writer(str(given), 1e9)
         writer.write({"alone": True}, {"state:" + path: value for path, value in state.items()})
         subject = self.subject
         config: dict[str, Any] = {
             "side": "new",
-            "trace": str(self.top / "seen"),
+            "trace": str(folder / "seen"),
             "seconds": self.options.seconds,
             "functions": [
                 {"file": str(subject.new_root / file), "qualname": qualname, "line": line, "number": number}
@@ -296,12 +258,14 @@ class _Verification:
             "paths": [one.path for one in self.variables],
             "functions_limit": self.options.executions,
         }
+        if graphs:
+            config["graphs"] = {"records": graphs, "folder": str(folder / "graphs")}
         return observed(
             self.options.python,
             subject.new_root / subject.entry,
             subject.new_root,
             config,
-            self.top / "config",
+            folder / "config",
             self.options,
         )
 
@@ -311,9 +275,9 @@ class _Verification:
         """What the graph is asked for a call: by the first execution that became this function."""
         number = self.subject.targets().index(record["function"])
         wanted = Wanted(self.subject.executions[number], number, record, arrays)
-        _feed(wanted, contents)
+        matching.feed(wanted, contents)
         if not wanted.blocked:
-            _fetch(wanted, contents, trains=_changed(state, arrays))
+            matching.fetch(wanted, contents, trains=_changed(state, arrays))
         place = f"{wanted.execution.old.file}:{wanted.execution.old.line}"
         self.notes += [f"{place}: {told}" for told in wanted.told]
         return [] if wanted.blocked or not (wanted.fetches or wanted.targets) else [wanted]
@@ -324,13 +288,15 @@ class _Verification:
                 where = f"{one.old.file}:{one.old.line}"
                 self.reached.append((where, sum(each.number == number for each in wanted)))
 
-    def _compare(self, contents: Contents, state: Mapping[str, Any], wanted: Sequence[Wanted]) -> None:
-        """Runs the graph for each call, and compares."""
-        given = self.top / "inputs"
+    def _run_graph(
+        self, wanted: Mapping[int, Wanted], name: str, dumps: Mapping[int, Path] | None = None
+    ) -> tuple[dict[int, Mapping[str, Any]], list[str]]:
+        """Has the graph compute what is wanted; the records by the numbers of `wanted`, and what went wrong."""
+        given = self.top / f"{name}-inputs"
         given.mkdir()
         inputs = {
             f"{place}:{key}": one.arrays[key]
-            for place, one in enumerate(wanted)
+            for place, one in wanted.items()
             for key in one.feeds.values()
             if key in one.arrays
         }
@@ -343,19 +309,42 @@ class _Verification:
                 "constants": {f"{place}:{key}": value for key, value in one.constants.items()},
                 "fetches": one.fetches,
                 "targets": one.targets,
+                "dump": str(dumps[place]) if dumps else None,
             }
-            for place, one in enumerate(wanted)
+            for place, one in wanted.items()
         ]
-        records = self._child({"runs": runs, "given": {"folder": str(given), "record": record}}, "runs")
-        by_key = {one["key"]: one for one in records if "key" in one}
+        records = self._child({"runs": runs, "given": {"folder": str(given), "record": record}}, name)
         refusals = [one["refused"] for one in records if "refused" in one]
-        if not by_key or refusals:
-            told = refusals[0] if refusals else "it gave no results"
-            self.levels.append(Level(RUNS, "failed", f"the old graph can't be run: {told}"))
-        for place, one in enumerate(wanted):
-            if place in by_key and "refused" not in by_key[place]:
-                found = trace.arrays(str(self.top / "runs"), by_key[place])
-                self.comparisons += self._compared(one, place, by_key[place], contents, state, found)
+        return {one["key"]: one for one in records if "key" in one and "refused" not in one}, refusals
+
+    def _compare(self, contents: Contents, state: Mapping[str, Any], wanted: Sequence[Wanted]) -> None:
+        """Runs the graph for each call, and compares."""
+        found, refusals = self._run_graph(dict(enumerate(wanted)), "runs")
+        if refusals:
+            self.levels.append(Level(RUNS, "failed", f"the old graph can't be run: {refusals[0]}"))
+        for place, record in found.items():
+            arrays = trace.arrays(str(self.top / "runs"), dict(record))
+            self.comparisons += self._compared(wanted[place], place, record, contents, state, arrays)
+
+    def _judge(self, state: Mapping[str, Any], wanted: Sequence[Wanted]) -> None:
+        """Tells rounding from error, by float64: here it goes through the optimizer, too."""
+        if not self.options.double or all(one.passed for one in self.comparisons):
+            return
+        self.progress("running what differs in float64")
+
+        def dump(records: Sequence[Key], folder: Path) -> list[Run]:
+            chosen = {place: one for place, one in enumerate(wanted) if (one.number, one.record["call"]) in records}
+            names = {place: f"{one.number}-{one.record['call']}" for place, one in chosen.items()}
+            graphs = folder / "old" / "graphs"
+            try:
+                self._run_graph(chosen, "again", {place: graphs / name for place, name in names.items()})
+            except VerifyError as error:
+                return [Run(1, "", str(error), 0.0)]
+            calls = [[one.record["function"], one.record["call"]] for one in chosen.values()]
+            return [self._replay(state, folder / "new", calls)]
+
+        sides = Sides(self.pairs, lambda pair: self.arrays[pair.number, int(pair.old["nth"])], dump)
+        self.comparisons = double.judge_sides(self.subject, sides, self.comparisons, self.options, self.top / "double")
 
     def _compared(
         self,
@@ -372,6 +361,8 @@ class _Verification:
         pair = Pair(one.execution, one.number, old, one.record, False)
         a = {key: value for key, value in contents.arrays.items() if key.startswith("before:")} | dict(found)
         b = {**one.arrays, **{"before:" + path: value for path, value in state.items()}}
+        key = one.number, int(one.record["call"])
+        self.pairs[key], self.arrays[key] = pair, a
         if not one.targets:
             b = {key: value for key, value in b.items() if not key.startswith("after:")}
         missing = comparing.mapped(pair, self.variables, a, first=step == 0)
@@ -383,126 +374,4 @@ def _changed(state: Mapping[str, Any], arrays: Mapping[str, Any]) -> bool:
     return any(
         "after:" + path in arrays and not np.array_equal(arrays["after:" + path], value)
         for path, value in state.items()
-    )
-
-
-def _feed(wanted: Wanted, contents: Contents) -> None:
-    """Which tensor of the graph gets which input of the call."""
-    execution, record = wanted.execution, wanted.record
-    open_inputs = {name: (kind, dtype, shape) for kind, name, dtype, shape in contents.inputs}
-    unnamed: list[Parameter] = []
-    for one in execution.parameters:
-        if not one.placeholder:
-            if one.name in record["inputs"]:
-                unnamed.append(one)
-            continue
-        keys = record["inputs"].get(one.name, []) if one.name else []
-        if one.placeholder not in contents.there:
-            wanted.told.append(f"the graph has no {one.placeholder}, which the program feeds; it is left out")
-            continue
-        open_inputs.pop(one.placeholder, None)
-        if len(keys) == 1 and keys[0] in wanted.arrays:
-            wanted.feeds[one.placeholder] = keys[0]
-        elif not one.name and one.default is not None:
-            try:
-                wanted.constants["constant:" + one.placeholder] = ast.literal_eval(one.default)
-            except (ValueError, SyntaxError):
-                wanted.told.append(f"what {one.placeholder} is fed ({one.default}) is not known; it can't be compared")
-                wanted.blocked = True
-                return
-            wanted.feeds[one.placeholder] = "constant:" + one.placeholder
-    for one in unnamed:
-        for key in record["inputs"][one.name]:
-            if key not in wanted.arrays:
-                continue
-            value = wanted.arrays[key]
-            fitting = [
-                name
-                for name, (kind, dtype, shape) in open_inputs.items()
-                if dtype == value.dtype.name and _fits(value.shape, shape)
-            ]
-            if len(fitting) > 1:  # elements of one iterator come in order
-                fitting = [name for name in fitting if open_inputs[name][0] == "IteratorGetNext"][:1]
-            if len(fitting) != 1:
-                wanted.told.append(
-                    f"{one.name} ({value.dtype.name} {list(value.shape)}) can't be told apart among the inputs of the graph; "
-                    f"it can't be compared"
-                )
-                wanted.blocked = True
-                return
-            wanted.feeds[fitting[0]] = key
-            del open_inputs[fitting[0]]
-
-
-def _fetch(wanted: Wanted, contents: Contents, *, trains: bool) -> None:
-    """Which tensor of the graph stands for which result of the call."""
-    outputs = wanted.execution.outputs
-    taken = {one.tensor for one in outputs if one.tensor}
-    for place, one in enumerate(outputs):
-        if one.index is None:
-            if one.tensor in contents.there and ":" not in one.tensor:
-                wanted.targets.append(one.tensor)
-            continue
-        key = f"fetch:{one.index}"
-        if key not in wanted.arrays:
-            continue
-        if one.tensor:
-            if one.tensor in contents.there:
-                wanted.fetches[f"fetch:{place}"] = one.tensor
-            else:
-                wanted.told.append(f"{one.fetch} is {one.tensor}, which the graph has not; it is not compared")
-            continue
-        name = _result(wanted, contents, one, wanted.arrays[key], taken)
-        if name is None:
-            continue
-        wanted.fetches[f"fetch:{place}"] = name
-        taken.add(name)
-    if trains and not wanted.targets:
-        unnamed = [one for one in outputs if one.index is None and not one.tensor]
-        if unnamed and len(contents.train) == 1:
-            wanted.targets.append(contents.train[0])
-        else:
-            wanted.told.append("the graph has not the operation that trains; the update is not compared")
-
-
-def _result(wanted: Wanted, contents: Contents, output: Output, value: Any, taken: set[str]) -> str | None:
-    """The only tensor of the graph that a result without a name can be; None, and told, where there are others.
-
-    Its values have no say: a wrong result must not find another tensor that it agrees with.
-    """
-    inputs = set(wanted.feeds)
-    fitting = [
-        one
-        for one in contents.results
-        if one.name not in taken
-        and one.dtype == value.dtype.name
-        and _fits(value.shape, one.shape)
-        and set(one.inputs) <= inputs
-    ]
-    found: Sequence[Result] = [one for one in fitting if set(one.inputs) == inputs] or fitting
-    if len(found) > 1:
-        found = _alike(found, set(wanted.record["kinds"][output.index or 0]))
-    if len(found) == 1:
-        return found[0].name
-    several = f"{len(found)} tensors of the graph" if found else "no tensor of the graph"
-    wanted.told.append(
-        f"{output.fetch} ({value.dtype.name} {list(value.shape)}) has no name in the manifest, and {several} could be it; "
-        f"it is not compared"
-    )
-    return None
-
-
-def _alike(found: Sequence[Result], kinds: set[str]) -> Sequence[Result]:
-    """The one that is computed by the same kinds of operations, clearly more so than any other."""
-
-    def likeness(one: Result) -> float:
-        return len(kinds & set(one.kinds)) / max(1, len(kinds | set(one.kinds)))
-
-    order = sorted(found, key=likeness, reverse=True)
-    return order[:1] if likeness(order[0]) >= likeness(order[1]) + CLEARLY else order
-
-
-def _fits(shape: Sequence[int], known: Sequence[int | None] | None) -> bool:
-    return known is None or (
-        len(known) == len(shape) and all(a in (None, b) for a, b in zip(known, shape, strict=True))
     )
