@@ -20,7 +20,7 @@ import pytest
 from tf_modernize.cli.run import Request, run
 from tf_modernize.harness.forking import Forks
 from tf_modernize.harness.verify import Options, Recording, Report, compare, subjects
-from tf_modernize.harness.verify.model import FORWARD, GRADIENTS, INITIAL, INPUTS, READS, TRAINING, VARIABLES
+from tf_modernize.harness.verify.model import FORWARD, GRADIENTS, INITIAL, INPUTS, READS, RUNS, TRAINING, VARIABLES
 from tf_modernize.harness.verify.oracles import ENVIRONMENT
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "mutants"
@@ -36,7 +36,7 @@ LEVELS = {
     "initial": {INITIAL, VARIABLES},
     "inputs": {INPUTS},
     "reads": {READS},
-    "missing": {FORWARD},
+    "missing": {RUNS},
 }
 
 Entry = Mapping[str, Any]
