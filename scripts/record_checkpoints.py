@@ -1,5 +1,7 @@
 """Records the checkpoints of fixtures/checkpoints: each `before.py` is run under real TensorFlow 1.15.
 
+Those in `of_programs` are checkpoints that programs of fixtures/programs write themselves.
+
     python scripts/record_checkpoints.py --tf1-python PATH [NAME…]
 
 PATH is a CPython 3.7 with tensorflow==1.15.5, as scripts/record_fixtures.py takes it. What a run writes is told in
@@ -17,7 +19,10 @@ from pathlib import Path
 from tf_modernize.harness.running import run_program
 
 RUNNER = Path(__file__).with_name("run_checkpoint_program.py")
-CHECKPOINTS = Path(__file__).resolve().parents[1] / "fixtures" / "checkpoints"
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+CHECKPOINTS = FIXTURES / "checkpoints"
+# Programs of fixtures/programs, and the checkpoint of their own that is kept of each.
+PROGRAMS = {"saver_and_steps": "ckpt_dir/model.ckpt-6"}
 
 
 def main() -> int:
@@ -45,6 +50,20 @@ def main() -> int:
                 state.write_text(state.read_text().replace(f"{folder}/", ""))
             size = sum(file.stat().st_size for file in recorded.iterdir())
             print(f"{program.parent.name}: {run.seconds:.1f} s, {size / 1024:.0f} kB")
+    for name, prefix in PROGRAMS.items():
+        if args.names and name not in args.names:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            program = FIXTURES / "programs" / name / "before.py"
+            run = run_program(args.tf1_python, program, timeout=120, environment={"MODEL_DIR": folder})
+            files = sorted(Path(folder).glob(f"{prefix}.[di]*"))  # without the graph
+            failed |= not run.succeeded or not files
+            print(f"{name}: {run.seconds:.1f} s" if files else f"{name}: FAILED\n{run.problem(12)}")
+            recorded = CHECKPOINTS / "of_programs" / name
+            shutil.rmtree(recorded, ignore_errors=True)
+            recorded.mkdir(parents=True)
+            for file in files:
+                shutil.copy(file, recorded / file.name)
     return 1 if failed else 0
 
 

@@ -204,6 +204,39 @@ def test_a_script_is_stopped_before_it_runs_anything(folder: Path) -> None:
     assert not Path("ran").exists()
 
 
+ORDERED = """
+import tensorflow as tf
+
+a = tf.Variable([1.0, 2.0], name="a")
+b = tf.Variable([3.0, 4.0], name="b")
+optimizer = tf.keras.optimizers.Adam(0.1)
+"""
+STEP = """
+
+@tf.function(input_signature=[])
+def step():
+    optimizer.apply_gradients([(tf.ones([2]), b), (tf.ones([2]), a)])
+"""
+
+
+def test_slots_are_written_in_the_order_in_which_a_script_trains(folder: Path) -> None:
+    slots = {"a/Adam": [1, 1], "a/Adam_1": [2, 2], "b/Adam": [3, 3], "b/Adam_1": [4, 4]}
+    write("old.ckpt", {name: np.array(value, "float32") for name, value in {"a": [0, 0], "b": [0, 0], **slots}.items()})
+    Path("script.py").write_text(ORDERED)
+    said = convert(model="script.py", code=2).stderr
+    assert "keeps its slots in the order in which gradients are applied" in said and not Path("new").exists()
+    Path("script.py").write_text(ORDERED + STEP)
+    convert(model="script.py")
+    names: dict[str, Any] = {}
+    exec(ORDERED + STEP, names)
+    a, b, optimizer = names["a"], names["b"], names["optimizer"]
+    optimizer.build([b, a])
+    checkpoint = tf.train.Checkpoint(a=a, b=b, optimizer=optimizer)
+    checkpoint.restore(tf.train.latest_checkpoint("new")).assert_existing_objects_matched()
+    values = [one.numpy().tolist() for one in optimizer.variables[2:]]
+    assert values == [[3, 3], [4, 4], [1, 1], [2, 2]]
+
+
 # -- convert ------------------------------------------------------------------------------------------------------------
 
 

@@ -1,9 +1,7 @@
-"""The new program's variables, found by building its model: without their values, wherever that is possible.
+"""The new program's variables, found by building its model, wherever that is possible without their values (`deferring`).
 
-While a model is built here, TensorFlow's variables of some size get a handle but no value, so that mapping a checkpoint costs
-no memory, and converting it no more than the values that it has. A factory that needs values while it builds (it calls the
-model on an array) is run again, with values. Of a script no variable gets a value, so that it stops where it would first
-compute something with them: what it had made by then is what it consists of.
+A factory's variables get their values where it computes something with them. A script is not run: what it had made when it
+would first have computed something is what it consists of.
 """
 
 from __future__ import annotations
@@ -15,67 +13,63 @@ import os
 import runpy
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tf_modernize.codemods.manifest import Program
 
-from .inventory import build_optimizers, collect, raw_variable, targets_of, trackable
+from .deferring import SMALL, NoValue, Pending, deferred
+from .inventory import build_optimizers, collect, optimizers_of, targets_of, trackable
 from .reading import CheckpointError
 from .targets import Targets
-
-SMALL = 1024  # elements: a variable of no more gets its value at once
-
-
-class NoValue(Exception):
-    """Something was about to compute with variables that have no value."""
 
 
 @dataclass
 class Built:
     """A built program: `root` is the object whose checkpoint is written, `variables` are its variables by their keys.
 
-    `initial` holds, by identity, variables that have no value yet, and what would give it.
+    `pending` are those that have no value yet. `assumed` are the optimizers of which nothing says in which order they keep
+    their slots.
     """
 
     root: Any
     parts: Mapping[str, Any]
     targets: Targets
     variables: Mapping[str, Any]
-    initial: dict[int, tuple[Any, Any]] = field(default_factory=dict)
-
-    def initialize(self, key: str) -> None:
-        """Gives a variable its initial value, if it has none."""
-        _initialize(self.initial, raw_variable(self.variables[key]))
+    pending: Pending
+    assumed: tuple[str, ...] = ()
 
 
 def build(model: Any, *, values: bool = False, manifest: Sequence[Program] = ()) -> Built:
     """What a model is made of. `model` is "package.module:factory", "package.module", or an object that is there already.
 
-    A module may be named by its file. With `values` variables without a value remember where to take it from, where nothing
-    else gives them one. The manifest tells which variables an optimizer is for that has made none of its own yet.
+    A module may be named by its file. With `values` every variable without a value remembers where to take it from. The
+    manifest tells which variables an optimizer is for that has made none of its own yet.
     """
+    pending = Pending()
     if not isinstance(model, str):
-        return _built(model, {}, manifest)
+        return _built(model, pending, manifest)
     name, _, attribute = model.partition(":")
     if not name:
         raise CheckpointError(f"--model {model} names no module: pkg.module:factory is wanted")
-    initial: dict[int, tuple[Any, Any]] = {}
     with _on_path(os.getcwd()), contextlib.redirect_stdout(sys.stderr):
-        made = _factory(model, name, attribute, initial, values) if attribute else _script(model, name, initial, values)
-        with _deferred(initial, values):
-            return _built(made, initial, manifest)
+        if attribute:
+            made = _factory(model, name, attribute, pending, values)
+        else:
+            made = _script(model, name, pending, values)
+        with deferred(pending, keep=values):
+            return _built(made, pending, manifest)
 
 
-def _factory(model: str, name: str, attribute: str, initial: dict[int, tuple[Any, Any]], values: bool) -> Any:
-    """What a factory returns, built without values if it can be."""
+def _factory(model: str, name: str, attribute: str, pending: Pending, values: bool) -> Any:
+    """What a factory returns; built once more, with all values, where it needs one that was not kept."""
     import keras
 
     before = set(sys.modules)
     try:
-        with _deferred(initial, values), _sentences(model, name):
+        with deferred(pending, keep=values), _sentences(model, name):
             return _make(name, attribute)
     except NoValue:
         keras.backend.clear_session()  # its names count from the start again
@@ -86,22 +80,34 @@ def _factory(model: str, name: str, attribute: str, initial: dict[int, tuple[Any
         return _make(name, attribute)
 
 
-def _script(model: str, name: str, initial: dict[int, tuple[Any, Any]], values: bool) -> Any:
+def _script(model: str, name: str, pending: Pending, values: bool) -> Any:
     """What a module has made when it is imported, or run, until it would first compute something with its variables."""
     made: Any = None
-    try:
-        with _deferred(initial, values, small=0), _sentences(model, name):
-            made = _run(name)
-    except NoValue as error:
-        made = _reached(error, name)
-    for variable, _ in list(initial.values()):
-        if variable.shape.num_elements() <= SMALL:
-            _initialize(initial, variable)
+    with deferred(pending, keep=values, script=True):
+        try:
+            with _sentences(model, name):
+                made = _run(name)
+        except NoValue as error:
+            made = _reached(error, name)
+        if not all(one.built for one in optimizers_of(collect(made))):
+            _trace(made)
+    pending.initialize_all(SMALL)
     if not collect(made):
         raise CheckpointError(
             f"{model} makes no model when it is imported or run: give a factory, {name}:FUNCTION, that returns one"
         )
     return made
+
+
+def _trace(names: Mapping[str, Any]) -> None:
+    """Traces the tf.functions whose arguments are known: optimizers make their variables when gradients are applied."""
+    import tensorflow as tf
+
+    function = type(tf.function(lambda: None))
+    for one in list(names.values()):
+        if isinstance(one, function) and one.input_signature is not None:
+            with contextlib.suppress(Exception):
+                one.get_concrete_function()
 
 
 # -- running the user's code --------------------------------------------------------------------------------------------
@@ -220,85 +226,10 @@ def _is_users(module: Any, name: str) -> bool:
     return file is not None and "site-packages" not in file and any(Path(file).is_relative_to(top) for top in tops)
 
 
-# -- variables without values -------------------------------------------------------------------------------------------
+# -- what was built ---------------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _deferred(initial: dict[int, tuple[Any, Any]], values: bool, small: int = SMALL) -> Iterator[None]:
-    """Within it, variables of more elements are made without a value; `initial` gets what would give it."""
-    import tensorflow as tf
-
-    try:
-        from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
-    except ImportError:  # another release of TensorFlow: everything works, with more memory
-        yield
-        return
-
-    class Empty(UninitializedVariable):  # type: ignore[misc]
-        """A variable that says so where it is read before it has a value: TensorFlow would give an empty tensor."""
-
-        def _read_variable_op(self, *args: Any, **kwargs: Any) -> Any:
-            if tf.executing_eagerly() and not tf.raw_ops.VarIsInitializedOp(resource=self.handle):
-                raise NoValue(f"{self.name} has no value")
-            return super()._read_variable_op(*args, **kwargs)
-
-    def create(next_creator: Callable[..., Any], **arguments: Any) -> Any:
-        given = arguments.get("initial_value")
-        try:
-            shape, dtype = _shape_of(given)
-        except Exception:
-            return next_creator(**arguments)
-        if not shape.is_fully_defined() or shape.num_elements() <= small:
-            return next_creator(**arguments)
-        wanted = arguments.get("dtype")
-        variable = Empty(
-            trainable=arguments.get("trainable"),
-            name=arguments.get("name"),
-            shape=shape,
-            dtype=dtype if wanted is None else tf.as_dtype(wanted),
-            constraint=arguments.get("constraint"),
-            synchronization=arguments.get("synchronization"),
-            aggregation=arguments.get("aggregation"),
-        )
-        if values or callable(given) or shape.num_elements() <= SMALL:
-            initial[id(variable)] = (variable, given)
-        return variable
-
-    function = type(tf.function(lambda: None))
-    original = function.__call__
-
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if tf.executing_eagerly():
-            raise NoValue("a tf.function was called")
-        return original(self, *args, **kwargs)
-
-    function.__call__ = call
-    try:
-        with tf.variable_creator_scope(create):
-            yield
-    finally:
-        function.__call__ = original
-
-
-def _initialize(initial: dict[int, tuple[Any, Any]], variable: Any) -> None:
-    _, given = initial.pop(id(variable), (None, None))
-    if given is not None:
-        variable.assign(given() if callable(given) else given)
-
-
-def _shape_of(given: Any) -> tuple[Any, Any]:
-    """Shape and dtype of an initial value; a function is traced for them, which computes nothing."""
-    import tensorflow as tf
-
-    if callable(given):
-        with tf.Graph().as_default():
-            value = tf.convert_to_tensor(given())
-    else:
-        value = given if hasattr(given, "shape") and hasattr(given, "dtype") else tf.convert_to_tensor(given)
-    return tf.TensorShape(value.shape), tf.as_dtype(value.dtype)
-
-
-def _built(made: Any, initial: dict[int, tuple[Any, Any]], manifest: Sequence[Program]) -> Built:
+def _built(made: Any, pending: Pending, manifest: Sequence[Program]) -> Built:
     import tensorflow as tf
 
     if isinstance(made, tf.train.Checkpoint):
@@ -317,13 +248,13 @@ def _built(made: Any, initial: dict[int, tuple[Any, Any]], manifest: Sequence[Pr
             f"--model gives {type(made).__name__}, in which there is no model: a Keras model, or a pair or dict of a model "
             "and an optimizer, or a tf.train.Checkpoint is wanted"
         )
-    build_optimizers(parts, _trained(manifest))
+    assumed = build_optimizers(parts, _trained(manifest))
     variables, targets = targets_of(parts)
     if not any(not one.optimizer for one in targets.variables):
         raise CheckpointError(
             "the model has no variables yet: let the factory call it on tf.keras.Input(…) of its inputs"
         )
-    return Built(root, parts, targets, variables, initial)
+    return Built(root, parts, targets, variables, pending, tuple(assumed))
 
 
 def _trained(manifest: Sequence[Program]) -> dict[str, list[str]]:

@@ -23,6 +23,7 @@ import numpy as np
 from tf_modernize.codemods.manifest import Program
 
 from .building import Built, build
+from .inventory import raw_variable
 from .mapping import map_variables
 from .reading import Checkpoint, CheckpointError, read
 from .rules import Rules
@@ -86,6 +87,11 @@ def convert(
     mapping = map_variables(checkpoint, built.targets, manifest, rules)
     if not mapping.complete:
         raise MappingError(mapping)
+    if built.assumed:
+        raise CheckpointError(
+            f"{', '.join(built.assumed)} keeps its slots in the order in which gradients are applied, which nothing tells here: "
+            "let the factory call optimizer.build(variables) in that order"
+        )
     written = _Written(progress or (lambda name, nbytes: None))
     with _beside(target) as scratch:
         kept = _kept(built, mapping)
@@ -99,6 +105,8 @@ def convert(
             put(key, value)
         _assign(checkpoint, built, mapping, put, written)
         step = max((_count(checkpoint, one, put, written) for one in mapping.steps), default=0)
+        if not step and any(one.slot == "average" and one.key in written.digests for one in built.targets.variables):
+            written.notes.append("at step 0 a Keras optimizer starts its averages anew, whatever they hold")
         place = writer.finish(step)
         _compare(built, writer, written)
         _move(place if weights else scratch, target)
@@ -132,7 +140,7 @@ def _kept(built: Built, mapping: VariableMapping) -> dict[str, Array]:
     filled = {one.key for one in mapping.mapped} | {one.key for one in mapping.steps}
     kept = [key for key in built.variables if key not in filled]
     for key in kept:
-        built.initialize(key)
+        built.pending.initialize(raw_variable(built.variables[key]))
     return {key: np.array(value_of(built.variables[key])) for key in kept}
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import types
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from .reading import CheckpointError
+from .roles import counted
 from .slots import NAMES
 from .targets import CellKind, KerasCell, Target, TargetOptimizer, Targets
 
@@ -87,53 +88,77 @@ def _holds(one: Any, depth: int = _DEPTH) -> bool:
     )
 
 
-def build_optimizers(parts: Mapping[str, Any], trained: Mapping[str, Sequence[str]]) -> None:
+def optimizers_of(parts: Mapping[str, Any]) -> list[Any]:
+    """Every Keras optimizer among the parts."""
+    import keras
+
+    return [one for one, _ in _walk(parts) if isinstance(one, keras.optimizers.Optimizer)]
+
+
+def build_optimizers(parts: Mapping[str, Any], trained: Mapping[str, Sequence[str]]) -> list[str]:
     """An optimizer makes its variables when it first updates something: here at once, for what it is known to train.
 
     `trained` has the paths of the variables by the optimizer's name; without it, a single optimizer is for all that can be
-    trained.
+    trained. Checkpoints keep an optimizer's variables by their numbers, so their order matters: a model's own order is taken,
+    and the names of the optimizers are returned for which there is none.
     """
     import keras
     import tensorflow as tf
 
-    walked = [one for one, _ in _walk(parts)]
-    optimizers = [one for one in walked if isinstance(one, keras.optimizers.Optimizer)]
+    optimizers = optimizers_of(parts)
     unbuilt = [one for one in optimizers if not one.built]
     if not unbuilt:
-        return
-    by_path = {path_of(one): one for one in walked if isinstance(one, keras.Variable | tf.Variable)}
-    for optimizer in list(unbuilt):
-        paths = trained.get(optimizer.name, ())
+        return []
+    models = [part for part in parts.values() if isinstance(part, keras.Layer)]
+    everything = _trainable(parts, models)
+    by_path = {path_of(one): one for one, _ in _walk(parts) if isinstance(one, keras.Variable | tf.Variable)}
+    assumed = []
+    for optimizer, paths in _told(unbuilt, trained):
         if paths and all(path in by_path for path in paths):
-            optimizer.build([by_path[path] for path in paths])
-            unbuilt.remove(optimizer)
-    if len(unbuilt) == 1 and len(optimizers) == 1:
-        optimizers[0].build(_trainable(parts))
-    elif unbuilt:
-        named = ", ".join(one.name for one in unbuilt)
-        raise CheckpointError(
-            f"which variables {named} is for can't be known among several optimizers: let the factory call "
-            "optimizer.build(variables) for each, in the order in which gradients are applied"
-        )
+            chosen = [by_path[path] for path in paths]
+        elif len(optimizers) == 1:
+            chosen = everything
+        else:
+            raise CheckpointError(
+                f"which variables {optimizer.name} is for can't be known among several optimizers: let the factory call "
+                "optimizer.build(variables) for each, in the order in which gradients are applied"
+            )
+        identities = {id(raw_variable(one)) for one in chosen}
+        own = (model.trainable_variables for model in models)
+        natural = next((one for one in own if {id(raw_variable(each)) for each in one} == identities), None)
+        if natural is None and len(chosen) > 1:
+            assumed.append(optimizer.name)
+        optimizer.build(chosen if natural is None else natural)
+    return assumed
 
 
-def _trainable(parts: Mapping[str, Any]) -> list[Any]:
-    """All that can be trained, in the order in which a model lists it."""
+def _told(optimizers: Sequence[Any], trained: Mapping[str, Sequence[str]]) -> list[tuple[Any, Sequence[str]]]:
+    """What each optimizer trains, by its name; Keras counts names over the whole process, so that only their order is sure."""
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(trained, key=counted):
+        by_stem[counted(name)[0]].append(name)
+    told = []
+    for optimizer in sorted(optimizers, key=lambda one: counted(one.name)):
+        name = optimizer.name
+        left = by_stem[counted(name)[0]]
+        if name not in trained and left:
+            name = left[0]
+        if name in left:
+            left.remove(name)
+        told.append((optimizer, trained.get(name, ())))
+    return told
+
+
+def _trainable(parts: Mapping[str, Any], models: Sequence[Any]) -> list[Any]:
+    """All that can be trained, models first, in the order in which these list it."""
     import keras
     import tensorflow as tf
 
-    found: dict[int, Any] = {}
-    for part in parts.values():
-        if isinstance(part, keras.Layer):
-            found.update({id(one): one for one in part.trainable_variables})
-    inside = {id(raw_variable(one)) for one in found.values()}
-    for one, _ in _walk(
-        {name: part for name, part in parts.items() if not isinstance(part, keras.optimizers.Optimizer)}
-    ):
-        if isinstance(one, keras.Variable | tf.Variable) and one.trainable and id(raw_variable(one)) not in inside:
-            if getattr(one, "dtype", None) is not None and tf.as_dtype(one.dtype).is_floating:
-                found[id(one)] = one
-                inside.add(id(raw_variable(one)))
+    found = {id(raw_variable(one)): one for model in models for one in model.trainable_variables}
+    rest = {name: part for name, part in parts.items() if not isinstance(part, keras.optimizers.Optimizer)}
+    for one, _ in _walk(rest):
+        if isinstance(one, keras.Variable | tf.Variable) and one.trainable and tf.as_dtype(one.dtype).is_floating:
+            found.setdefault(id(raw_variable(one)), one)
     return list(found.values())
 
 

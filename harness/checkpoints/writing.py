@@ -39,7 +39,7 @@ def checkpoint_writer(built: Built, folder: Path) -> Writer:
 
     def put(key: str, value: Array) -> None:
         variable = raw_variable(built.variables[key])
-        built.initial.pop(id(variable), None)
+        built.pending.forget(variable)
         tf.raw_ops.AssignVariableOp(resource=variable.handle, value=_tensor(value, variable.dtype))
 
     def finish(step: int) -> Path:
