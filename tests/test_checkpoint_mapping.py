@@ -320,6 +320,13 @@ def test_averages_go_where_the_new_program_keeps_them() -> None:
         assert mapping.complete and pairs(mapping)["w/ExponentialMovingAverage"] == path
 
 
+def test_what_an_unbiased_average_keeps_is_told_and_has_no_place() -> None:
+    state = ["bn/bn/moving_mean/biased", "bn/bn/moving_mean/local_step"]
+    old = checkpoint({"bn/moving_mean": [3], state[0]: [3], state[1]: []})
+    assert [old.roles[name].kind for name in old.tensors] == ["average-state", "average-state", "variable"]
+    assert [one.name for one in mapped(old, {"bn/moving_mean": [3]}).unmapped] == state
+
+
 # -- rules and manifests ------------------------------------------------------------------------------------------------
 
 

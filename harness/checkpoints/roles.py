@@ -68,6 +68,8 @@ SLOTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 # A centered RMSProp has one more, in between.
 CENTERED = ("rms", "mg", "momentum")
 _AVERAGE = "ExponentialMovingAverage"
+# What an average keeps that starts at zero and corrects itself for that.
+_UNBIASED = ("biased", "local_step")
 _POWER = re.compile(r"(?:(.*)/)?(beta[12]_power)(?:_(\d+))?")
 _COUNTED = re.compile(r"(.+?)(?:_(\d+))?")
 _INTEGERS = frozenset({"int32", "int64"})
@@ -103,10 +105,8 @@ def _role(tensor: Tensor, known: Mapping[str, Tensor]) -> Role:
         variable = _variable(owner, None, known)
         if variable:
             return Role("average", variable)
-    if leaf in ("biased", "local_step"):
-        above = owner.rpartition("/")[2]
-        if above.startswith(_AVERAGE) or owner in known or any(one.endswith(owner) for one in known if one != name):
-            return Role("average-state", owner)
+    if leaf in _UNBIASED and all(f"{owner}/{one}" in known for one in _UNBIASED):
+        return Role("average-state", owner)
     if owner in known and known[owner].shape == tensor.shape and known[owner].dtype == tensor.dtype:
         return Role("slot", owner, "", str(number), stem)
     return Role("variable")
