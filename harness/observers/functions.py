@@ -180,7 +180,7 @@ class _Observer:
         self._busy = True
         try:
             given = trace.arrays(self._replay, record)
-            seen: dict[str, Any] = {"function": number, "call": nth}
+            seen: dict[str, Any] = {"function": number, "call": nth, "started": self._started}
             arrays: dict[str, Any] = {}
             args, kwargs = self._inputs(function, args, kwargs, given, record, seen, arrays)
             # Traced first: what the first call would make (the slots of optimizers) is there to be loaded.

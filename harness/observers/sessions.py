@@ -228,14 +228,19 @@ class _Observer:
         return extra
 
     def _between(self, graph: Any, ancestors: set[Any], fed: set[str]) -> list[tuple[int, Any]]:
-        """The tensors that the wanted values were bound to and that this execution computes."""
+        """The tensors that the wanted values were bound to and that this execution computes, or can without any effect.
+
+        A loss is among the latter: the gradients of a mean don't need it.
+        """
         found = []
         for number, name in self._bound:
             try:
                 tensor = graph.as_graph_element(name, allow_tensor=True, allow_operation=False)
             except (KeyError, ValueError):  # of another graph
                 continue
-            if tensor.op in ancestors and name not in fed and graph.is_fetchable(tensor) and not _reference(tensor):
+            if name in fed or not graph.is_fetchable(tensor) or _reference(tensor):
+                continue
+            if all(_without_effect(op) for op in _ancestors(graph, [tensor], fed) - ancestors):
                 found.append((number, tensor))
         return found
 
@@ -352,6 +357,10 @@ def _ancestors(graph: Any, leaves: Any, fed: set[str]) -> set[Any]:
         pending.extend(tensor.op for tensor in op.inputs if tensor.name not in fed)
         pending.extend(op.control_inputs)
     return found
+
+
+def _without_effect(op: Any) -> bool:
+    return op.type not in ("Placeholder", "PlaceholderV2") and not op.op_def.is_stateful
 
 
 def _depth(ops: set[Any]) -> int:

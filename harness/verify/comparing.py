@@ -311,33 +311,72 @@ def _updates(
 
 @dataclass
 class _Window:
-    """What is read between two function calls: the old program's fetches, and the new program's values."""
+    """What is read between two function calls: the old program's fetches, and the new program's values.
+
+    `results` is what the call before gave, which is read here as well; None where that call was not recorded.
+    """
 
     expected: list[tuple[Pair, str, Any]]
     read: list[Any]
+    results: list[Any] | None = None
 
 
 def _reads(subject: Subject, old: Trace, new: Trace, tolerances: Tolerances) -> Iterator[Comparison]:
     """Executions that became a variable read or are evaluated in place: the value must be read at the same time.
 
     Each fetch takes a value that equals it; one that is left over is compared with the nearest that is left over, too. What
-    the new program does not read by `.numpy()` (the value of an assignment) is not seen.
+    the new program does not read by `.numpy()` (the value of an assignment) is not seen. Values that are there, but not in
+    the old program's order, are handed to the wrong places.
     """
     for window in _windows(subject, old, new).values():
-        open_ones = []
-        for pair, fetch, value in window.expected:
-            verdicts = [within.forward(value, other, _DEEP_READ, tolerances) for other in window.read]
-            equal = next((place for place, verdict in enumerate(verdicts) if verdict.equal), None)
-            if equal is None:
-                open_ones.append((pair, fetch, value))
-            else:
-                window.read.pop(equal)
-                yield _comparison(pair, READS, fetch, verdicts[equal])
-        for pair, fetch, value in open_ones:
-            left = [other for other in window.read if np.shape(other) == np.shape(value)]
-            if left:
-                verdicts = [within.forward(value, other, _DEEP_READ, tolerances) for other in left]
+        table = [
+            [within.forward(value, other, _DEEP_READ, tolerances) for other in window.read]
+            for _, _, value in window.expected
+        ]
+        equal = [[verdict.equal for verdict in verdicts] for verdicts in table]
+        taken: dict[int, int] = {}
+        for row, verdicts in enumerate(equal):
+            place = next((at for at, same in enumerate(verdicts) if same and at not in taken.values()), None)
+            if place is not None:
+                taken[row] = place
+        in_order = _in_order(equal)
+        swapped = set(taken) - in_order if len(in_order) < len(taken) else set()
+        left = [other for at, other in enumerate(window.read) if at not in taken.values()]
+        for row, (pair, fetch, value) in enumerate(window.expected):
+            if row in swapped:
+                yield _comparison(
+                    pair, READS, fetch, Verdict(False, note="is read, but not in the old program's order")
+                )
+            elif row in taken:
+                yield _comparison(pair, READS, fetch, table[row][taken[row]])
+            elif alike := [other for other in left if np.shape(other) == np.shape(value)]:
+                verdicts = [within.forward(value, other, _DEEP_READ, tolerances) for other in alike]
                 yield _comparison(pair, READS, fetch, min(verdicts, key=lambda one: one.error))
+            elif pair.execution.kind == "variable-read" and window.results is not None:
+                others = [one for one in left if not any(np.array_equal(one, result) for result in window.results)]
+                if others:
+                    note = f"is not read, but a value of the shape {list(np.shape(others[0]))} is"
+                    yield _comparison(pair, READS, fetch, Verdict(False, note=note))
+
+
+def _in_order(equal: Sequence[Sequence[bool]]) -> set[int]:
+    """The rows of a longest common subsequence of the expected values and those that were read."""
+    width = len(equal[0]) if equal else 0
+    longest: list[list[int]] = [[0] * (width + 1) for _ in range(len(equal) + 1)]
+    for row in reversed(range(len(equal))):
+        for at in reversed(range(width)):
+            both = longest[row + 1][at + 1] + 1 if equal[row][at] else 0
+            longest[row][at] = max(both, longest[row + 1][at], longest[row][at + 1])
+    found, row, at = set(), 0, 0
+    while row < len(equal) and at < width:
+        if equal[row][at] and longest[row][at] == longest[row + 1][at + 1] + 1:
+            found.add(row)
+            row, at = row + 1, at + 1
+        elif longest[row][at] == longest[row + 1][at]:
+            row += 1
+        else:
+            at += 1
+    return found
 
 
 _DEEP_READ = 8  # what is evaluated in place has no recorded depth
@@ -359,6 +398,9 @@ def _windows(subject: Subject, old: Trace, new: Trace) -> dict[int, _Window]:
     for one in new.records:
         if "read" in one and one["read"] in found:
             found[one["read"]].read.extend(new.arrays(one).values())
+        elif "function" in one and one["started"] + 1 in found:
+            arrays = new.arrays(one)
+            found[one["started"] + 1].results = [arrays[key] for key in arrays if key.startswith("fetch:")]
     return found
 
 
