@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +13,13 @@ import pytest
 from tf_modernize.cli.run import Request, run
 from tf_modernize.harness.forking import Forks
 from tf_modernize.harness.observers.doubling import written
+from tf_modernize.harness.running import run_program
 from tf_modernize.harness.verify import Options, Report, verify
 from tf_modernize.harness.verify.double import RECORDS, _by_example, _chosen, _verdict
 from tf_modernize.harness.verify.model import FORWARD, GRADIENTS, TRAINING, Comparison
 from tf_modernize.harness.verify.tolerances import Tolerances
 
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 QUICK = Options(steps=2, free_steps=0, least=0, seconds=120, locate=False)
 BEFORE = """\
 import numpy as np
@@ -90,7 +94,7 @@ def test_only_rounding_is_proved(tmp_path: Path, forks: Forks) -> None:
 
 def test_batch_norms_gradients_and_updates_have_a_float64_form(tmp_path: Path, forks: Forks) -> None:
     """With tolerances that no float32 program meets, all but the moving variance (which lacks Bessel's factor) is rounding."""
-    source = Path(__file__).parents[1] / "fixtures" / "programs" / "batch_norm_over_images" / "before.py"
+    source = FIXTURES / "programs" / "batch_norm_over_images" / "before.py"
     old, new = upgraded(tmp_path, source.read_text())
     tight = Tolerances(rtol=1e-11, atol=1e-13, update=1e-12)
     report = verified(dataclasses.replace(QUICK, steps=1, tolerances=tight), forks, old, new)
@@ -101,6 +105,39 @@ def test_batch_norms_gradients_and_updates_have_a_float64_form(tmp_path: Path, f
             assert one.rounding is False, one
         else:
             assert one.rounding is True, one
+
+
+@pytest.fixture(scope="module")
+def widened(tf2_python: str) -> dict[str, dict[str, Any]]:
+    """What fixtures/graphs/widened.py says, by the names of its graphs."""
+    run = run_program(tf2_python, FIXTURES / "graphs" / "widened.py", deterministic=False, timeout=120)
+    assert run.succeeded, run.problem(20)
+    found: dict[str, dict[str, Any]] = json.loads(run.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize(
+    "name", ["loops 1", "loops 2", "optimizers 1", "optimizers 2", "images 1", "images 2", "LSTM", "GRU", "eager style"]
+)
+def test_a_graph_in_float64_computes_the_same(widened: dict[str, dict[str, Any]], name: str) -> None:
+    assert widened[name]["off"] < 2e-6
+    assert widened[name]["compared"] >= 3
+    assert widened[name]["single"] == []
+
+
+@pytest.mark.parametrize("name", ["narrow 1", "narrow 2"])
+def test_what_has_no_float64_kernel_stays_in_float32_and_is_named(
+    widened: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert widened[name]["off"] < 2e-6
+    assert widened[name]["single"] == ["Bitcast", "LRN", "ResizeBilinear"]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("python_function 1", "PyFunc"), ("table", "LookupTableFindV2 takes a resource")]
+)
+def test_what_lies_outside_of_the_graph_is_told(widened: dict[str, dict[str, Any]], name: str, why: str) -> None:
+    assert why in widened[name]["refused"]
 
 
 def comparison(nth: int = 0, error: float = 1e-3, execution: int = 1, **more: object) -> Comparison:

@@ -26,6 +26,7 @@ _BATCH_NORMS = {
     "FusedBatchNormGradV2": 5,
     "FusedBatchNormGradV3": 5,
 }
+_ELSEWHERE = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 _DIGITS = 6
 
 
@@ -107,6 +108,8 @@ class _Doubling:
 
     def _node(self, node: Any, added: list[Any], moved: dict[str, str], within: str) -> None:
         signature = self._signatures.get(node.op) or self._registered(node.op)
+        if node.op in _ELSEWHERE:
+            raise Refused(f"{node.op} calls a Python function of the program")
         if signature is None:
             raise Refused(f"{node.op} is not known to this TensorFlow")
         before = _copy(node)
@@ -143,7 +146,7 @@ class _Doubling:
             for source in sources:
                 moved[source] = f"{cast}:y:0" if within else f"{cast}:0"
         resources = any(old == 20 for _, _, old, _ in was_in) and "dtype" in node.attr
-        if narrow:
+        if narrow and not node.op.startswith("TensorArray"):  # whose flow is a float32 of no meaning
             if resources:
                 raise Refused(f"{node.op} has no float64 kernel")
             self.single.add(node.op)

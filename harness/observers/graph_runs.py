@@ -99,6 +99,7 @@ def _prune(graph: Any, results: dict[str, str], targets: list[str], given: list[
             if not name.startswith("^"):
                 dependents.setdefault(name.partition(":")[0], []).append(node.name)
     pending = [name.partition(":")[0] for name in foreign]
+    takers = sorted({nodes[taker].op for name in pending for taker in dependents.get(name, [])})
     while pending:
         name = pending.pop()
         if name not in lost:
@@ -106,7 +107,7 @@ def _prune(graph: Any, results: dict[str, str], targets: list[str], given: list[
             pending.extend(dependents.get(name, []))
     for name in results.values():
         if name.partition(":")[0] in lost:
-            raise doubling.Refused(f"{name} depends on a resource that is no variable")
+            raise doubling.Refused(f"{', '.join(takers)} takes a resource that is no variable")
     targets = [name for name in targets if name not in lost]
     needed: set[str] = set()
     wanted = [*results.values(), *targets]
