@@ -139,6 +139,8 @@ class _Observer:
         self._started += 1
         if self._started in self._states and not self._free:
             self._load(trace.arrays(self._replay, self._states[self._started]), {})
+        if self._graphs and not self._graphs["records"]:
+            self._writer.finish("graphs")
         if self._alone and all(self._calls.get(one, 0) >= self._steps for one in self._numbers):
             self._writer.finish("complete")
         if self._started >= self._limit:
@@ -217,6 +219,7 @@ class _Observer:
         with dumps.OfCall(self.tf, kind, self._variables.by_path()[0], self._exchanged) as dump:
             result = self.call_of_function(function, *args, **kwargs)
         dump.write(dumps.folder_of(self._graphs["folder"], number, nth))
+        self._graphs["records"].remove([number, nth])
         return result
 
     def _inputs(

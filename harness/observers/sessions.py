@@ -106,6 +106,8 @@ class _Observer:
             self._count(number)
         else:
             result = self._record(number, session, fetches, feeds, options, metadata)
+        if self._graphs and not self._graphs["records"]:
+            self._writer.finish("graphs")
         if self._functions >= self._least and self._complete():
             self._writer.finish("complete")
         if self._functions >= self._limit:
@@ -173,6 +175,7 @@ class _Observer:
         arrays.update(more)
         if dump is not None:
             folder = dumps.folder_of(self._graphs["folder"], record["execution"], record["nth"])  # type: ignore[index]
+            self._graphs["records"].remove([number, record["nth"]])  # type: ignore[index]
             dump.write(folder, {f"fetch:{place}": name for place, name in enumerate(record["fetches"])}, extra, arrays)
         if function:
             for name, value in self._variables(session).items():

@@ -29,7 +29,11 @@ from .options import Options
 from .oracles import ENVIRONMENT, observed
 from .subjects import Subject, without_source
 
-KINDS = {"meta": ".meta with its checkpoint", "saved-model": "SavedModel", "frozen": "frozen graph"}
+KINDS = {
+    "meta": "TensorFlow 2, from its .meta graph and a checkpoint",
+    "saved-model": "TensorFlow 2, from a SavedModel",
+    "frozen": "TensorFlow 2, from a frozen graph",
+}
 Told = Callable[[str], None]
 
 
@@ -108,7 +112,7 @@ def verify_graph(path: str | Path, subject: Subject, options: Options, progress:
         notes=tuple(dict.fromkeys(found.notes)),
         reached=tuple(found.reached),
         seconds=time.monotonic() - started,
-        settings={"steps": options.steps},
+        settings=options.settings(),
     )
 
 
@@ -131,7 +135,8 @@ class _Verification:
         from . import _parses, ended, level_of
 
         broken = _parses(self.subject)
-        self.levels.append(broken or Level(PARSES, "passed", f"{len(self.subject.program.files)} files"))
+        count = len(self.subject.program.files)
+        self.levels.append(broken or Level(PARSES, "passed", f"{count} file{'s' * (count != 1)}"))
         if broken:
             return
         self.progress("opening the old graph")
