@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -110,12 +109,10 @@ def _run(work: Callable[[Console, Console], int]) -> int:
     width = None if sys.stdout.isatty() else _WIDE
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
     errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # moving values around needs no GPU
+    from tf_modernize.harness.loading import load_tensorflow
+
     try:
-        with _silenced():
-            import keras  # noqa: F401
-            import tensorflow  # noqa: F401
+        load_tensorflow()
     except ImportError as error:
         said = f"Checkpoints need TensorFlow 2, which can't be imported ({error}): pip install 'tf-modernize[verify]'."
         errors.print(Text(said, "red"))
@@ -128,20 +125,6 @@ def _run(work: Callable[[Console, Console], int]) -> int:
         said = str(error)
         errors.print(Text(said if said.endswith((".", "?")) else said + ".", "red"))
         return 2
-
-
-@contextlib.contextmanager
-def _silenced() -> Iterator[None]:
-    """What TensorFlow's libraries write to standard error while they are loaded goes nowhere."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 @contextlib.contextmanager
