@@ -350,8 +350,8 @@ def _reads(subject: Subject, old: Trace, new: Trace, tolerances: Tolerances) -> 
             elif row in taken:
                 yield _comparison(pair, READS, fetch, table[row][taken[row]])
             elif alike := [other for other in left if np.shape(other) == np.shape(value)]:
-                verdicts = [within.forward(value, other, _DEEP_READ, tolerances) for other in alike]
-                yield _comparison(pair, READS, fetch, min(verdicts, key=lambda one: one.error))
+                nearest = (within.forward(value, other, _DEEP_READ, tolerances) for other in alike)
+                yield _comparison(pair, READS, fetch, min(nearest, key=lambda one: one.error))
             elif pair.execution.kind == "variable-read" and window.results is not None:
                 others = [one for one in left if not any(np.array_equal(one, result) for result in window.results)]
                 if others:
