@@ -32,7 +32,10 @@ AGREED = 1e-9  # what float64 results may differ by and be the same, relative to
 BETTER = 1000.0  # or by how much they must be closer to each other than the float32 ones
 CLOSER = 10.0  # closer than this, and not that close: nothing is said
 SUMMARY = 2e-7  # a summary holds float32 whatever it is given
-FAITHFUL = 100.0  # how far, in units of the difference, a float64 result may lie from the float32 ones
+# How far a float64 result may lie from the float32 ones, in units of the difference, or of the largest value: where an
+# activation changes sides in float32, so does a part of the gradient.
+FAITHFUL = 100.0
+FAITHFUL_SHARE = 0.1
 DECIMALS = (False, True)
 RECORDS = 12  # the most that are run once more
 
@@ -297,7 +300,7 @@ def _verdict(single: Comparison, wide: Comparison, mixed: Comparison, narrow: Se
     """What float64 says of a difference; `mixed` compares the old float32 value with the new float64 one."""
     if not math.isfinite(wide.error) or (not wide.equal and wide.error == 0.0):
         return None, f"float64 can't tell: {wide.note}"
-    if not mixed.error <= FAITHFUL * single.error + 1e-3 * single.scale:
+    if not mixed.error <= FAITHFUL * single.error + FAITHFUL_SHARE * single.scale:
         return None, f"float64 can't tell: it gives other values (off by {mixed.error:.3g})"
     agreed = SUMMARY if ": " in single.name and single.level == FORWARD else AGREED
     if wide.error <= max(agreed * single.scale, single.error / BETTER):
