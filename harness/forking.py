@@ -165,6 +165,8 @@ def _be_the_program(request: Mapping[str, Any]) -> None:
             _observe(*request["observe"])
         _seed_at_import()
         code = _run(request["script"])
+        if request["observe"]:
+            sys.modules["_observers"].end()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -7,6 +7,7 @@ the name PACKAGE. The program runs as it is; what is seen of it goes into a trac
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import importlib.abc
 import importlib.util
@@ -14,9 +15,22 @@ import json
 import sys
 from typing import Any
 
+_at_end: list[Any] = []
+
+
+def end() -> None:
+    """Called where the program came to its own end; a forked process has to do it, others do it at their exit."""
+    while _at_end:
+        _at_end.pop()()
+
+
+def at_end(function: Any) -> None:
+    _at_end.append(function)
+
 
 def install(config_file: str) -> None:
     """Reads what to observe, and starts as soon as TensorFlow has been imported."""
+    atexit.register(end)
     with open(config_file, encoding="utf-8") as file:
         config = json.load(file)
     side = importlib.import_module(__name__ + (".sessions" if config["side"] == "old" else ".functions"))

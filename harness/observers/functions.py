@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-from . import dumps, trace
+from . import at_end, dumps, trace
 from .bindings import Bindings
 from .kinds import Kinds, ancestors
 from .variables import Variables
@@ -23,6 +23,7 @@ def observe(tf: Any, config: dict[str, Any]) -> None:
     """Patches `tf.function`'s calls, the variables' and optimizers' classes and `.numpy()` for good."""
     _ = tf.keras.optimizers  # TensorFlow loads Keras when it is asked for
     observer = _Observer(tf, config)
+    at_end(observer.end)
     function = sys.modules["tensorflow.python.eager.polymorphic_function.polymorphic_function"].Function
     observer.call_of_function = function.__call__
 
@@ -105,6 +106,7 @@ class _Observer:
             else:
                 self._records[one["function"], one["call"]] = one
         self._until = config["until"]
+        self._whole = config["whole"]  # the old program came to its own end after so many calls
         self._free = config["free"]
         self._detail = config.get("detail")
         self._paths = config["paths"]
@@ -127,7 +129,7 @@ class _Observer:
         if number is None:
             return self.call_of_function(function, *args, **kwargs)
         if self._started >= self._until:  # here and not after the last call: values may be read between
-            self._writer.finish("complete")
+            self._writer.finish("more" if self._whole else "complete")
         nth = self._calls.get(number, 0)
         record = self._alone if nth < self._steps else self._records.get((number, nth))
         if record is None:
@@ -148,6 +150,10 @@ class _Observer:
         if self._writer.late:
             self._writer.finish("time")
         return result
+
+    def end(self) -> None:
+        """The program has come to its own end: how often it called each function."""
+        self._writer.write({"calls": {str(number): calls for number, calls in self._calls.items()}})
 
     def read(self, frame: Any, tensor: Any, value: Any) -> None:
         """Notes what the program itself reads, but for the results of the functions, which are compared as such."""

@@ -252,7 +252,21 @@ class _Verification:
             elif times < recorded:
                 counted = f"{times} of {recorded} times" if times else "never"
                 lost.append(f"{where}: the new program came to this execution {counted}")
-        return lost
+        return lost or self._other_counts(old, new)
+
+    def _other_counts(self, old: comparing.Trace, new: comparing.Trace) -> list[str]:
+        """Where programs that came to their own ends called a function more or less often than the old one."""
+        if old.calls is None or (new.calls is None and new.end != "more"):
+            return []
+        if new.end == "more":
+            found = ["the new program goes on calling functions after the old one's last execution"]
+        else:
+            names = [qualname for _, qualname, _ in self.subject.functions()]
+            counts = [
+                (name, old.calls.get(str(k), 0), (new.calls or {}).get(str(k), 0)) for k, name in enumerate(names)
+            ]
+            found = [f"{name} is called {b} times, not {a}" for name, a, b in counts if a != b]
+        return found if found and self.recording.again().calls == old.calls else []
 
     def _note(self, old: comparing.Trace) -> None:
         """What a reader should know besides."""

@@ -30,6 +30,11 @@ class Trace:
     records: tuple[Record, ...]
     end: str
 
+    @property
+    def calls(self) -> Mapping[str, int] | None:
+        """How often each new function is called, by its number, where the program came to its own end."""
+        return next((one["calls"] for one in self.records if "calls" in one), None)
+
     def arrays(self, record: Record) -> dict[str, Any]:
         return trace.arrays(str(self.folder), dict(record))
 

@@ -135,9 +135,12 @@ def replay(
     seen.mkdir()
     variables = carried(subject)
     writer = trace.Writer(str(given), 1e9)
-    last, functions, looked = 0, 0, None
+    last, looked = 0, None
+    whole: int | None = None
     calls: dict[tuple[int, int], list[Any]] = {}
     for one in trace.read(str(old_trace)):
+        if "calls" in one:
+            whole = sum(one["calls"].values())
         if "execution" not in one:
             continue
         if one["kind"] != "function":
@@ -146,7 +149,6 @@ def replay(
                 state, _ = in_new_terms("before:", trace.arrays(str(old_trace), one), variables)
                 writer.write({"after": one["functions"]}, {"state:" + path: value for path, value in state.items()})
             continue
-        functions = max(functions, one["functions"] + 1)
         if free and one["functions"] >= options.free_steps:
             continue
         execution = subject.executions[one["execution"]]
@@ -173,7 +175,8 @@ def replay(
         ],
         "files": [str(subject.new_root / path) for path in subject.program.files],
         "replay": str(given),
-        "until": last,
+        "until": last if free or whole is None else whole,
+        "whole": not free and whole is not None,
         "free": free,
         "paths": [one.path for one in variables],
         "functions_limit": options.executions,
