@@ -239,7 +239,8 @@ class _Verification:
 
     def _reach(self, old: comparing.Trace, new: comparing.Trace) -> list[str]:
         """Counts what was compared of each execution; says where the new program came to one less often than the old."""
-        numbers = [pair.number for pair in comparing.pairs(self.subject, old, new)]
+        pairs = comparing.pairs(self.subject, old, new)
+        numbers = [pair.number for pair in pairs]
         lost = []
         for number, one in enumerate(self.subject.executions):
             if one.kind != "function":
@@ -252,6 +253,12 @@ class _Verification:
             elif times < recorded:
                 counted = f"{times} of {recorded} times" if times else "never"
                 lost.append(f"{where}: the new program came to this execution {counted}")
+        apart = next((pair for pair in pairs if pair.new.get("started", pair.step) != pair.step), None)
+        if apart is not None and not lost:
+            where, started = f"{apart.execution.old.file}:{apart.execution.old.line}", apart.new["started"]
+            lost.append(
+                f"{where}: the new program came here after {started} executions, the old one after {apart.step}"
+            )
         return lost or self._other_counts(old, new)
 
     def _other_counts(self, old: comparing.Trace, new: comparing.Trace) -> list[str]:

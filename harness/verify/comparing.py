@@ -269,7 +269,8 @@ def _gradients(
         return  # not applied by an optimizer: the variables after it tell
     wholes = [_dense(recorded, path, shapes.get(path)) for path in paths]
     largest = max((float(np.max(np.abs(one), initial=0.0)) for one in wholes if one is not None), default=0.0)
-    for path in (one.path for one in variables if one.path in paths):
+    known = [one.path for one in variables if one.path in paths]
+    for path in [*known, *sorted(paths.difference(known))]:  # and what the new program trains besides
         old, new = (_dense(source, path, shapes.get(path)) for source in (recorded, b))
         if old is None or new is None:
             note = "only the old program applies one" if new is None else "only the new program applies one"
