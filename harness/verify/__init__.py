@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..running import Run
-from . import comparing, double, graphs, locating, repeating, replaying
+from . import comparing, double, graphs, locating, reads, repeating, replaying
 from .model import (
     FORWARD,
     FREE,
@@ -144,6 +144,7 @@ class _Verification:
         new_run = replaying.replay(self.subject, old.folder, self.options, self.top / "new")
         new = comparing.read(self.top / "new" / "seen")
         self.comparisons += comparing.lockstep(self.subject, old, new, self.options.tolerances)
+        self.comparisons += reads.compare(self.subject, old, new, self.options.tolerances)
         if self.options.double:
             self._judge(new)
         self._compare_old_with_itself()

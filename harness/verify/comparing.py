@@ -14,7 +14,7 @@ from tf_modernize.codemods.manifest import Execution
 
 from ..observers import trace
 from . import tolerances as within
-from .model import FORWARD, FREE, GRADIENTS, INITIAL, INPUTS, READS, TRAINING, VARIABLES, Comparison, Place
+from .model import FORWARD, FREE, GRADIENTS, INITIAL, INPUTS, TRAINING, VARIABLES, Comparison, Place
 from .replaying import Carried, carried, gradients_in_new_terms, in_new_terms, inputs
 from .subjects import Subject
 from .tolerances import Tolerances, Verdict
@@ -91,7 +91,6 @@ def lockstep(subject: Subject, old: Trace, new: Trace, tolerances: Tolerances) -
         yield from _mapped(pair, variables, before, after, refused, first=place == 0)
         yield from given(pair, variables, a, b, tolerances)
         yield from execution(pair, variables, a, b, tolerances)
-    yield from _reads(subject, old, new, tolerances)
 
 
 def given(
@@ -127,7 +126,7 @@ def free_run(subject: Subject, old: Trace, new: Trace, tolerances: Tolerances) -
         yield from fetches(pair, old.arrays(pair.old), new.arrays(pair.new), FREE, tolerances)
 
 
-def _comparison(pair: Pair, level: str, name: str, verdict: Verdict) -> Comparison:
+def comparison_of(pair: Pair, level: str, name: str, verdict: Verdict) -> Comparison:
     new = pair.execution.new
     return Comparison(
         level,
@@ -165,10 +164,10 @@ def _mapped(
     if first:
         for path in names:
             verdict = Verdict(path not in wrong, note=wrong.get(path, ""))
-            yield _comparison(pair, VARIABLES, f"{path} ({names[path]})", verdict)
+            yield comparison_of(pair, VARIABLES, f"{path} ({names[path]})", verdict)
     else:
         for path, why in wrong.items():
-            yield _comparison(pair, VARIABLES, f"{path} ({names[path]})", Verdict(False, note=why))
+            yield comparison_of(pair, VARIABLES, f"{path} ({names[path]})", Verdict(False, note=why))
 
 
 def _state(
@@ -191,23 +190,23 @@ def _state(
         verdict = within.compare(before[one.path], b[key], tolerances.rtol * 10, tolerances.atol * factor)
         if not verdict.equal and not first:  # what a step left with the last digits of gradients that cancel
             verdict = within.compare(before[one.path], b[key], tolerances.free_rtol, tolerances.free_atol)
-        yield _comparison(pair, INITIAL, one.path, verdict)
+        yield comparison_of(pair, INITIAL, one.path, verdict)
 
 
 def _inputs(pair: Pair, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Comparison]:
     """What the new program itself gave to the function, against what the old one fed."""
     parameters, unknown = inputs(pair.execution, a)
     for told in pair.new.get("unmatched", []):
-        yield _comparison(pair, INPUTS, told, Verdict(False, note=told))
+        yield comparison_of(pair, INPUTS, told, Verdict(False, note=told))
     for name in unknown:
-        yield _comparison(pair, INPUTS, name, Verdict(False, note="what the old program fed for it is not known"))
+        yield comparison_of(pair, INPUTS, name, Verdict(False, note="what the old program fed for it is not known"))
     if not pair.steady:
         return  # data that depends on results has drifted
     for name, keys in parameters.items():
         for key in keys:
             if "actual:" + key in b:
                 verdict = within.compare(a[key], b["actual:" + key], 1e-3, 1e-4)
-                yield _comparison(pair, INPUTS, name, verdict)
+                yield comparison_of(pair, INPUTS, name, verdict)
 
 
 def fetches(
@@ -227,15 +226,15 @@ def fetches(
             told = "the old program's value is not known"
             if at is not None and old in pair.old.get("left", []):
                 continue
-            yield _comparison(pair, level, output.fetch, Verdict(False, note=told))
+            yield comparison_of(pair, level, output.fetch, Verdict(False, note=told))
         elif a[old].dtype.kind == "S" and (new not in b or b[new].dtype.kind not in "SU"):
             yield from _summaries(pair, output.fetch, at, a, b, level, tolerances)
         elif new not in b:
-            yield _comparison(pair, level, output.fetch, Verdict(False, note="the new function does not return it"))
+            yield comparison_of(pair, level, output.fetch, Verdict(False, note="the new function does not return it"))
         elif level == FREE:
-            yield _comparison(pair, level, output.fetch, within.free(a[old], b[new], tolerances))
+            yield comparison_of(pair, level, output.fetch, within.free(a[old], b[new], tolerances))
         else:
-            yield _comparison(pair, level, output.fetch, within.forward(a[old], b[new], depth, tolerances))
+            yield comparison_of(pair, level, output.fetch, within.forward(a[old], b[new], depth, tolerances))
 
 
 def _summaries(
@@ -253,7 +252,7 @@ def _summaries(
         verdict = (
             within.free(value, new, tolerances) if level == FREE else within.forward(value, new, depth, tolerances)
         )
-        yield _comparison(pair, level, f"{fetch}: {tag}", verdict)
+        yield comparison_of(pair, level, f"{fetch}: {tag}", verdict)
 
 
 def _gradients(
@@ -274,9 +273,9 @@ def _gradients(
         old, new = (_dense(source, path, shapes.get(path)) for source in (recorded, b))
         if old is None or new is None:
             note = "only the old program applies one" if new is None else "only the new program applies one"
-            yield _comparison(pair, GRADIENTS, path, Verdict(False, note=note))
+            yield comparison_of(pair, GRADIENTS, path, Verdict(False, note=note))
         else:
-            yield _comparison(pair, GRADIENTS, path, within.gradient(old, new, largest, depth, tolerances))
+            yield comparison_of(pair, GRADIENTS, path, within.gradient(old, new, largest, depth, tolerances))
 
 
 def _dense(arrays: Mapping[str, Any], path: str, shape: tuple[int, ...] | None) -> Any:
@@ -312,102 +311,7 @@ def _updates(
             continue
         if start is None or "before:" + one.path not in b:
             start = np.zeros_like(old)
-        yield _comparison(pair, TRAINING, one.path, within.update(start, old, new, depth, tolerances))
-
-
-@dataclass
-class _Window:
-    """What is read between two function calls: the old program's fetches, and the new program's values.
-
-    `results` is what the call before gave, which is read here as well; None where that call was not recorded.
-    """
-
-    expected: list[tuple[Pair, str, Any]]
-    read: list[Any]
-    results: list[Any] | None = None
-
-
-def _reads(subject: Subject, old: Trace, new: Trace, tolerances: Tolerances) -> Iterator[Comparison]:
-    """Executions that became a variable read or are evaluated in place: the value must be read at the same time.
-
-    Each fetch takes a value that equals it; one that is left over is compared with the nearest that is left over, too. What
-    the new program does not read by `.numpy()` (the value of an assignment) is not seen. Values that are there, but not in
-    the old program's order, are handed to the wrong places.
-    """
-    for window in _windows(subject, old, new).values():
-        table = [
-            [within.forward(value, other, _DEEP_READ, tolerances) for other in window.read]
-            for _, _, value in window.expected
-        ]
-        equal = [[verdict.equal for verdict in verdicts] for verdicts in table]
-        taken: dict[int, int] = {}
-        for row, verdicts in enumerate(equal):
-            place = next((at for at, same in enumerate(verdicts) if same and at not in taken.values()), None)
-            if place is not None:
-                taken[row] = place
-        in_order = _in_order(equal)
-        swapped = set(taken) - in_order if len(in_order) < len(taken) else set()
-        left = [other for at, other in enumerate(window.read) if at not in taken.values()]
-        for row, (pair, fetch, value) in enumerate(window.expected):
-            if row in swapped:
-                yield _comparison(
-                    pair, READS, fetch, Verdict(False, note="is read, but not in the old program's order")
-                )
-            elif row in taken:
-                yield _comparison(pair, READS, fetch, table[row][taken[row]])
-            elif alike := [other for other in left if np.shape(other) == np.shape(value)]:
-                nearest = (within.forward(value, other, _DEEP_READ, tolerances) for other in alike)
-                yield _comparison(pair, READS, fetch, min(nearest, key=lambda one: one.error))
-            elif pair.execution.kind == "variable-read" and window.results is not None:
-                others = [one for one in left if not any(np.array_equal(one, result) for result in window.results)]
-                if others:
-                    note = f"is not read, but a value of the shape {list(np.shape(others[0]))} is"
-                    yield _comparison(pair, READS, fetch, Verdict(False, note=note))
-
-
-def _in_order(equal: Sequence[Sequence[bool]]) -> set[int]:
-    """The rows of a longest common subsequence of the expected values and those that were read."""
-    width = len(equal[0]) if equal else 0
-    longest: list[list[int]] = [[0] * (width + 1) for _ in range(len(equal) + 1)]
-    for row in reversed(range(len(equal))):
-        for at in reversed(range(width)):
-            both = longest[row + 1][at + 1] + 1 if equal[row][at] else 0
-            longest[row][at] = max(both, longest[row + 1][at], longest[row][at + 1])
-    found, row, at = set(), 0, 0
-    while row < len(equal) and at < width:
-        if equal[row][at] and longest[row][at] == longest[row + 1][at + 1] + 1:
-            found.add(row)
-            row, at = row + 1, at + 1
-        elif longest[row][at] == longest[row + 1][at]:
-            row += 1
-        else:
-            at += 1
-    return found
-
-
-_DEEP_READ = 8  # what is evaluated in place has no recorded depth
-
-
-def _windows(subject: Subject, old: Trace, new: Trace) -> dict[int, _Window]:
-    """By the number of function calls before."""
-    found: dict[int, _Window] = {}
-    for one in old.records:
-        if one.get("kind") not in ("variable-read", "evaluated"):
-            continue
-        execution = subject.executions[one["execution"]]
-        arrays = old.arrays(one)
-        pair = Pair(execution, one["execution"], one, {}, steady=True)
-        window = found.setdefault(one["functions"], _Window([], []))
-        for place, output in enumerate(execution.outputs):
-            if output.index is not None and f"fetch:{place}" in arrays:
-                window.expected.append((pair, output.fetch, arrays[f"fetch:{place}"]))
-    for one in new.records:
-        if "read" in one and one["read"] in found:
-            found[one["read"]].read.extend(new.arrays(one).values())
-        elif "function" in one and one["started"] + 1 in found:
-            arrays = new.arrays(one)
-            found[one["started"] + 1].results = [arrays[key] for key in arrays if key.startswith("fetch:")]
-    return found
+        yield comparison_of(pair, TRAINING, one.path, within.update(start, old, new, depth, tolerances))
 
 
 def worst(comparisons: Sequence[Comparison]) -> float:
