@@ -292,3 +292,11 @@ def test_steps_that_are_lost(compared: Callable[..., Report]) -> None:
     report = compared(("for step in range(6):", "for step in range(2):"))
     assert report.exit_code == 1
     assert "the new program came to this execution 2 of 4 times" in told(report, "runs")
+
+
+def test_variables_that_are_too_large_to_keep(written: Write) -> None:
+    """Of each place the first execution is still compared, and the report says so."""
+    report = one(*written(), dataclasses.replace(QUICK, trace_bytes=50))
+    assert report.exit_code == 0, report.levels
+    assert [times for _, times in report.reached] == [1]
+    assert any("only first executions were compared" in note for note in report.notes)

@@ -71,6 +71,7 @@ class _Observer:
         self._places = Places([(one["file"], one["line"], one["column"]) for one in config["places"]])
         self._library = _library()
         self._steps = config["steps"]
+        self._bytes = config["bytes"]
         self._least, self._limit = config["executions"]
         self._seen = [0] * len(self._kinds)  # successful executions, by place
         self._calls: dict[Any, int] = {}  # the same, by the new function that they became
@@ -102,6 +103,8 @@ class _Observer:
         kind = self._kinds[number]
         nth = self._seen[number]
         wanted = nth < self._steps or nth & (nth - 1) == 0  # and the 8th, the 16th, …: schedules show late
+        if nth and self._writer.nbytes > self._bytes:  # a large model: of each place the first execution still
+            wanted = False
         self._from_checkpoint = kind == "function" and bool(self._checkpoint) and id(session) not in self._loaded
         if self._from_checkpoint:
             self._loaded.add(id(session))

@@ -21,6 +21,7 @@ class Writer:
     def __init__(self, folder: str, seconds: float) -> None:
         self._folder = folder
         self._count = 0
+        self.nbytes = 0  # of what was kept so far
         self._deadline = time.time() + seconds
         self._lines = open(os.path.join(folder, LINES), "a", encoding="utf-8")  # noqa: SIM115 (open until the end)
 
@@ -41,6 +42,7 @@ class Writer:
             record["names"] = list(kept)
             path = os.path.join(self._folder, record["arrays"])
             np.savez(path, **{f"a{place}": array for place, array in enumerate(kept.values())})
+            self.nbytes += sum(array.nbytes for array in kept.values())
         if left:
             record["left"] = left
         self._count += 1

@@ -283,6 +283,11 @@ class _Verification:
             self.notes.append(
                 f"{strange[0].name} is NaN or infinite on both sides, from execution {strange[0].step + 1} on."
             )
+        if old.nbytes > self.options.trace_bytes:
+            size = f"{self.options.trace_bytes / (1 << 30):.3g} GiB"
+            self.notes.append(
+                f"The variables are large: once {size} were recorded, only first executions were compared."
+            )
         if old.end in ("limit", "time"):
             why = f"{self.options.executions} executions" if old.end == "limit" else f"{self.options.seconds:g} s"
             self.notes.append(f"The old program was ended after {why}.")

@@ -31,6 +31,11 @@ class Trace:
     end: str
 
     @property
+    def nbytes(self) -> int:
+        """The size of the arrays."""
+        return sum((self.folder / one["arrays"]).stat().st_size for one in self.records if "arrays" in one)
+
+    @property
     def calls(self) -> Mapping[str, int] | None:
         """How often each new function is called, by its number, where the program came to its own end."""
         return next((one["calls"] for one in self.records if "calls" in one), None)

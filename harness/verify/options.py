@@ -19,7 +19,8 @@ class Options:
 
     The first `steps` executions of each place are compared in lockstep, and the 8th, 16th and so on; the first `free_steps`
     of all in a free run. Both sides are ended from inside when each place has had its steps and `least` executions are over,
-    or after `executions`, or after `seconds`; they are stopped after twice that time. `memory` is in bytes.
+    or after `executions`, or after `seconds`; they are stopped after twice that time. `memory` is in bytes. Once the trace has
+    `trace_bytes`, only the first execution of each place is recorded.
     `files` are copied into the working folder, `environment` is added to the small one that programs get. `arguments` go
     to both programs. `layers` compares values in between also where nothing differs, for the picture. `run` runs the new
     program in the place of `running.run_program`, as `forking.Forks.run` does, `run_old` the old one on `python`'s compat.v1.
@@ -36,6 +37,7 @@ class Options:
     least: int = 200
     executions: int = 1000
     seconds: float = 300.0
+    trace_bytes: int = 4 << 30
     memory: int | None = 8 << 30
     files: tuple[Path, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)

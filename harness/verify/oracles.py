@@ -158,6 +158,7 @@ def record(
         "seconds": options.seconds,
         "places": executions,
         "steps": max(options.steps, options.free_steps),
+        "bytes": options.trace_bytes,
         "executions": [min(options.least, options.executions), options.executions],
         "checkpoint": str(checkpoint) if checkpoint else None,
     }
