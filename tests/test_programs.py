@@ -29,7 +29,6 @@ NAMES = sorted(path.parent.name for path in PROGRAMS.glob("*/before.py"))
 # Programs that a perfect tool would take to the native level and this one does not yet, each with the reason. They must
 # still run at the compat level; one that has become native must go from here.
 KNOWN_SHORT: Mapping[str, str] = {
-    "batch_norm_and_dropout": "fused batch norm over few samples, whose moving variance Keras computes otherwise",
     "image_gan": "`.name` of a layer's weight, which Keras has otherwise",
     "in_two_files": "a layer called in a loop",
     "layers_in_loops": "layers made in a loop or under a condition",

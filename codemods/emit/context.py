@@ -53,6 +53,9 @@ class Context:
     rates: dict[Optimizer, ast.expr] = field(default_factory=dict)  # learning rates that each step assigns
     unbuilt: list[tuple[Object, ast.AST, str]] = field(default_factory=list)
     wanted_early: set[Object] = field(default_factory=set)  # models whose variables are listed outside of functions
+    exact: set[Layer] = field(default_factory=set)  # batch norms that correct their moving variance
+    fused: str = ""  # the name of the class that does
+    corrected: set[str] = field(default_factory=set)  # the modules that have it
     dense: set[Optimizer] = field(default_factory=set)  # whose gradients of embeddings are made dense
     classes: dict[FunctionModel | BlockModel, str] = field(default_factory=dict)
     objects: dict[Object, str] = field(default_factory=dict)

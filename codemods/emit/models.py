@@ -20,13 +20,12 @@ from ..graph.values import (
     Placeholder,
     Sequence,
     Tensor,
-    UpdateOps,
     Value,
-    Variable,
     flatten,
 )
 from ..plan.executions import FunctionPlan
 from ..plan.models import BlockModel, FunctionModel, Object, is_setting_statement
+from . import batch_norm
 from .context import Context, quoted
 from .text import column, comments_above, reindent, snake, trailing_comment
 
@@ -70,13 +69,11 @@ REFUSED = (
     "noise_shape",
     "seed",
 )
-SAMPLES = (
-    1000  # batch norm's two forms differ by 1/N of the variance: below this many samples the plain one is not right
-)
 
 
 def prepare(context: Context) -> None:
     """Names every model and its layers, so that the other parts can reach them."""
+    batch_norm.prepare(context)
     for model in context.models.functions:
         base = _last(model.objects[0].scope) or model.definition.name
         alike = len({_last(one.scope) for one in model.objects}) == 1
@@ -170,7 +167,8 @@ def _layer_text(context: Context, layer: Layer, path: str, overlay: Edits) -> st
     parts.extend(f"{key}={overlay.render(value)}" for key, value in given.items())
     if layer.weights:
         parts.append(f"name={quoted(_last(layer.name))}")
-    return f"{context.tf(path)}.keras.layers.{layer.cls}({', '.join(parts)})"
+    name = context.fused if layer in context.exact else f"{context.tf(path)}.keras.layers.{layer.cls}"
+    return f"{name}({', '.join(parts)})"
 
 
 def _call_text(context: Context, node: ast.Call, layer: Layer, overlay: Edits) -> str:
@@ -199,7 +197,11 @@ def _class(
 ) -> str:
     tab, tf = context.indent(path), context.tf(path)
     scope = _last(made.scope)
-    lines = [f"class {name}({tf}.keras.Model):", *(tab + line if line else "" for line in doc)]
+    lines = [
+        *batch_norm.definition(context, made.layers, path),
+        f"class {name}({tf}.keras.Model):",
+        *(tab + line if line else "" for line in doc),
+    ]
     if doc:
         lines.append("")
     shown = quoted(scope) if scope else quoted(snake(name))
@@ -461,87 +463,3 @@ def block_call(context: Context, block: BlockModel, overlay: Edits, function: Fu
         parts.append(f"{name}={constant if constant is not None else name}")
     outputs = block.outputs or _last_names(block)
     return [f"{', '.join(outputs)} = {context.objects[made]}({', '.join(parts)})"]
-
-
-# -- checks -------------------------------------------------------------------------------------------------------------
-
-
-def check(context: Context, function: FunctionPlan) -> None:
-    """Batch norm must move its averages exactly where TF1 ran its update ops, and Keras' form must be close enough."""
-    updated = {
-        layer
-        for train in function.trains
-        for value in _all_inputs(train)
-        if isinstance(value, UpdateOps)
-        for layer in value.layers
-    }
-    updated |= {
-        layer
-        for part in function.returns
-        for value in _all_inputs(part.value)
-        if isinstance(value, UpdateOps)
-        for layer in value.layers
-    }
-    seen = {value for unit in function.units for value in unit.made}
-    for value in seen:
-        if not isinstance(value, Tensor) or isinstance(value, Variable) or value.layer is None:
-            continue
-        if value.layer.cls != "BatchNormalization":
-            continue
-        node = value.node
-        assert isinstance(node, ast.Call)
-        training = value.layer.values[node].get("training")
-        on = (
-            training.value
-            if isinstance(training, Known)
-            else function.constants.get(training)
-            if isinstance(training, Placeholder)
-            else None
-        )
-        path = value.chain[-1].frame.module.path
-        if training is not None and on is None:
-            raise context.stop("batch norm whose mode is not known", node, path)
-        if on and value.layer not in updated:
-            raise context.stop("batch norm in training mode whose update ops are never run", node, path)
-        if not on and value.layer in updated:
-            continue
-        if on:
-            _check_samples(context, value, node, path)
-
-
-def _check_samples(context: Context, value: Tensor, node: ast.Call, path: str) -> None:
-    shape = value.shape
-    if shape is None:
-        raise context.stop("batch norm over a shape that is not known", node, path)
-    arguments = value.layer.nodes[node] if value.layer is not None else {}
-    fused = arguments.get("fused")
-    if len(shape) != 4 or (isinstance(fused, ast.Constant) and fused.value is False) or "axis" in arguments:
-        return
-    samples = 1
-    for size in shape[1:3]:
-        samples *= size or 1
-    if samples * 8 < SAMPLES:
-        raise context.stop(
-            "fused batch norm over few samples, whose moving variance Keras computes otherwise", node, path
-        )
-    context.note(
-        "batch-norm-variance",
-        "TFM401",
-        "Keras moves the variance toward the batch's own, TF1's fused kernel toward N/(N-1) of it: "
-        f"with {samples} positions and N = batch x {samples} the difference is below 1/N",
-        node,
-        path,
-    )
-
-
-def _all_inputs(value: GraphValue) -> set[GraphValue]:
-    seen: set[GraphValue] = set()
-    stack: list[GraphValue] = [value]
-    while stack:
-        current = stack.pop()
-        if current not in seen:
-            seen.add(current)
-            stack.extend(current.inputs)
-            members = getattr(current, "members", [])
-            stack.extend(one for one in members if isinstance(one, GraphValue))
-    return seen

@@ -22,7 +22,7 @@ from ..plan.reasons import Undecided
 from ..plan.sharing import share
 from ..plan.units import find
 from ..report import Account
-from . import models, savers, sessions, setup, sites
+from . import batch_norm, models, savers, sessions, setup, sites
 from . import moves as moving
 from .checks import check_gone, check_stable
 from .context import Context
@@ -181,7 +181,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
     models.write(context)
     sites.rewrite(context)
     for function in plan.functions:
-        models.check(context, function)
+        batch_norm.check(context, function)
         place(context, function)
     keep_optimizers(context)
     context.check_built()

@@ -1,0 +1,143 @@
+"""Batch normalization: what Keras computes otherwise than TF1, and where that matters.
+
+TF1's fused kernel (the default on inputs of rank 4) folds the unbiased variance of the batch into the moving variance, Keras the
+biased one: they differ by 1/N of the variance (semantics: measured 1.8e-7 with the correction).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from ..graph.values import GraphValue, Known, Layer, Placeholder, Tensor, UpdateOps, Variable
+from ..plan.executions import FunctionPlan
+from .context import Context
+
+SAMPLES = 1000  # below this many samples 1/N is too much, and the layer corrects its variance itself
+BATCH = 8  # as large as a batch is taken to be at least
+
+CLASS = """\
+class {name}({tf}.keras.layers.BatchNormalization):
+{tab}\"\"\"Moves its variance toward the unbiased variance of the batch, as TF1's fused kernel does.\"\"\"
+
+{tab}def call(self, inputs, training=False):
+{tab}{tab}decayed = self.momentum * self.moving_variance
+{tab}{tab}outputs = super().call(inputs, training=training)
+{tab}{tab}if training:
+{tab}{tab}{tab}count = {tf}.cast({tf}.size(inputs) // inputs.shape[-1], decayed.dtype)
+{tab}{tab}{tab}unbiased = (self.moving_variance - decayed) * count / {tf}.maximum(count - 1, 1)
+{tab}{tab}{tab}self.moving_variance.assign(decayed + unbiased)
+{tab}{tab}return outputs
+
+
+"""
+
+
+def prepare(context: Context) -> None:
+    """Finds the layers that must correct their moving variance."""
+    for value in context.run.values:
+        if not isinstance(value, Tensor) or isinstance(value, Variable) or value.layer is None:
+            continue
+        if value.layer.cls == "BatchNormalization" and isinstance(value.node, ast.Call):
+            training = value.layer.values[value.node].get("training")
+            samples = _samples(value, value.node)
+            trains = training is not None and not (isinstance(training, Known) and not training.value)
+            if trains and samples is not None and samples * BATCH < SAMPLES:
+                context.exact.add(value.layer)
+    if context.exact:
+        context.fused = context.fresh("FusedBatchNormalization")
+
+
+def definition(context: Context, layers: Iterable[Layer], path: str) -> list[str]:
+    """The lines of the class, before the first model of a module that uses it."""
+    if path in context.corrected or not any(layer in context.exact for layer in layers):
+        return []
+    context.corrected.add(path)
+    text = CLASS.format(name=context.fused, tf=context.tf(path), tab=context.indent(path))
+    return text.split("\n")[:-1]
+
+
+def _samples(value: Tensor, node: ast.Call) -> int | None:
+    """How many positions of one example the fused kernel sums over; None where it is not used, or the shape not known."""
+    arguments = value.layer.nodes[node] if value.layer is not None else {}
+    fused = arguments.get("fused")
+    if value.shape is None or len(value.shape) != 4 or "axis" in arguments:
+        return None
+    if isinstance(fused, ast.Constant) and fused.value is False:
+        return None
+    samples = 1
+    for size in value.shape[1:3]:
+        samples *= size or 1
+    return samples
+
+
+def check(context: Context, function: FunctionPlan) -> None:
+    """Batch norm must move its averages exactly where TF1 ran its update ops, and Keras' form must be close enough."""
+    updated = {
+        layer
+        for train in function.trains
+        for value in _all_inputs(train)
+        if isinstance(value, UpdateOps)
+        for layer in value.layers
+    }
+    updated |= {
+        layer
+        for part in function.returns
+        for value in _all_inputs(part.value)
+        if isinstance(value, UpdateOps)
+        for layer in value.layers
+    }
+    seen = {value for unit in function.units for value in unit.made}
+    for value in seen:
+        if not isinstance(value, Tensor) or isinstance(value, Variable) or value.layer is None:
+            continue
+        if value.layer.cls != "BatchNormalization":
+            continue
+        node = value.node
+        assert isinstance(node, ast.Call)
+        training = value.layer.values[node].get("training")
+        on = (
+            training.value
+            if isinstance(training, Known)
+            else function.constants.get(training)
+            if isinstance(training, Placeholder)
+            else None
+        )
+        path = value.chain[-1].frame.module.path
+        if training is not None and on is None:
+            raise context.stop("batch norm whose mode is not known", node, path)
+        if on and value.layer not in updated:
+            raise context.stop("batch norm in training mode whose update ops are never run", node, path)
+        if not on and value.layer in updated:
+            continue
+        if on:
+            _note_samples(context, value, node, path)
+
+
+def _note_samples(context: Context, value: Tensor, node: ast.Call, path: str) -> None:
+    samples = _samples(value, node)
+    if value.shape is None:
+        raise context.stop("batch norm over a shape that is not known", node, path)
+    if samples is None or (value.layer is not None and value.layer in context.exact):
+        return
+    context.note(
+        "batch-norm-variance",
+        "TFM401",
+        "Keras moves the variance toward the batch's own, TF1's fused kernel toward N/(N-1) of it: "
+        f"with {samples} positions and N = batch x {samples} the difference is below 1/N",
+        node,
+        path,
+    )
+
+
+def _all_inputs(value: GraphValue) -> set[GraphValue]:
+    seen: set[GraphValue] = set()
+    stack: list[GraphValue] = [value]
+    while stack:
+        current = stack.pop()
+        if current not in seen:
+            seen.add(current)
+            stack.extend(current.inputs)
+            members = getattr(current, "members", [])
+            stack.extend(one for one in members if isinstance(one, GraphValue))
+    return seen
