@@ -179,30 +179,6 @@ def _within_execution(context: Context, node: ast.AST, top: ast.AST) -> bool:
     return False
 
 
-# What a Keras variable has in common with a TF1 variable.
-SHARED_ATTRIBUTES = frozenset({"assign", "assign_add", "assign_sub", "shape", "numpy"})
-
-
-def check_layer_weights(context: Context) -> None:
-    """A layer's weight is a Keras variable now, whose `name` is the leaf alone and which has no `op`."""
-    for node, values in context.run.meanings.items():
-        if not isinstance(node, ast.Attribute) or node.attr in SHARED_ATTRIBUTES or node in context.owned:
-            continue
-        owners = context.run.meanings.get(node.value, [])
-        if not any(isinstance(owner, Variable) and owner.layer is not None for owner in owners):
-            continue
-        path = setup.module_of(context, node)
-        parent = context.parents.get(node)
-        if path is None or (
-            isinstance(parent, ast.Call) and any(one.execution.node is parent for one in context.plan.runs)
-        ):
-            continue
-        if len(values) == 1 and isinstance(values[0], Known):
-            context.edits[path].replace(node, quoted(values[0].value))
-        else:
-            raise context.stop(f"`.{node.attr}` of a layer's weight, which Keras has otherwise", node, path)
-
-
 def _known_around(context: Context, node: ast.AST, top: ast.AST, shown: bool) -> tuple[ast.expr, str] | None:
     """The outermost expression around a name whose value is known while the graph is built, and that value written out.
 

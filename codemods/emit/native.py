@@ -27,7 +27,7 @@ from . import moves as moving
 from .checks import check_gone, check_stable
 from .context import Context
 from .graph_calls import rewrite_calls
-from .host_code import check_layer_weights, check_reads, drop_statements
+from .host_code import check_reads, drop_statements
 from .manifest import manifest_of, together
 from .native_accounts import accounts
 from .native_imports import native_imports
@@ -35,6 +35,7 @@ from .native_symbols import reason, rewrite_symbols
 from .placing import keep_optimizers, place
 from .scoping import idle_run, left_unbound, reader_of
 from .verify import gone, lost_comments, unbound
+from .weight_names import check_layer_weights
 
 
 @dataclass(frozen=True)

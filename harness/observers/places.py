@@ -3,6 +3,10 @@
 A line is not enough: `sess.run(a), sess.run(b)` are two executions of one line, and before CPython 3.8 the frame of a call
 over several lines is at the line of its last argument. So the source is compiled once more from a syntax tree whose
 executions have lines of their own: the same instructions, and a table that leads from each to its execution.
+
+The lines of executions lie behind all others, and all of them are even: before CPython 3.10 the compiler leaves its last
+optimization out where a table has a step back by one line. Where the instructions still differ, the frame's own line
+decides, if only one execution is there.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ class Places:
         self._codes: dict[Any, Any] = {}
         self._files: dict[str, str] = {}
         self._marked: dict[str, list[Any]] = {}
+        self._spans: dict[str, list[tuple[int, int, int]]] = {}
         self._within: dict[int, tuple[int, int]] = {}
 
     def at(self, frame: Any) -> int | None:
@@ -37,16 +42,23 @@ class Places:
         if code not in self._codes:
             self._codes[code] = self._twin(file, code)
         twin = self._codes[code]
-        line = frame.f_lineno if twin is None else _line(twin, frame.f_lasti)
-        if line is None or line < _FIRST:
+        if twin is None:
+            around = [number for start, end, number in self._spans[file] if start <= frame.f_lineno <= end]
+            return around[0] if len(around) == 1 else None
+        line = _line(twin, frame.f_lasti)
+        if line is None or line < 2 * _FIRST:
             return None
-        number = line - _FIRST
-        while number in self._within and twin is not None:
-            around, length = self._within[number]
-            if frame.f_lasti < _start(twin, _FIRST + number) + length:
+        number = line // 2 - _FIRST
+        while number in self._within:
+            outer, length = self._within[number]
+            if frame.f_lasti < self._start(twin, number) + length:
                 break
-            number = around
+            number = outer
         return number
+
+    def _start(self, twin: Any, number: int) -> int:
+        """The offset of the first instruction of an execution."""
+        return min(at for at, line in dis.findlinestarts(twin) if line == 2 * (_FIRST + number))
 
     def _file(self, name: str) -> str:
         if name not in self._files:
@@ -58,29 +70,35 @@ class Places:
         if file not in self._marked:
             with open(file, "rb") as source:
                 tree = ast.parse(source.read())
-            self._mark(tree, self._wanted[file])
+            self._spans[file] = []
+            self._mark(tree, file)
             self._marked[file] = list(_codes(compile(tree, file, "exec", dont_inherit=True)))
-        same = [
-            one
-            for one in self._marked[file]
-            if one.co_name == code.co_name and one.co_firstlineno == code.co_firstlineno and one.co_code == code.co_code
-        ]
-        if not same:  # what a lambda or a comprehension within an execution begins at has moved with it
-            same = [one for one in self._marked[file] if one.co_name == code.co_name and one.co_code == code.co_code]
-        return same[0] if len(same) >= 1 else None
+        same = [one for one in self._marked[file] if one.co_name == code.co_name and one.co_code == code.co_code]
+        # What a lambda or a comprehension within an execution begins at has moved with it.
+        exact = [one for one in same if one.co_firstlineno == code.co_firstlineno * 2]
+        return (exact or same or [None])[0]
 
-    def _mark(self, tree: Any, wanted: dict[tuple[int, int], int]) -> None:
-        # Numbers of their own for compiling: an inner execution must have a later line than the one around it.
+    def _mark(self, tree: Any, file: str) -> None:
+        wanted = self._wanted[file]
         calls: dict[tuple[int, int], list[Any]] = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and (node.lineno, node.col_offset) in wanted:
                 calls.setdefault((node.lineno, node.col_offset), []).append(node)
+        marked = []
         for place, nodes in calls.items():
             runs = [one for one in nodes if isinstance(one.func, ast.Attribute) and one.func.attr in ("run", "eval")]
             node = (runs or nodes)[0]  # the outermost: `ast.walk` goes from outside to inside
             self._number(node, wanted)
+            last = max(getattr(one, "end_lineno", None) or getattr(one, "lineno", 0) for one in ast.walk(node))
+            self._spans[file].append((node.lineno, last, wanted[place]))
+            marked.append((node, wanted[place]))
+        for node in ast.walk(tree):
+            for name in ("lineno", "end_lineno"):
+                if getattr(node, name, None) is not None:
+                    setattr(node, name, getattr(node, name) * 2)
+        for node, number in marked:
             for one in (node, node.func):  # newer compilers take the line of a method's call from the attribute
-                one.lineno = _FIRST + wanted[place]
+                one.lineno = 2 * (_FIRST + number)
                 if hasattr(one, "end_lineno"):
                     one.end_lineno = one.lineno
                     one.end_col_offset = 1 << 20
@@ -103,11 +121,6 @@ def _codes(code: Any) -> Any:
     for constant in code.co_consts:
         if hasattr(constant, "co_code"):
             yield from _codes(constant)
-
-
-def _start(code: Any, line: int) -> int:
-    """The offset of the first instruction of a line."""
-    return min(offset for offset, found in dis.findlinestarts(code) if found == line)
 
 
 def _line(code: Any, instruction: int) -> int | None:
