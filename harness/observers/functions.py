@@ -37,20 +37,20 @@ def observe(tf: Any, config: dict[str, Any]) -> None:
 
 def _exchange_gradients(tf: Any, observer: Any) -> None:
     """Has every Keras optimizer hand its gradients over, after clipping, and go on with the recorded ones."""
-    module = sys.modules.get("keras.src.optimizers.base_optimizer")
+    module = sys.modules.get("keras.src.backend.tensorflow.optimizer")
     if module is None:  # the legacy Keras
         return
-    optimizer = module.BaseOptimizer
-    update = optimizer._backend_apply_gradients
+    optimizer = module.TFOptimizer
+    update = optimizer._backend_update_step
 
-    def apply(self: Any, grads: Any, trainable_variables: Any) -> Any:
+    def update_step(self: Any, grads: Any, trainable_variables: Any, learning_rate: Any) -> Any:
         exchanged = [
             None if gradient is None else observer.exchanged(gradient, _path(variable))
             for gradient, variable in zip(grads, trainable_variables)
         ]
-        return update(self, exchanged, trainable_variables)
+        return update(self, exchanged, trainable_variables, learning_rate)
 
-    optimizer._backend_apply_gradients = apply
+    optimizer._backend_update_step = update_step
 
 
 def _note_reads(tf: Any, observer: Any) -> None:
