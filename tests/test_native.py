@@ -259,6 +259,55 @@ def test_prints_of_tensors_go_and_static_shapes_stay_as_they_were_shown() -> Non
     assert 'print("shape", "(?, 1)", [None, 2])' in text
 
 
+NET = """
+images = tf.placeholder(tf.float32, [None, %d, %d, 2], name="images")
+# The network.
+with tf.variable_scope("net"):
+    h = tf.layers.batch_normalization(images, training=True)
+    logits = tf.layers.dense(tf.layers.flatten(h), 1)
+cost = tf.reduce_mean(logits)
+with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+    train = tf.train.GradientDescentOptimizer(0.1).minimize(cost)
+sess = tf.Session()
+sess.run(tf.global_variables_initializer())
+sess.run(train, {images: np.ones((4, %d, %d, 2))})
+"""
+
+
+def test_a_fused_batch_norm_over_few_samples_corrects_its_variance() -> None:
+    text = native(NET % (4, 4, 4, 4))
+    assert "class FusedBatchNormalization(tf.keras.layers.BatchNormalization):" in text
+    assert 'self.batch_normalization = FusedBatchNormalization(name="batch_normalization")' in text
+    assert text.index("class FusedBatchNormalization") < text.index("class Net(")
+    assert "FusedBatchNormalization" not in native(NET % (16, 16, 16, 16))
+
+
+def test_names_of_weights_are_asked_by_their_paths() -> None:
+    """Where each question has the same answer for the Keras path."""
+    start = NET % (16, 16, 16, 16)
+    chosen = "found = tf.trainable_variables()\nchosen = [v for v in found if %s]\nprint(len(chosen))\n"
+    assert "if v.path.startswith('net/dense')]" in native(start + chosen % "v.name.startswith('net/dense')")
+    assert "if 'bias' not in v.path]" in native(start + chosen % "'bias' not in v.name")
+    assert "`.name` of a layer's weight" in reason(start + chosen % "v.name.endswith(':0')")
+    assert "`.name` of a layer's weight" in reason(start + chosen % "len(v.name) > 3")
+
+
+def test_one_adam_applied_twice_in_one_run_is_left() -> None:
+    """TF 1.15 may count the second update as the same step or as the next."""
+    twice = (
+        LINE
+        + """v = tf.Variable(tf.ones([2, 1]), name="v")
+other = tf.reduce_mean(tf.square(tf.matmul(x, v)))
+optimizer = tf.train.%s(0.1)
+both = [optimizer.minimize(loss, var_list=[w]), optimizer.minimize(other, var_list=[v])]
+"""
+        + START
+        + "sess.run(both, {x: np.ones((3, 2))})\n"
+    )
+    assert "applied twice in one run" in reason(twice % "AdamOptimizer")
+    assert "optimizer.apply_gradients" in native(twice % "GradientDescentOptimizer")
+
+
 def test_comments_stay() -> None:
     source = "# about x\n" + LINE.replace("tf.matmul(x, w)", "tf.matmul(x,  # the input\n              w)") + START
     text = native(

@@ -29,7 +29,6 @@ NAMES = sorted(path.parent.name for path in PROGRAMS.glob("*/before.py"))
 # Programs that a perfect tool would take to the native level and this one does not yet, each with the reason. They must
 # still run at the compat level; one that has become native must go from here.
 KNOWN_SHORT: Mapping[str, str] = {
-    "image_gan": "`.name` of a layer's weight, which Keras has otherwise",
     "in_two_files": "a layer called in a loop",
     "layers_in_loops": "layers made in a loop or under a condition",
     "one_name_many_values": "layers made in a loop or under a condition",
@@ -42,7 +41,7 @@ KNOWN_SHORT: Mapping[str, str] = {
     "twin_towers": "a statement that makes both variables and tensors",
     "two_writers": "a statement that makes both variables and tensors",
     "class_with_session": "a class that holds its graph",
-    "train_then_predict": "`.name` of a layer's weight, which Keras has otherwise",
+    "train_then_predict": "checkpoints of two graphs",
     "counters_and_assigns": "an initializer that runs again and starts the variables afresh",
     "folds_start_afresh": "an initializer that runs again and starts the variables afresh",
     "sessions_of_their_own": "an initializer that runs again and starts the variables afresh",

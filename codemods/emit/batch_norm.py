@@ -28,8 +28,6 @@ class {name}({tf}.keras.layers.BatchNormalization):
 {tab}{tab}{tab}unbiased = (self.moving_variance - decayed) * count / {tf}.maximum(count - 1, 1)
 {tab}{tab}{tab}self.moving_variance.assign(decayed + unbiased)
 {tab}{tab}return outputs
-
-
 """
 
 
@@ -48,13 +46,13 @@ def prepare(context: Context) -> None:
         context.fused = context.fresh("FusedBatchNormalization")
 
 
-def definition(context: Context, layers: Iterable[Layer], path: str) -> list[str]:
-    """The lines of the class, before the first model of a module that uses it."""
+def define(context: Context, layers: Iterable[Layer], path: str, anchor: ast.stmt) -> None:
+    """Puts the class before the first model of a module that uses it."""
     if path in context.corrected or not any(layer in context.exact for layer in layers):
-        return []
+        return
     context.corrected.add(path)
     text = CLASS.format(name=context.fused, tf=context.tf(path), tab=context.indent(path))
-    return text.split("\n")[:-1]
+    context.moves[path].before.setdefault(anchor, []).append(text)
 
 
 def _samples(value: Tensor, node: ast.Call) -> int | None:

@@ -197,11 +197,7 @@ def _class(
 ) -> str:
     tab, tf = context.indent(path), context.tf(path)
     scope = _last(made.scope)
-    lines = [
-        *batch_norm.definition(context, made.layers, path),
-        f"class {name}({tf}.keras.Model):",
-        *(tab + line if line else "" for line in doc),
-    ]
+    lines = [f"class {name}({tf}.keras.Model):", *(tab + line if line else "" for line in doc)]
     if doc:
         lines.append("")
     shown = quoted(scope) if scope else quoted(snake(name))
@@ -253,6 +249,7 @@ def _function(context: Context, model: FunctionModel) -> None:
     plain = Edits(context.modules[path], context.edits[path])
     text = _class(context, context.classes[model], made, path, init, body or ["pass"], call, plain, named, doc, kept)
     context.moves[path].replaced[definition] = text
+    batch_norm.define(context, made.layers, path, definition)
     for one in model.objects:
         _object(context, model, one, named)
     for node, one in model.calls.items():
@@ -438,6 +435,7 @@ def _block(context: Context, block: BlockModel) -> None:
     else:
         context.unbuilt.append((made, block.units[0].node, path))
     anchor: ast.stmt = block.block if block.block is not None else made.first.node
+    batch_norm.define(context, made.layers, path, anchor)
     moves.before.setdefault(anchor, []).extend([text, "\n".join(lines) + "\n"])
     for unit in block.units:
         moves.taken.add(unit.node)

@@ -370,6 +370,9 @@ def _bound_name(plan: Plan, value: GraphValue) -> str:
     raise Undecided("an input that no name is bound to", node, next(iter(plan.units.run.modules)))
 
 
+POWERS = frozenset({"AdamOptimizer"})  # whose step count (the powers of beta) all of its updates share
+
+
 def _order(plan: Plan, function: FunctionPlan) -> None:
     """Sorts out the train ops of a function: what the tape must see, what follows."""
     units = plan.units
@@ -382,6 +385,13 @@ def _order(plan: Plan, function: FunctionPlan) -> None:
         if isinstance(value, TrainOp) and value not in function.trains:
             node = function.runs[0].execution
             raise undecided("a train op within a larger statement", node.node, node.chain[-1])
+    adams = [
+        train.optimizer for train in function.trains if train.optimizer is not None and train.optimizer.name in POWERS
+    ]
+    if len(set(adams)) < len(adams):
+        node = function.runs[0].execution
+        why = f"one {adams[0].name} that is applied twice in one run: TensorFlow 1 leaves open which step the second counts"
+        raise undecided(why, node.node, node.chain[-1])
     losses: list[Value | None] = [train.loss for train in function.trains if train.loss is not None]
     losses.extend(found.loss for found in function.gradients)
     taped: set[Unit] = set()

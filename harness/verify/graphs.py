@@ -258,6 +258,7 @@ class _Verification:
             "files": [str(subject.new_root / path) for path in subject.program.files],
             "replay": str(given),
             "until": 1 << 60,
+            "whole": False,
             "steps": self.options.steps,
             "free": False,
             "paths": [one.path for one in self.variables],
