@@ -122,6 +122,14 @@ def test_new_program_crashes(compared: Callable[..., Report]) -> None:
     assert sum(one.level == "forward equal" for one in report.comparisons) == 2
 
 
+def test_new_program_crashes_after_all_that_was_compared(compared: Callable[..., Report]) -> None:
+    """The old program was ended from inside, so nobody knows whether it crashes there as well."""
+    report = compared(("print(w.numpy())", "print(w.numpy())\nassert not rows.size"))
+    assert report.exit_code == 0, report.levels
+    assert state(report, "reads equal") == "passed"
+    assert any("After all that was compared, the new program ended with exit code 1" in note for note in report.notes)
+
+
 def test_old_program_crashes(written: Write) -> None:
     report = one(*written(before=BEFORE.replace("# here", "assert step < 1, 'no more'")))
     assert report.exit_code == 2

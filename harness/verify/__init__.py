@@ -229,7 +229,17 @@ class _Verification:
         if any(level.name == RUNS for level in self.levels):
             return
         count = sum("function" in one for one in new.records)
-        if not run.succeeded:
+        if (
+            not run.succeeded
+            and count
+            and not lost
+            and self.recording.trace.end
+            and _came_as_far(self.recording.trace, new)
+        ):
+            # Ended from inside, the old program has not shown what it would do there.
+            self.levels.append(Level(RUNS, "passed", "both, to where the old program was ended"))
+            self.notes.append(f"After all that was compared, the new program {ended(run)}.")
+        elif not run.succeeded:
             after = f", after {count} compared executions" if count else ""
             self.levels.append(Level(RUNS, "failed", f"the new program {ended(run)}{after}"))
         elif lost and new.end not in ("limit", "time"):
@@ -296,6 +306,15 @@ class _Verification:
         for name in (VARIABLES, INITIAL, INPUTS, FORWARD, GRADIENTS, TRAINING, READS, FREE):
             found = [one for one in self.comparisons if one.level == name]
             self.levels.append(level_of(name, found))
+
+
+def _came_as_far(old: comparing.Trace, new: comparing.Trace) -> bool:
+    """Whether the new program came past all that was recorded of the old one."""
+    steps = [one["functions"] + (one["kind"] == "function") for one in old.records if "functions" in one]
+    reads = [one["functions"] for one in old.records if one.get("kind") in ("variable-read", "evaluated")]
+    last = max(steps, default=0)
+    read = last not in reads or any(one.get("read") == last for one in new.records)
+    return read and new.calls is not None and sum(new.calls.values()) >= last
 
 
 _MISSING_FILE = re.compile(r"FileNotFoundError|No such file or directory|NotFoundError")
