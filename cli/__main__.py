@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
+from typing import Any
 
 import click
 
@@ -32,6 +34,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a narrow locale must not stop the run
+    _clean_up_when_terminated()
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
@@ -53,6 +56,19 @@ def main() -> None:
         code = 2
     gc.freeze()  # spares the interpreter a last search through what ends with it anyway
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _clean_up_when_terminated() -> None:
+    """Has what `timeout` and CI send end the command as an exception does: temporary folders go, and programs that it runs."""
+
+    def end(number: int, frame: Any) -> None:
+        signal.signal(number, signal.SIG_IGN)  # once is enough
+        sys.exit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, end)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -173,3 +176,37 @@ def test_help_imports_nothing_heavy(bare: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=bare, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout.rstrip().endswith("[]"), done.stdout + done.stderr
     assert "--tf1-python" in done.stdout
+
+
+# --- the end of the command, before that of the program ---------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_the_program_too(tmp_path: Path, number: int) -> None:
+    """What `timeout` and CI send; neither the program nor a temporary folder stays."""
+    (tmp_path / "temporary").mkdir()
+    waits = "import os\nimport time\nopen(os.environ['STARTED'], 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
+    (tmp_path / "old.py").write_text(waits + OLD)
+    run("upgrade", "old.py", "--output", "new", "-q", cwd=tmp_path)
+    command = [sys.executable, "-m", "tf_modernize.cli", "verify", "old.py", "new/old.py", "--env", "STARTED=started"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    verify = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
+    program = _number(tmp_path / "temporary", verify)
+    verify.send_signal(number)
+    _, told = verify.communicate(timeout=60)
+    assert verify.returncode == (130 if number == signal.SIGINT else 128 + number)
+    assert b"Traceback" not in told
+    assert list((tmp_path / "temporary").iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(program, 0)
+
+
+def _number(folder: Path, verify: subprocess.Popen[bytes]) -> int:
+    """The number of the process that writes it below the folder."""
+    while True:
+        text = "".join(file.read_text() for file in folder.glob("*/work/started"))
+        if text:
+            return int(text)
+        assert verify.poll() is None
+        time.sleep(0.05)
