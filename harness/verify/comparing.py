@@ -194,7 +194,7 @@ def _state(
         factor = 1.0 if first else 10.0
         verdict = within.compare(before[one.path], b[key], tolerances.rtol * 10, tolerances.atol * factor)
         if not verdict.equal and not first:  # what a step left with the last digits of gradients that cancel
-            verdict = within.compare(before[one.path], b[key], tolerances.free_rtol, tolerances.free_atol)
+            verdict = within.free(before[one.path], b[key], tolerances)
         yield comparison_of(pair, INITIAL, one.path, verdict)
 
 
