@@ -51,7 +51,10 @@ INHERITED = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "SYSTEMROOT", "NUMBER_OF_PROCESSORS",
     "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_ENABLE_ONEDNN_OPTS",
 )  # fmt: skip
-MEMORY_SIGNS = ("MemoryError", "std::bad_alloc", "ResourceExhaustedError", "OOM when allocating", "Unable to allocate")
+MEMORY_SIGNS = (
+    "MemoryError", "std::bad_alloc", "ResourceExhaustedError", "OOM when allocating", "Unable to allocate",
+    "failed to map segment", "Cannot allocate memory",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,10 @@ def run_program(
         for one in (site, home, folder / "model"):
             one.mkdir(parents=True)
         for given in files:
-            _copy(given, folder)
+            try:
+                _copy(given, folder)
+            except OSError as error:  # shutil's own among them
+                return Run(127, "", f"{given} can't be copied into its folder: {error}", 0.0)
         (site / "sitecustomize.py").write_text(_sitecustomize(deterministic, observe))
         env = {
             **{name: os.environ[name] for name in INHERITED if name in os.environ},
@@ -182,8 +188,9 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
 
 
 def _copy(given: Path, folder: Path) -> None:
-    target = folder / given.name
+    """Copies a file or folder, under its name; of the current folder (`.`) what is in it. Links that lead nowhere are left."""
+    name = given.name if given.name != ".." else given.resolve().name
     if given.is_dir():
-        shutil.copytree(given, target, dirs_exist_ok=True)
+        shutil.copytree(given, folder / name, dirs_exist_ok=True, ignore_dangling_symlinks=True)
     else:
-        shutil.copy2(given, target)
+        shutil.copy2(given, folder / name)

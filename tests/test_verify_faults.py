@@ -170,6 +170,8 @@ def test_missing_module(compared: Callable[..., Report]) -> None:
     report = compared(("import numpy as np", "import numpy as np\nimport no_such_module"))
     assert report.exit_code == 2
     assert "No module named 'no_such_module'" in told(report, "imports")
+    assert "must be installed for the interpreter" in told(report, "imports")
+    assert "misses a file" not in told(report, "imports")
 
 
 def test_not_a_number_on_one_side(compared: Callable[..., Report]) -> None:
@@ -205,10 +207,49 @@ def test_new_file_does_not_parse(compared: Callable[..., Report]) -> None:
     assert "main.py is not valid Python" in told(report, "parses")
 
 
+def test_new_file_of_no_known_encoding(compared: Callable[..., Report]) -> None:
+    report = compared(("import numpy as np", "# coding: no-such-encoding\nimport numpy as np"))
+    assert report.exit_code == 2
+    assert "main.py is not valid Python: unknown encoding" in told(report, "parses")
+
+
+def test_new_file_that_is_not_there(written: Write) -> None:
+    old, new = written()
+    (new / "main.py").unlink()
+    report = one(old, new)
+    assert report.exit_code == 2
+    assert "main.py can't be read among the new files (No such file or directory)" in told(report, "parses")
+
+
 def test_interpreter_that_is_not_there(written: Write) -> None:
     report = one(*written(), dataclasses.replace(QUICK, tf1_python="/no/such/python"))
     assert report.exit_code == 2
     assert "/no/such/python can't be started: No such file or directory" in told(report, "runs")
+
+
+def test_interpreter_with_another_tensorflow(written: Write) -> None:
+    report = one(*written(), dataclasses.replace(QUICK, tf1_python=sys.executable))
+    assert report.exit_code == 2
+    assert "has TensorFlow 2." in told(report, "runs")
+    assert "and TensorFlow 1 is needed" in told(report, "runs")
+
+
+def test_arguments_that_a_program_does_not_take(written: Write) -> None:
+    parse = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--rate', required=True)\n"
+    parse += "parser.parse_args()\n"
+    old, new = written(before=parse + BEFORE)
+    report = one(old, new)
+    assert report.exit_code == 2
+    assert "did not take its arguments (main.py: error: the following arguments are required: --rate" in told(
+        report, "runs"
+    )
+    assert "after `--`" in told(report, "runs")
+
+
+def test_no_execution_is_reached(written: Write) -> None:
+    report = one(*written(before=BEFORE.replace("with tf.Session", "import sys\nsys.exit(0)\nwith tf.Session")))
+    assert report.exit_code == 2
+    assert "came to its end without an execution that the manifest knows" in told(report, "runs")
 
 
 def test_old_file_of_another_version(written: Write) -> None:
@@ -226,6 +267,17 @@ def test_no_manifest(written: Write, tmp_path: Path) -> None:
     (new / "tf-modernize-manifest.json").write_text("{}")
     with pytest.raises(VerifyError, match="is not a manifest of tf-modernize"):
         verify(old, new, QUICK)
+
+
+def test_what_is_not_native_is_named(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "main.py").write_text(BEFORE)
+    (tmp_path / "old" / "queue.py").write_text(BEFORE.replace("range(6)", "range(getattr(sess, 'steps'))"))
+    run(Request(paths=(str(tmp_path / "old"),), output=tmp_path / "new", quiet=True))
+    found = subjects(tmp_path / "old", tmp_path / "new", None)
+    assert [one.entry for one in found] == ["main.py"]
+    assert found[0].notes == ["queue.py is at the level compat: it is not verified."]
+    assert subjects(tmp_path / "old" / "main.py", tmp_path / "new" / "main.py", None)[0].notes == []
 
 
 def test_nothing_native(tmp_path: Path) -> None:

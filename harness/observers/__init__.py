@@ -57,7 +57,17 @@ class _AfterTensorFlow(importlib.abc.MetaPathFinder):
 
         def exec_module(module: Any) -> None:
             load(module)
-            self._side.observe(sys.modules["tensorflow"], self._config)
+            tf = sys.modules["tensorflow"]
+            _refuse_another(str(getattr(tf, "__version__", "")), self._config.get("tensorflow"))
+            self._side.observe(tf, self._config)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
+
+
+def _refuse_another(version: str, wanted: int | None) -> None:
+    """Ends the program where the interpreter's TensorFlow is of another generation than its source is written for."""
+    if wanted and version.partition(".")[0] != str(wanted):
+        sys.exit(
+            f"{sys.executable} has TensorFlow {version or 'of an unknown version'}, and TensorFlow {wanted} is needed"
+        )

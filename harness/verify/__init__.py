@@ -1,6 +1,7 @@
 """Verification: old and new program run from equal states on equal inputs, and where they part.
 
-`verify(old, new)` is the whole; docs/verify.md says what is proved. TensorFlow runs in child processes only.
+`verify(old, new)` is the whole; docs/verify.md says what is proved. Programs run in child processes; here TensorFlow is loaded
+only to read a checkpoint.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def _verify_or_say_why(subject: Subject, options: Options, progress: Told) -> Re
         return _verify(subject, options, progress)
     except VerifyError as error:
         names = str(subject.old_root / subject.entry), str(subject.new_root / subject.entry)
-        return Report(*names, "", (Level(RUNS, "failed", str(error)),), settings=options.settings())
+        failed = Level(RUNS, "failed", str(error))
+        return Report(*names, "", (failed,), notes=tuple(subject.notes), settings=options.settings())
 
 
 def _verify(subject: Subject, options: Options, progress: Told) -> Report:
@@ -106,10 +108,15 @@ def compare(
 
 def _parses(subject: Subject) -> Level | None:
     """The failed level, where a new file is no Python."""
-    for path, text in texts(subject.new_root, subject.program.files).items():
+    for path in subject.program.files:
         try:
-            ast.parse(text)
-        except (SyntaxError, ValueError) as error:
+            ast.parse(texts(subject.new_root, [path])[path])
+        except OSError as error:
+            why = error.strerror or error
+            return Level(
+                PARSES, "failed", f"{path} can't be read among the new files ({why}); the manifest counts it there"
+            )
+        except (SyntaxError, ValueError, LookupError) as error:
             return Level(PARSES, "failed", f"{path} is not valid Python: {error}")
     return None
 
@@ -127,7 +134,7 @@ class _Verification:
         self.comparisons: list[Comparison] = []
         self.between: list[Between] = []
         self.first: FirstDifference | None = None
-        self.notes = [f"{path} was edited after `upgrade` wrote it." for path in subject.edited]
+        self.notes = subject.notes
         self.reached: list[tuple[str, int]] = []
 
     def run(self) -> None:
@@ -193,18 +200,21 @@ class _Verification:
     def _old_ran(self, run: Run, old: comparing.Trace) -> bool:
         """The old program's end: without a single record there is nothing to compare."""
         recorded = sum(one.get("kind") == "function" for one in old.records)
+        seen = any("execution" in one for one in old.records)
         wrong = self._wrong_checkpoint(old)
         if wrong:
             self.levels.append(Level(VARIABLES, "failed", wrong))
             return False
         if not run.succeeded:
             told = f"the old program {ended(run)}"
-            if not old.records:
+            if not seen:
                 self.levels.append(Level(RUNS, "failed", told))
                 return False
             self.levels.append(Level(RUNS, "failed", f"{told}, after {recorded} recorded executions"))
-        elif not old.records:
+        elif not seen:
             told = "the old program came to its end without an execution that the manifest knows"
+            if not self.options.arguments:
+                told += ": are there arguments, given after `--`, with which it comes to one?"
             self.levels.append(Level(RUNS, "failed", told))
             return False
         return True
@@ -317,7 +327,7 @@ def _came_as_far(old: comparing.Trace, new: comparing.Trace) -> bool:
     return read and new.calls is not None and sum(new.calls.values()) >= last
 
 
-_MISSING_FILE = re.compile(r"FileNotFoundError|No such file or directory|NotFoundError")
+_MISSING_FILE = re.compile(r"FileNotFoundError|No such file or directory|\bNotFoundError")
 _IMPORT_ERROR = re.compile(r"^(ImportError|ModuleNotFoundError)\b", re.MULTILINE)
 
 
@@ -349,8 +359,12 @@ def ended(run: Run) -> str:
     last = run.problem(1) or "without a word"
     if run.out_of_memory:
         return f"ran out of memory: {last}"
+    if last.startswith("ModuleNotFoundError"):
+        return f"misses a module ({last}): it must be installed for the interpreter that runs the program"
     if _MISSING_FILE.search(last):
         return f"misses a file ({last}): it runs in an empty folder, and what it reads must be given to it"
     if run.code < 0:
         return f"was ended by signal {-run.code}: {last}"
+    if run.code == 2 and "usage:" in run.stderr:
+        return f"did not take its arguments ({last}): what stands after `--` is given to both programs"
     return f"ended with exit code {run.code}: {last}"

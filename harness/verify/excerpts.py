@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .model import Place
+from .subjects import lines
 
 
 @dataclass(frozen=True)
@@ -47,4 +48,4 @@ def _lines(path: Path) -> list[str]:
         text = data.decode(encoding, "replace")
     except (OSError, SyntaxError, LookupError):
         return []
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines(text)

@@ -19,7 +19,7 @@ from tf_modernize.codemods import engine
 from ..running import Run, run_program
 from .model import VerifyError
 from .options import Options
-from .subjects import Subject, texts
+from .subjects import Subject, lines, texts
 
 ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "0"}  # the kernels of oneDNN round otherwise than TF 1.15's
 
@@ -69,14 +69,14 @@ def _compat(subject: Subject, options: Options, folder: Path) -> OldSource:
         (root / path).write_bytes(file.before if file.after is None else file.after)
     old, new = texts(subject.old_root, subject.program.files), texts(root, subject.program.files)
     calls: dict[tuple[str, int, int], tuple[int, int]] = {}
-    lines: dict[str, dict[int, int]] = {}
+    moved: dict[str, dict[int, int]] = {}
     for path in subject.program.files:
         before, after = _calls(old[path]), _calls(new[path])
         if len(before) != len(after):
             raise VerifyError(f"{path}: the executions of its compat form can't be told apart. Give --tf1-python.")
         calls.update({(path, *a): b for a, b in zip(before, after, strict=True)})
-        lines[path] = _lines(old[path], new[path])
-    return OldSource("compat.v1", options.python, root, calls, lines)
+        moved[path] = _lines(old[path], new[path])
+    return OldSource("compat.v1", options.python, root, calls, moved)
 
 
 def _calls(text: str) -> list[tuple[int, int]]:
@@ -90,7 +90,7 @@ def _calls(text: str) -> list[tuple[int, int]]:
 
 def _lines(old: str, new: str) -> dict[int, int]:
     """Where the lines of the old text are in the new one; changed lines one by one where as many stand for as many."""
-    a, b = old.splitlines(), new.splitlines()
+    a, b = lines(old), lines(new)
     found: dict[int, int] = {}
     for tag, a1, a2, b1, b2 in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if tag == "equal" or (tag == "replace" and a2 - a1 == b2 - b1):
@@ -107,7 +107,15 @@ def checkpoint_values(checkpoint: Path, folder: Path) -> Path:
     import numpy as np
 
     from ..checkpoints import CheckpointError, read
+    from ..loading import load_tensorflow
 
+    try:
+        load_tensorflow()
+    except ImportError:
+        raise VerifyError(
+            "Reading a checkpoint takes TensorFlow here, too, not only in the interpreter that runs the programs: "
+            "pip install tf-modernize[verify]."
+        ) from None
     try:
         opened = read(checkpoint)
         values = {name: opened.value(name) for name in opened.tensors}
@@ -154,6 +162,7 @@ def record(
     executions.sort(key=lambda one: (one["file"], one["line"], one["column"]))
     config: dict[str, Any] = {
         "side": "old",
+        "tensorflow": 2 if old.calls is not None else 1,
         "trace": str(folder),
         "seconds": options.seconds,
         "places": executions,

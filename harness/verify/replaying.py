@@ -167,6 +167,7 @@ def replay(
             looked = [function, one["call"]]
     config: dict[str, Any] = {
         "side": "new",
+        "tensorflow": 2,
         "trace": str(seen),
         "seconds": options.seconds,
         "functions": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,12 @@ class Subject:
     new_root: Path
     entry: str
     edited: tuple[str, ...] = ()  # new files that are not as `upgrade` wrote them
+    besides: tuple[str, ...] = ()  # what OLD and NEW hold besides, and can't be verified
+
+    @property
+    def notes(self) -> list[str]:
+        """What a report should say of the subject, whatever comes out."""
+        return [f"{path} was edited after `upgrade` wrote it." for path in self.edited] + list(self.besides)
 
     @property
     def executions(self) -> tuple[Execution, ...]:
@@ -75,7 +82,8 @@ def subjects(old: Path, new: Path, manifest: Path | None, entry: str | None = No
     if not found:
         told = f": {'; '.join(other)}" if other else ""
         raise VerifyError(f"Nothing of {path} can be verified: it has no native program for these files{told}.")
-    return found
+    besides = tuple(f"{one}: it is not verified." for one in other)
+    return [dataclasses.replace(found[0], besides=besides), *found[1:]]
 
 
 def without_source(new: Path, manifest: Path | None, entry: str | None = None) -> list[Subject]:
@@ -195,3 +203,8 @@ def texts(root: Path, files: Sequence[str]) -> dict[str, str]:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         found[path] = data.decode(encoding, "replace")
     return found
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a source, split where Python splits them: not at a form feed, as `splitlines` does."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
