@@ -89,8 +89,8 @@ class Places:
             runs = [one for one in nodes if isinstance(one.func, ast.Attribute) and one.func.attr in ("run", "eval")]
             node = (runs or nodes)[0]  # the outermost: `ast.walk` goes from outside to inside
             self._number(node, wanted)
-            last = max(getattr(one, "end_lineno", None) or getattr(one, "lineno", 0) for one in ast.walk(node))
-            self._spans[file].append((node.lineno, last, wanted[place]))
+            lines: Any = [getattr(one, "end_lineno", None) or getattr(one, "lineno", 0) for one in ast.walk(node)]
+            self._spans[file].append((node.lineno, max(lines), wanted[place]))
             marked.append((node, wanted[place]))
         for node in ast.walk(tree):
             for name in ("lineno", "end_lineno"):
