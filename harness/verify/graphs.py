@@ -249,6 +249,7 @@ class _Verification:
         subject = self.subject
         config: dict[str, Any] = {
             "side": "new",
+            "tensorflow": 2,
             "trace": str(folder / "seen"),
             "seconds": self.options.seconds,
             "functions": [
