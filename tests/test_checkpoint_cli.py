@@ -204,6 +204,29 @@ def test_a_script_is_stopped_before_it_runs_anything(folder: Path) -> None:
     assert not Path("ran").exists()
 
 
+def test_a_script_gets_no_arguments_of_the_command(folder: Path) -> None:
+    parse = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--rate', default=0.1)\n"
+    make = "import tensorflow as tf\nparser.parse_args()\nmodel = tf.Module()\n"
+    make += "model.w = tf.Variable(tf.zeros([3]), name='w')\n"
+    Path("script.py").write_text(parse + make)
+    Path("strict.py").write_text(parse.replace("default=0.1", "required=True") + make)
+    write("old.ckpt", {"w": np.zeros(3, "float32")})
+    assert "1 of 1 TF1 variables" in run("map", "old.ckpt", "--model", "script.py").stdout
+    assert "it is run without arguments" in run("map", "old.ckpt", "--model", "strict.py", code=2).stderr
+
+
+def test_a_script_in_graph_mode_is_not_run(folder: Path) -> None:
+    Path("script.py").write_text(
+        "import tensorflow.compat.v1 as tf\n"
+        "tf.disable_v2_behavior()\n"
+        "open('ran', 'w').close()\n"
+        "w = tf.Variable([1.0], name='w')\n"
+    )
+    write("old.ckpt", {"w": np.zeros(1, "float32")})
+    assert "the program is in graph mode" in run("map", "old.ckpt", "--model", "script.py", code=2).stderr
+    assert not Path("ran").exists()
+
+
 ORDERED = """
 import tensorflow as tf
 

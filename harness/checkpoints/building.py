@@ -54,7 +54,7 @@ def build(model: Any, *, values: bool = False, manifest: Sequence[Program] = ())
     name, _, attribute = model.partition(":")
     if not name:
         raise CheckpointError(f"--model {model} names no module: pkg.module:factory is wanted")
-    with _on_path(os.getcwd()), contextlib.redirect_stdout(sys.stderr):
+    with _on_path(os.getcwd()), _without_arguments(name), contextlib.redirect_stdout(sys.stderr):
         if attribute:
             made = _factory(model, name, attribute, pending, values)
         else:
@@ -123,6 +123,16 @@ def _on_path(folder: str) -> Iterator[None]:
             sys.path.remove(folder)
 
 
+@contextlib.contextmanager
+def _without_arguments(name: str) -> Iterator[None]:
+    """The command line is this tool's own: a program that reads one would take it for its own."""
+    arguments, sys.argv = sys.argv, [name]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+
+
 def _make(name: str, attribute: str) -> Any:
     """What the factory returns; the attribute itself, where it is a model already."""
     module = _load(name)
@@ -143,7 +153,10 @@ def _sentences(model: str, name: str) -> Iterator[None]:
     except (CheckpointError, NoValue):
         raise
     except SystemExit as error:
-        raise CheckpointError(f"{model} ended the process ({error}) instead of giving a model") from None
+        raise CheckpointError(
+            f"{model} ended the process ({error}) instead of giving a model; it is run without arguments: if it needs some, "
+            "give a factory, MODULE:FUNCTION, that returns the model without them"
+        ) from None
     except Exception as error:
         place = _place(error, name)
         raise CheckpointError(f"{model} failed with {type(error).__name__}: {_first_line(error)}{place}") from None
@@ -155,7 +168,6 @@ def _run(name: str) -> dict[str, Any]:
     file = Path(name) if name.endswith(".py") else Path(spec.origin or "") if spec is not None else Path()
     if not file.is_file() or b"__main__" not in file.read_bytes():
         return vars(_load(name))
-    arguments = sys.argv
     sys.argv = [str(file)]
     try:
         if spec is not None:
@@ -164,8 +176,6 @@ def _run(name: str) -> dict[str, Any]:
             return runpy.run_path(str(file), run_name="__main__")
     except SystemExit:  # it wants arguments, or is done
         return vars(_load(name))
-    finally:
-        sys.argv = arguments
 
 
 def _load(name: str) -> types.ModuleType:

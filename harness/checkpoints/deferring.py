@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from .reading import CheckpointError
+
 SMALL = 1024  # elements: a variable of no more gets its value at once, but in a script
 
 
@@ -51,6 +53,7 @@ def deferred(pending: Pending, *, keep: bool, script: bool = False) -> Iterator[
     import tensorflow as tf
 
     try:
+        from tensorflow.python.framework import ops
         from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
     except ImportError:  # another release of TensorFlow: everything works, with more memory
         yield
@@ -99,13 +102,24 @@ def deferred(pending: Pending, *, keep: bool, script: bool = False) -> Iterator[
             raise NoValue("a tf.function was called")
         return original(self, *args, **kwargs)
 
+    graph_mode = ops.disable_eager_execution  # what compat.v1's disable_v2_behavior calls
+
+    def refuse() -> None:
+        raise CheckpointError(
+            "the program is in graph mode, where compat.v1's Saver restores its checkpoint as it is: only what `upgrade` made "
+            "native has a model to convert it for"
+        )
+
     function.__call__ = call
+    if script:
+        ops.disable_eager_execution = refuse
     pending.stopping = script
     try:
         with tf.variable_creator_scope(create):
             yield
     finally:
         function.__call__ = original
+        ops.disable_eager_execution = graph_mode
         pending.stopping = False
 
 
