@@ -7,6 +7,7 @@ import dataclasses
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -219,6 +220,37 @@ def test_new_file_that_is_not_there(written: Write) -> None:
     report = one(old, new)
     assert report.exit_code == 2
     assert "main.py can't be read among the new files (No such file or directory)" in told(report, "parses")
+
+
+def test_function_that_an_edit_moved(written: Write) -> None:
+    old, new = written()
+    text = (new / "main.py").read_text()
+    start, end = text.index("@tf.function"), text.index("for step")
+    inside = text[start:end].replace("def train_step(", "def train_step(self, ")
+    method = "class Net:\n" + textwrap.indent(inside, "    ") + "net = Net()\n"
+    (new / "main.py").write_text(text[:start] + method + text[end:].replace("train_step(", "net.train_step("))
+    report = one(old, new)
+    assert report.exit_code == 0, report.levels
+    assert report.notes[0] == "main.py was edited after `upgrade` wrote it."
+
+
+def test_function_that_an_edit_renamed(written: Write) -> None:
+    old, new = written()
+    (new / "main.py").write_text((new / "main.py").read_text().replace("train_step", "one_step"))
+    report = one(old, new)
+    assert report.exit_code == 2
+    assert "main.py has no function train_step any more, which main.py:16 became: keep its name" in told(report, "runs")
+
+
+def test_function_that_is_traced_no_more(written: Write) -> None:
+    old, new = written()
+    text = (new / "main.py").read_text()
+    (new / "main.py").write_text("".join(line for line in text.splitlines(True) if not line.startswith("@tf.function")))
+    report = one(old, new)
+    assert report.exit_code == 1
+    assert "main.py:16: the new program never calls train_step, which this execution became, as a tf.function" in told(
+        report, "runs"
+    )
 
 
 def test_interpreter_that_is_not_there(written: Write) -> None:

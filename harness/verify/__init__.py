@@ -37,7 +37,7 @@ from .model import (
 )
 from .options import Options
 from .recording import Recording
-from .subjects import Subject, subjects, texts
+from .subjects import Subject, qualnames, subjects, texts
 
 __all__ = ["Options", "Recording", "Report", "VerifyError", "compare", "subjects", "verify"]
 
@@ -138,7 +138,7 @@ class _Verification:
         self.reached: list[tuple[str, int]] = []
 
     def run(self) -> None:
-        broken = _parses(self.subject)
+        broken = _parses(self.subject) or self._renamed()
         if broken:
             self.levels.append(broken)
             return
@@ -166,6 +166,16 @@ class _Verification:
             self.comparisons += comparing.free_run(self.subject, old, free, self.options.tolerances)
             self._compare_old_with_itself()
         self._levels_of_comparisons()
+
+    def _renamed(self) -> Level | None:
+        """The failed level, where an edit took away a function that an execution became."""
+        for one in self.subject.executions:
+            if one.kind == "function" and one.new and one.new.file in self.subject.edited:
+                if one.new.qualname not in qualnames(self.subject.new_root / one.new.file):
+                    where = f"{one.old.file}:{one.old.line}"
+                    told = f"{one.new.file} has no function {one.new.qualname} any more, which {where} became: keep its name"
+                    return Level(RUNS, "failed", told)
+        return None
 
     def _judge(self, new: comparing.Trace) -> None:
         """Tells rounding from error, by float64."""
@@ -272,8 +282,10 @@ class _Verification:
             if not recorded:
                 self.notes.append(f"{where}: the old program did not come to this execution; it is not proved.")
             elif times < recorded:
-                counted = f"{times} of {recorded} times" if times else "never"
-                lost.append(f"{where}: the new program came to this execution {counted}")
+                counted = f"came to this execution {times} of {recorded} times"
+                if not times and one.new:
+                    counted = f"never calls {one.new.qualname}, which this execution became, as a tf.function"
+                lost.append(f"{where}: the new program {counted}")
         apart = next((pair for pair in pairs if pair.new.get("started", pair.step) != pair.step), None)
         if apart is not None and not lost:
             where, started = f"{apart.execution.old.file}:{apart.execution.old.line}", apart.new["started"]

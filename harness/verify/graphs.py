@@ -125,7 +125,7 @@ class _Verification:
         self.progress = progress
         self.levels: list[Level] = []
         self.comparisons: list[Comparison] = []
-        self.notes = [f"{path} was edited after `upgrade` wrote it." for path in subject.edited]
+        self.notes = subject.notes
         self.reached: list[tuple[str, int]] = []
         self.variables = replaying.carried(subject)
         self.pairs: dict[Key, Pair] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import hashlib
 import json
@@ -77,6 +78,7 @@ def subjects(old: Path, new: Path, manifest: Path | None, entry: str | None = No
             continue
         _check_old(program, old_root, digests)
         edited = tuple(_changed(program, new_root, digests, "sha256_after"))
+        program = _with_moved_functions(program, new_root, edited)
         for one in _entries(program, old_root, old if old.is_file() else None, entry):
             found.append(Subject(program, old_root, new_root, one, edited))
     if not found:
@@ -102,6 +104,7 @@ def without_source(new: Path, manifest: Path | None, entry: str | None = None) -
     for program in from_json(data):
         if program.level == "native" and _wanted(program, new, root):
             edited = tuple(_changed(program, root, digests, "sha256_after"))
+            program = _with_moved_functions(program, root, edited)
             for one in _entries(program, root, new if new.is_file() else None, entry):
                 found.append(Subject(program, root, root, one, edited))
     if not found:
@@ -176,6 +179,43 @@ def _check_old(program: Program, root: Path, digests: Mapping[str, Any]) -> None
             f"{root / changed[0]} is not the file that `upgrade` read: the places in the manifest don't hold for it. "
             f"Run `upgrade` again, or give the old version."
         )
+
+
+def _with_moved_functions(program: Program, root: Path, edited: Sequence[str]) -> Program:
+    """The program with its functions where they are after an edit: into another function or class, under their own names."""
+    places: dict[str, dict[str, int]] = {path: qualnames(root / path) for path in edited}
+    executions = []
+    for one in program.executions:
+        if one.kind == "function" and one.new and one.new.file in places:
+            known, leaf = places[one.new.file], one.new.qualname.rpartition(".")[2]
+            moved = [name for name in known if name.rpartition(".")[2] == leaf]
+            if one.new.qualname not in known and len(moved) == 1:
+                new = dataclasses.replace(one.new, qualname=moved[0], line=known[moved[0]])
+                one = dataclasses.replace(one, new=new)
+        executions.append(one)
+    return dataclasses.replace(program, executions=tuple(executions))
+
+
+def qualnames(path: Path) -> dict[str, int]:
+    """The qualified names of a file's functions and their lines; nothing where it is no Python."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return {}
+    found: dict[str, int] = {}
+
+    def visit(node: ast.AST, prefix: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                found.setdefault(prefix + child.name, child.lineno)
+                visit(child, f"{prefix}{child.name}.<locals>.")
+            elif isinstance(child, ast.ClassDef):
+                visit(child, f"{prefix}{child.name}.")
+            else:
+                visit(child, prefix)
+
+    visit(tree, "")
+    return found
 
 
 def _entries(program: Program, root: Path, file: Path | None, named: str | None) -> list[str]:
