@@ -316,3 +316,9 @@ def test_comments_stay() -> None:
     )
     for comment in ("# about x", "# the input", "# open it", "# the fetch", "# behind"):
         assert comment in text
+
+
+def test_a_string_may_hold_what_only_splitlines_takes_for_the_end_of_a_line() -> None:
+    held = "'a\x0cb\x1cc\u2028'"
+    source = LINE.replace("tf.matmul(x, w)", f"tf.matmul(x, w) + float(len(\n    {held}))")
+    assert held in native(source + START + "print(sess.run(loss, {x: [[1.0, 2.0]]}))\n")

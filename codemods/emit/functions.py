@@ -228,7 +228,7 @@ class Writer:
         if grouped is not None:
             self.context.moves_of(unit.statement).taken.add(node)
             return [*lines, *grouped]
-        body = reindent(overlay.render_span(start, module.span(node)[1]), old, "").splitlines()
+        body = reindent(overlay.render_span(start, module.span(node)[1]), old, "").split("\n")
         comment = trailing_comment(module, node)
         if comment and body:
             body[-1] += f"  {comment}"

@@ -218,7 +218,7 @@ def _lines(context: Context, frame_path: str, node: ast.stmt, overlay: Edits) ->
     module = context.modules[frame_path]
     lines = comments_above(module, node)
     old = column(module, node)
-    body = reindent(overlay.render(node), old, "").splitlines()
+    body = reindent(overlay.render(node), old, "").split("\n")
     comment = trailing_comment(module, node)
     if comment and body:
         body[-1] += f"  {comment}"

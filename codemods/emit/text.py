@@ -60,9 +60,14 @@ def column(module: Module, node: ast.stmt) -> str:
     return text[: len(text) - len(text.lstrip())]
 
 
+def split_lines(text: str) -> list[str]:
+    """The lines as Python counts them: `splitlines` also splits at a form feed or U+2028, which a string may hold."""
+    return re.split(r"\r\n?|\n", re.sub(r"(\r\n?|\n)\Z", "", text)) if text else []
+
+
 def reindent(text: str, old: str, new: str) -> str:
     """A statement's text (its first line without indentation) at another indentation; strings keep their lines."""
-    lines = text.splitlines()
+    lines = split_lines(text)
     if len(lines) == 1:
         return new + text
     kept = _within_strings(old + text)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ..api import is_module, is_native
 from ..names import resolve
 from ..parse import Module, parse
-from .text import comments_in
+from .text import comments_in, split_lines
 
 
 def unbound(old: ast.Module, new: ast.Module) -> ast.Name | None:
@@ -110,7 +110,7 @@ def lost_comments(module: Module, text: str) -> dict[ast.stmt, list[str]]:
     if not missing:
         return {}
     found: dict[ast.stmt, list[str]] = {}
-    for number, line in enumerate(old.splitlines(), 1):
+    for number, line in enumerate(split_lines(old), 1):
         for comment in comments_in_line(line, missing):
             statement = _innermost(module.tree, number)
             if statement is not None:
