@@ -53,7 +53,7 @@ class Show:
             for report in reports:
                 self._report(report, alone=len(reports) == 1)
         code = max((report.exit_code for report in reports), key=(0, 2, 1).index)
-        self.out.print(Text(verdict(reports), style=VERDICTS[code]), soft_wrap=True)
+        self.out.print(Text(printable(verdict(reports)), style=VERDICTS[code]), soft_wrap=True)
 
     def _report(self, report: Report, alone: bool) -> None:
         self.out.print(
@@ -74,7 +74,7 @@ class Show:
                 self._paragraph(note, first="  - ")
             self.out.print()
         if not alone:
-            self.out.print(Text(report.verdict, style=VERDICTS[report.exit_code]))
+            self.out.print(Text(printable(report.verdict), style=VERDICTS[report.exit_code]))
             self.out.print()
 
     def _levels(self, levels: Sequence[Level]) -> Padding:

@@ -150,8 +150,9 @@ class Report:
             return "Proved: the new program computes what the old one did, as far as it was run."
         if self.exit_code == 1:
             return "Different: the new program does not compute what the old one did."
-        if any(level.state == "failed" for level in self.levels):
-            return "Not proved: it could not be run to the end."
+        failed = next((level for level in self.levels if level.state == "failed"), None)
+        if failed is not None:
+            return f"Not proved: {failed.told or failed.name}."
         return "Not proved: the run came to nothing that could be compared. Are there arguments (after --) with which it does?"
 
     def to_json(self) -> dict[str, Any]:
