@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ import pytest
 
 from tf_modernize.cli.run import Request, run
 from tf_modernize.harness.forking import Forks
+from tf_modernize.harness.running import Run
 from tf_modernize.harness.verify import Options, Recording, Report, compare, subjects
 from tf_modernize.harness.verify.model import FORWARD, GRADIENTS, INITIAL, INPUTS, READS, RUNS, TRAINING, VARIABLES
 from tf_modernize.harness.verify.oracles import ENVIRONMENT
@@ -75,13 +77,29 @@ def mutated(text: str, entry: Entry) -> str:
     return text[:start] + part + text[end:]
 
 
+# CPython 3.11 counts the depth of syntax trees for all threads together: only one parses, while the others' programs run.
+PARSING = threading.Lock()
+
+
+def _while_others_work(run_program: Callable[..., Run]) -> Callable[..., Run]:
+    def run_unlocked(*args: Any, **kwargs: Any) -> Run:
+        PARSING.release()
+        try:
+            return run_program(*args, **kwargs)
+        finally:
+            PARSING.acquire()
+
+    return run_unlocked
+
+
 class Bench:
     """Base programs, upgraded and recorded once, and their mutants compared with the recording."""
 
     def __init__(self, python: str, folder: Path) -> None:
         self._new = Forks(python, environment=ENVIRONMENT)
         self._old = Forks(python, legacy_keras=True, environment=ENVIRONMENT)
-        self._options = Options(python, free_steps=0, double=False, run=self._new.run, run_old=self._old.run)
+        run_new, run_old = _while_others_work(self._new.run), _while_others_work(self._old.run)
+        self._options = Options(python, free_steps=0, double=False, run=run_new, run_old=run_old)
         self._folder = folder
         self._recordings: dict[str, Recording] = {}
 
@@ -128,7 +146,9 @@ def reports(
     def work(bench: Bench, jobs: list[Job]) -> None:
         for job in jobs:
             try:
-                found[job].set_result(bench.report(job.program, entry_of(job.program, job.name)))
+                with PARSING:
+                    report = bench.report(job.program, entry_of(job.program, job.name))
+                found[job].set_result(report)
             except BaseException as error:
                 found[job].set_exception(error)
 
