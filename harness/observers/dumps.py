@@ -22,7 +22,7 @@ import json
 import os
 from typing import Any, Callable
 
-from .trace import plain
+from .trace import plain, save
 
 # What an execution takes from outside of the graph: it is put in place where the graph is run once more.
 _OUTSIDE = (
@@ -51,9 +51,8 @@ def _write(folder: str, graph: bytes, about: dict[str, Any], values: dict[str, A
     with open(os.path.join(folder, "graph.pb"), "wb") as file:
         file.write(graph)
     kept = {name: plain(np, value) for name, value in values.items()}
-    about["values"] = [name for name, value in kept.items() if value is not None]
-    members = {"a%d" % place: kept[name] for place, name in enumerate(about["values"])}  # noqa: UP031
-    np.savez(os.path.join(folder, "values.npz"), **members)
+    held = {name: value for name, value in kept.items() if value is not None}
+    about["values"] = save(os.path.join(folder, "values.npz"), held)
     with open(os.path.join(folder, "about.json"), "w", encoding="utf-8") as lines:
         json.dump(about, lines)
 

@@ -93,9 +93,8 @@ class _Observer:
         self._files = {os.path.realpath(file) for file in config["files"]}
         self._replay = config["replay"]
         self._records: dict[tuple[int, int], dict[str, Any]] = {}
-        self._states: dict[
-            int, dict[str, Any]
-        ] = {}  # what the variables are when so many calls are over, where values are read then
+        # What the variables are when so many calls are over, where values are read then.
+        self._states: dict[int, dict[str, Any]] = {}
         self._alone: dict[str, Any] | None = None  # each call begins with this state and its own inputs: no old program
         self._steps = config.get("steps", 0)
         for one in trace.read(self._replay):
@@ -222,7 +221,7 @@ class _Observer:
         if not self._graphs or [number, nth] not in self._graphs["records"]:
             return self.call_of_function(function, *args, **kwargs)
         kind = sys.modules["tensorflow.python.eager.polymorphic_function.concrete_function"].ConcreteFunction
-        with dumps.OfCall(self.tf, kind, self._variables.by_path()[0], self._exchanged) as dump:
+        with dumps.OfCall(self.tf, kind, self._variables.by_path(), self._exchanged) as dump:
             result = self.call_of_function(function, *args, **kwargs)
         dump.write(dumps.folder_of(self._graphs["folder"], number, nth))
         self._graphs["records"].remove([number, nth])
@@ -272,7 +271,7 @@ class _Observer:
             spec = specs.get(name)
             dtype = spec.dtype.as_numpy_dtype if isinstance(spec, self.tf.TensorSpec) else None
             parts = [value] if dtype is not None else self.tf.nest.flatten(value)
-            keys = ["input:{}:{}".format(name, place) for place in range(len(parts))]  # noqa: UP032
+            keys = [f"input:{name}:{place}" for place in range(len(parts))]
             seen["inputs"][name] = keys
             for key, part in zip(keys, parts):
                 part = part.numpy() if hasattr(part, "numpy") else part
@@ -286,7 +285,7 @@ class _Observer:
             self._load(given, seen["refused"])
 
     def _load(self, given: dict[str, Any], refused: dict[str, str]) -> None:
-        variables, _ = self._variables.by_path()
+        variables = self._variables.by_path()
         for key, value in given.items():
             path = key[len("state:") :]
             if not key.startswith("state:") or path not in variables:
@@ -298,14 +297,11 @@ class _Observer:
             variable.assign(value.astype(_numpy_dtype(self.tf, variable)))
 
     def _snapshot(self, prefix: str, arrays: dict[str, Any], seen: dict[str, Any]) -> None:
-        variables, several = self._variables.by_path()
+        variables = self._variables.by_path()
         seen["missing"] = [path for path in self._paths if path not in variables]
-        seen["several"] = [path for path in self._paths if path in several]
         for path in self._paths:
             if path in variables:
                 arrays[prefix + path] = variables[path].numpy()
-        if prefix == "before:":
-            seen["paths"] = sorted(variables)
 
     def exchanged(self, gradient: Any, path: str) -> Any:
         """The recorded gradient where there is one, else this one; by an op, so that it happens at each call."""

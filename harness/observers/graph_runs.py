@@ -11,7 +11,7 @@ import json
 import os
 import re
 import sys
-from typing import Any, Iterable
+from typing import Any
 
 from . import doubling, trace
 
@@ -37,22 +37,15 @@ def main(job_file: str) -> None:
     writer.finish("complete")
 
 
-def values(path: str, names: Iterable[str]) -> dict[str, Any]:
-    import numpy as np
-
-    with np.load(path, allow_pickle=False) as members:
-        return {name: members["a%d" % place] for place, name in enumerate(names)}  # noqa: UP031
-
-
 def _run(tf: Any, run: Any, record: Any) -> dict[str, Any]:
     folder = run["folder"]
     if not os.path.exists(os.path.join(folder, "about.json")):
         raise doubling.Refused("the execution was not reached again")
     with open(os.path.join(folder, "about.json"), encoding="utf-8") as file:
         about = json.load(file)
-    given = values(os.path.join(folder, "values.npz"), about["values"])
+    given = trace.load(os.path.join(folder, "values.npz"), about["values"])
     if run.get("values"):
-        given.update(values(run["values"]["file"], run["values"]["names"]))
+        given.update(trace.load(run["values"]["file"], run["values"]["names"]))
     graph = tf.compat.v1.GraphDef()
     with open(os.path.join(folder, "graph.pb"), "rb") as file:
         graph.ParseFromString(file.read())

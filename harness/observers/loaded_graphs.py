@@ -14,6 +14,7 @@ from typing import Any, Iterator
 from . import doubling, dumps, trace
 from .kinds import Kinds
 from .kinds import ancestors as made_from
+from .partitions import joined
 from .sessions import _ancestors, _depth
 
 _VARIABLES = ("VariableV2", "Variable", "VarHandleOp")
@@ -125,24 +126,12 @@ class _Loaded:
 
     def variables(self) -> dict[str, Any]:
         """The values of the variables by TF1 name, partitioned ones whole; of a frozen graph the constants."""
-        import numpy as np
-
         if self._kind == "frozen":
             tf = self.tf
             found = [one for one in self._graph.get_operations() if one.type == "Const"]
             return {one.name: tf.make_ndarray(one.get_attr("value")) for one in found}
-        arrays: dict[str, Any] = {}  # by the names of a checkpoint
-        for name, variable in self._known.items():
-            value = self._value(variable)
-            if value is None:
-                continue
-            info = getattr(variable, "_save_slice_info", None)
-            if not info:
-                arrays[name] = value
-                continue
-            whole = arrays.setdefault(info.full_name, np.zeros(info.full_shape, value.dtype))
-            whole[tuple(slice(o, o + s) for o, s in zip(info.var_offset, info.var_shape))] = value
-        return arrays
+        values = {name: self._value(variable) for name, variable in self._known.items()}
+        return joined({name: value for name, value in values.items() if value is not None}, self._known)
 
     def description(self, wanted: list[str]) -> dict[str, Any]:
         """What the graph holds that has to do with inputs and results; of the `wanted` names those that are there."""

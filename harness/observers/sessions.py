@@ -12,8 +12,9 @@ from typing import Any
 
 from . import at_end, dumps
 from .bindings import Bindings
+from .partitions import joined, slices
 from .places import Places
-from .trace import Writer
+from .trace import Writer, load
 
 _DEEP = (
     "MatMul",
@@ -76,8 +77,8 @@ class _Observer:
         self._seen = [0] * len(self._kinds)  # successful executions, by place
         self._calls: dict[Any, int] = {}  # the same, by the new function that they became
         self._functions = 0
-        self._initialized: dict[int, set[str]] = {}
-        self._checkpoint = _arrays(config.get("checkpoint"))
+        given = config.get("checkpoint")
+        self._checkpoint = load(given["file"], given["names"]) if given else {}
         self._loaded: set[int] = set()
         self._from_checkpoint = False
         self._bound: list[tuple[int, str]] = []
@@ -261,19 +262,16 @@ class _Observer:
         for key in ("variables", "local_variables"):
             for variable in session.graph.get_collection(key):
                 known.setdefault(variable.op.name, variable)
-        ready = self._initialized.setdefault(id(session), set())
         try:
             values = self.run_of_session(session, known)
-            ready.update(known)
         except self.tf.errors.FailedPreconditionError:
             values = {}
             for name, variable in known.items():
                 try:
                     values[name] = self.run_of_session(session, variable)
-                    ready.add(name)
                 except self.tf.errors.FailedPreconditionError:
                     pass
-        return _joined(values, known)
+        return joined(values, known)
 
     def _load(self, session: Any) -> None:
         """Puts the checkpoint's values into the variables that it names, and tells of those that it can't be put into."""
@@ -291,22 +289,10 @@ class _Observer:
                 )
             else:
                 if info:
-                    value = value[tuple(slice(o, o + s) for o, s in zip(info.var_offset, info.var_shape))]
+                    value = value[slices(info)]
                 initializer = variable.initializer
                 self.run_of_session(session, initializer, {initializer.inputs[1]: value})
         self._writer.write({"checkpoint": told})
-
-
-def _arrays(path: str | None) -> dict[str, Any]:
-    if not path:
-        return {}
-    import json
-
-    import numpy as np
-
-    with np.load(path, allow_pickle=False) as members:
-        names = json.loads(str(members["names"]))
-        return {name: members[f"a{place}"] for place, name in enumerate(names)}
 
 
 def _library() -> tuple[str, ...]:
@@ -376,18 +362,3 @@ def _without_effect(op: Any) -> bool:
 
 def _depth(ops: set[Any]) -> int:
     return sum(op.type in _DEEP for op in ops)
-
-
-def _joined(values: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-    """The values with those of partitioned variables whole, under the name that a checkpoint has for them."""
-    import numpy as np
-
-    joined: dict[str, Any] = {}
-    for name, value in values.items():
-        info = getattr(variables[name], "_save_slice_info", None)
-        if not info:
-            joined[name] = value
-            continue
-        whole = joined.setdefault(info.full_name, np.zeros(info.full_shape, value.dtype))
-        whole[tuple(slice(o, o + s) for o, s in zip(info.var_offset, info.var_shape))] = value
-    return joined

@@ -38,10 +38,7 @@ class Writer:
                 kept[name] = array
         if kept:
             record["arrays"] = f"{self._count:06d}.npz"
-            # Members by number: names of variables may be anything.
-            record["names"] = list(kept)
-            path = os.path.join(self._folder, record["arrays"])
-            np.savez(path, **{f"a{place}": array for place, array in enumerate(kept.values())})
+            record["names"] = save(os.path.join(self._folder, record["arrays"]), kept)
             self.nbytes += sum(array.nbytes for array in kept.values())
         if left:
             record["left"] = left
@@ -90,12 +87,24 @@ def read(folder: str) -> Iterator[dict[str, Any]]:
                 return
 
 
+def save(path: str, values: dict[str, Any]) -> list[str]:
+    """Writes arrays into one .npz and returns their names: the members have numbers, since names of variables may be anything."""
+    import numpy as np
+
+    np.savez(path, **{f"a{place}": array for place, array in enumerate(values.values())})
+    return list(values)
+
+
+def load(path: str, names: list[str]) -> dict[str, Any]:
+    """What `save` wrote, by the names that it returned."""
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as members:
+        return {name: members[f"a{place}"] for place, name in enumerate(names)}
+
+
 def arrays(folder: str, record: dict[str, Any]) -> dict[str, Any]:
     """The arrays of a record, by name."""
     if "arrays" not in record:
         return {}
-    import numpy as np
-
-    with np.load(os.path.join(folder, record["arrays"]), allow_pickle=False) as members:
-        names: list[str] = record["names"]
-        return {name: members[f"a{place}"] for place, name in enumerate(names)}
+    return load(os.path.join(folder, record["arrays"]), record["names"])

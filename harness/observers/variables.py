@@ -22,21 +22,20 @@ class Variables:
                     _note(getattr(module, kind), self._keras)
                     return
 
-    def by_path(self) -> tuple[dict[str, Any], dict[str, int]]:
-        """Path -> variable, the newest of each; and the paths that several living variables have, with their number."""
-        found: dict[str, list[Any]] = {}
+    def by_path(self) -> dict[str, Any]:
+        """Path -> variable: of several that live, the newest one."""
+        found: dict[str, Any] = {}
         inner = set()
         for reference in self._keras:
             variable = reference()
             if variable is not None and getattr(variable, "_value", None) is not None:
                 inner.add(id(variable._value))
-                found.setdefault(variable.path, []).append(variable)
+                found[variable.path] = variable
         for reference in self._raw:
             variable = reference()
             if variable is not None and id(variable) not in inner:
-                found.setdefault(variable.name.rpartition(":")[0], []).append(variable)
-        several = {path: len(variables) for path, variables in found.items() if len(variables) > 1}
-        return {path: variables[-1] for path, variables in found.items()}, several
+                found[variable.name.rpartition(":")[0]] = variable
+        return found
 
 
 def _note(kind: Any, into: list[Any]) -> None:

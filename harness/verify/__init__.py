@@ -6,8 +6,6 @@ only to read a checkpoint.
 
 from __future__ import annotations
 
-import ast
-import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -15,15 +13,14 @@ from pathlib import Path
 
 from ..running import Run
 from . import comparing, double, graphs, locating, reads, repeating, replaying
+from .levels import all_parse, ended, imports, level_of, parses
 from .model import (
     FORWARD,
     FREE,
     GRADIENTS,
-    IMPORTS,
     INITIAL,
     INPUTS,
     LEVELS,
-    PARSES,
     READS,
     RUNS,
     TRAINING,
@@ -37,7 +34,7 @@ from .model import (
 )
 from .options import Options
 from .recording import Recording
-from .subjects import Subject, qualnames, subjects, texts
+from .subjects import Subject, qualnames, subjects
 
 __all__ = ["Options", "Recording", "Report", "VerifyError", "compare", "subjects", "verify"]
 
@@ -76,7 +73,7 @@ def _verify_or_say_why(subject: Subject, options: Options, progress: Told) -> Re
 
 def _verify(subject: Subject, options: Options, progress: Told) -> Report:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as top:
-        broken = _parses(subject)
+        broken = parses(subject)
         if broken:
             return Report(str(subject.old_root / subject.entry), str(subject.new_root / subject.entry), "", (broken,))
         progress("running the old program")
@@ -106,21 +103,6 @@ def compare(
     )
 
 
-def _parses(subject: Subject) -> Level | None:
-    """The failed level, where a new file is no Python."""
-    for path in subject.program.files:
-        try:
-            ast.parse(texts(subject.new_root, [path])[path])
-        except OSError as error:
-            why = error.strerror or error
-            return Level(
-                PARSES, "failed", f"{path} can't be read among the new files ({why}); the manifest counts it there"
-            )
-        except (SyntaxError, ValueError, LookupError) as error:
-            return Level(PARSES, "failed", f"{path} is not valid Python: {error}")
-    return None
-
-
 class _Verification:
     """The stages, one after the other; what was found until a stage failed is kept."""
 
@@ -138,12 +120,11 @@ class _Verification:
         self.reached: list[tuple[str, int]] = []
 
     def run(self) -> None:
-        broken = _parses(self.subject) or self._renamed()
+        broken = parses(self.subject) or self._renamed()
         if broken:
             self.levels.append(broken)
             return
-        count = len(self.subject.program.files)
-        self.levels.append(Level(PARSES, "passed", f"{count} file{'s' * (count != 1)}"))
+        self.levels.append(all_parse(self.subject))
         old = self.recording.trace
         if not self._old_ran(self.recording.run, old):
             return
@@ -243,9 +224,7 @@ class _Verification:
         return ""
 
     def _new_ran(self, run: Run, new: comparing.Trace, lost: Sequence[str]) -> None:
-        imported = run.succeeded or not _IMPORT_ERROR.search(run.problem(1))
-        told = "" if imported else f"the new program {ended(run)}"
-        self.levels.append(Level(IMPORTS, "passed" if imported else "failed", told))
+        self.levels.append(imports(run))
         if any(level.name == RUNS for level in self.levels):
             return
         count = sum("function" in one for one in new.records)
@@ -337,46 +316,3 @@ def _came_as_far(old: comparing.Trace, new: comparing.Trace) -> bool:
     last = max(steps, default=0)
     read = last not in reads or any(one.get("read") == last for one in new.records)
     return read and new.calls is not None and sum(new.calls.values()) >= last
-
-
-_MISSING_FILE = re.compile(r"FileNotFoundError|No such file or directory|\bNotFoundError")
-_IMPORT_ERROR = re.compile(r"^(ImportError|ModuleNotFoundError)\b", re.MULTILINE)
-
-
-def level_of(name: str, found: Sequence[Comparison]) -> Level:
-    """A level from its comparisons."""
-    if not found:
-        return Level(name, "skipped", "nothing to compare")
-    bad = [one for one in found if not one.passed]
-    largest = comparing.worst(found)
-    if not bad:
-        rounding = sum(not one.equal and not one.unsettled for one in found)
-        unsettled = sum(one.unsettled for one in found)
-        told = f"{len(found)} values"
-        if rounding:
-            told += f", {rounding} of them equal in float64 only"
-        if unsettled:
-            told += f", {unsettled} of them not settled by the old program, which differs from itself as much"
-        return Level(name, "passed", told, len(found), largest)
-    first = bad[0]
-    told = f"{len(bad)} of {len(found)} values differ, first {first.name} at execution {first.step + 1}"
-    told += f": {first.note}" if first.note else f": off by {first.error:.3g}, {first.allowed:.3g} allowed"
-    return Level(name, "different", told, len(found), largest)
-
-
-def ended(run: Run) -> str:
-    """How a program that did not succeed ended, in words."""
-    if run.code is None:
-        return f"did not end within {run.seconds:.0f} s"
-    last = run.problem(1) or "without a word"
-    if run.out_of_memory:
-        return f"ran out of memory: {last}"
-    if last.startswith("ModuleNotFoundError"):
-        return f"misses a module ({last}): it must be installed for the interpreter that runs the program"
-    if _MISSING_FILE.search(last):
-        return f"misses a file ({last}): it runs in an empty folder, and what it reads must be given to it"
-    if run.code < 0:
-        return f"was ended by signal {-run.code}: {last}"
-    if run.code == 2 and "usage:" in run.stderr:
-        return f"did not take its arguments ({last}): what stands after `--` is given to both programs"
-    return f"ended with exit code {run.code}: {last}"

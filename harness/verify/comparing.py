@@ -91,38 +91,52 @@ def lockstep(subject: Subject, old: Trace, new: Trace, tolerances: Tolerances) -
     variables = carried(subject)
     for place, pair in enumerate(pairs(subject, old, new)):
         a, b = old.arrays(pair.old), new.arrays(pair.new)
-        before, refused = in_new_terms("before:", a, variables)
-        after, _ = in_new_terms("after:", a, variables)
-        yield from _mapped(pair, variables, before, after, refused, first=place == 0)
-        yield from given(pair, variables, a, b, tolerances)
-        yield from execution(pair, variables, a, b, tolerances)
+        state = state_of(a, variables)
+        yield from mapped(pair, variables, state, first=place == 0)
+        yield from given(pair, variables, state, a, b, tolerances)
+        yield from execution(pair, variables, state, a, b, tolerances)
+
+
+@dataclass(frozen=True)
+class State:
+    """The old program's variables around an execution, in the new program's terms; and why some have none."""
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    refused: Mapping[str, str]
+
+
+def state_of(a: Mapping[str, Any], variables: Sequence[Carried]) -> State:
+    before, refused = in_new_terms("before:", a, variables)
+    after, _ = in_new_terms("after:", a, variables)
+    return State(before, after, refused)
 
 
 def given(
-    pair: Pair, variables: Sequence[Carried], a: Mapping[str, Any], b: Mapping[str, Any], tolerances: Tolerances
+    pair: Pair,
+    variables: Sequence[Carried],
+    state: State,
+    a: Mapping[str, Any],
+    b: Mapping[str, Any],
+    tolerances: Tolerances,
 ) -> Iterator[Comparison]:
     """What one execution begins with: the program's own variables and inputs."""
-    before, _ = in_new_terms("before:", a, variables)
-    yield from _state(pair, variables, before, b, tolerances, first=pair.step == 0)
+    yield from _state(pair, variables, state.before, b, tolerances, first=pair.step == 0)
     yield from _inputs(pair, a, b)
 
 
-def mapped(pair: Pair, variables: Sequence[Carried], a: Mapping[str, Any], *, first: bool) -> Iterator[Comparison]:
-    """The variables that one side has and the other lacks, or has otherwise."""
-    before, refused = in_new_terms("before:", a, variables)
-    after, _ = in_new_terms("after:", a, variables)
-    yield from _mapped(pair, variables, before, after, refused, first=first)
-
-
 def execution(
-    pair: Pair, variables: Sequence[Carried], a: Mapping[str, Any], b: Mapping[str, Any], tolerances: Tolerances
+    pair: Pair,
+    variables: Sequence[Carried],
+    state: State,
+    a: Mapping[str, Any],
+    b: Mapping[str, Any],
+    tolerances: Tolerances,
 ) -> Iterator[Comparison]:
     """What one execution computes on both sides: its fetches, gradients and updates."""
-    before, _ = in_new_terms("before:", a, variables)
-    after, _ = in_new_terms("after:", a, variables)
     yield from fetches(pair, a, b, FORWARD, tolerances)
     yield from _gradients(pair, variables, a, b, tolerances)
-    yield from _updates(pair, variables, before, after, b, tolerances)
+    yield from _updates(pair, variables, state, b, tolerances)
 
 
 def free_run(subject: Subject, old: Trace, new: Trace, tolerances: Tolerances) -> Iterator[Comparison]:
@@ -149,22 +163,15 @@ def comparison_of(pair: Pair, level: str, name: str, verdict: Verdict) -> Compar
     )
 
 
-def _mapped(
-    pair: Pair,
-    variables: Sequence[Carried],
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
-    refused: Mapping[str, str],
-    *,
-    first: bool,
-) -> Iterator[Comparison]:
+def mapped(pair: Pair, variables: Sequence[Carried], state: State, *, first: bool) -> Iterator[Comparison]:
     """The variables that one side has and the other lacks, or has otherwise."""
+    before, after = state.before, state.after
     wrong = {**pair.new.get("refused", {})}
     for path in pair.new.get("missing", []):
         changed = path in before and path in after and not np.array_equal(before[path], after[path])
         if any(one.path == path and not one.slot for one in variables) or changed:
             wrong[path] = "is not there"
-    wrong.update({path: "can't be carried over: " + why for path, why in refused.items()})
+    wrong.update({path: "can't be carried over: " + why for path, why in state.refused.items()})
     names = {one.path: one.tf1_name for one in variables}
     if first:
         for path in names:
@@ -296,21 +303,16 @@ def _dense(arrays: Mapping[str, Any], path: str, shape: tuple[int, ...] | None) 
 
 
 def _updates(
-    pair: Pair,
-    variables: Sequence[Carried],
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
-    b: Mapping[str, Any],
-    tolerances: Tolerances,
+    pair: Pair, variables: Sequence[Carried], state: State, b: Mapping[str, Any], tolerances: Tolerances
 ) -> Iterator[Comparison]:
     """The variables after the execution, from equal states and, in optimizers, equal gradients."""
     depth = int(pair.old.get("depth", 0))
     for one in variables:
         key = "after:" + one.path
-        if one.path not in after or key not in b:
+        if one.path not in state.after or key not in b:
             continue
-        old, new = after[one.path], b[key]
-        start = before.get(one.path)
+        old, new = state.after[one.path], b[key]
+        start = state.before.get(one.path)
         same_old = start is not None and np.array_equal(start, old)
         if same_old and np.array_equal(old, new):
             continue

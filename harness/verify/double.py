@@ -230,7 +230,9 @@ def _state(subject: Subject, arrays: Mapping[str, Any], file: Path) -> list[str]
     """Writes the old variables in new terms: a forget bias is added in float64 here, as the old graph adds it."""
     before = _wide("before:", arrays)
     values, _ = replaying.in_new_terms("before:", before, replaying.carried(subject))
-    return _save(file, {"variable:" + path: value for path, value in values.items() if value.dtype == np.float64})
+    return trace.save(
+        str(file), {"variable:" + path: value for path, value in values.items() if value.dtype == np.float64}
+    )
 
 
 def _powers(subject: Subject, before: Mapping[str, Any], file: Path, decimals: bool) -> list[str]:
@@ -244,12 +246,7 @@ def _powers(subject: Subject, before: Mapping[str, Any], file: Path, decimals: b
         if steps is not None:
             base = float(beta) if decimals else float(np.float32(beta))
             values["variable:" + slot.tf1_name] = np.full(power.shape, base ** (steps + 1))
-    return _save(file, values)
-
-
-def _save(file: Path, values: Mapping[str, Any]) -> list[str]:
-    np.savez(file, **{f"a{place}": value for place, value in enumerate(values.values())})
-    return list(values)
+    return trace.save(str(file), values)
 
 
 def _judged(
@@ -292,7 +289,7 @@ def _judged(
 def _by_name(
     pair: Pair, variables: Sequence[replaying.Carried], a: Mapping[str, Any], b: Mapping[str, Any], options: Options
 ) -> dict[tuple[str, str], Comparison]:
-    found = comparing.execution(pair, variables, a, b, options.tolerances)
+    found = comparing.execution(pair, variables, comparing.state_of(a, variables), a, b, options.tolerances)
     return {(one.level, one.name): one for one in found}
 
 

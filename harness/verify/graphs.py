@@ -23,10 +23,11 @@ from ..running import Run, run_program
 from . import comparing, double, locating, matching, replaying
 from .comparing import Pair
 from .double import Key, Sides, launcher
+from .levels import all_parse, ended, imports, level_of, parses
 from .matching import Contents, Result, Wanted, fits
-from .model import FORWARD, IMPORTS, LEVELS, PARSES, RUNS, TRAINING, VARIABLES, Comparison, Level, Report, VerifyError
+from .model import FORWARD, LEVELS, RUNS, TRAINING, VARIABLES, Comparison, Level, Report, VerifyError
 from .options import Options
-from .oracles import ENVIRONMENT, observed
+from .oracles import ENVIRONMENT
 from .subjects import Subject, without_source
 
 KINDS = {
@@ -132,11 +133,8 @@ class _Verification:
         self.arrays: dict[Key, Mapping[str, Any]] = {}
 
     def run(self) -> None:
-        from . import _parses, ended, level_of
-
-        broken = _parses(self.subject)
-        count = len(self.subject.program.files)
-        self.levels.append(broken or Level(PARSES, "passed", f"{count} file{'s' * (count != 1)}"))
+        broken = parses(self.subject)
+        self.levels.append(broken or all_parse(self.subject))
         if broken:
             return
         self.progress("opening the old graph")
@@ -147,8 +145,7 @@ class _Verification:
         run = self._replay(state, self.top / "new")
         new = comparing.read(self.top / "new" / "seen")
         calls = [one for one in new.records if "function" in one]
-        imported = run.succeeded or "ImportError" not in run.problem(1)
-        self.levels.append(Level(IMPORTS, "passed" if imported else "failed", "" if imported else ended(run)))
+        self.levels.append(imports(run))
         if not run.succeeded:
             self.levels.append(Level(RUNS, "failed", f"the new program {ended(run)}, after {len(calls)} calls"))
         elif not calls:
@@ -200,8 +197,6 @@ class _Verification:
         )
         records = [one for one in trace.read(str(folder)) if "end" not in one]
         if not records:
-            from . import ended
-
             raise VerifyError(f"{self.old.path} can't be run: it {ended(run)}.")
         return records
 
@@ -242,39 +237,20 @@ class _Verification:
     def _replay(self, state: Mapping[str, Any], folder: Path, graphs: Sequence[Sequence[int]] = ()) -> Run:
         """Runs the new program; the graphs of the calls `graphs` (a function's number and the call's) are dumped."""
         given = folder / "given"
-        for one in (given, folder / "seen", folder / "config"):
+        for one in (given, folder / "seen"):
             one.mkdir(parents=True)
         writer = trace.Writer(str(given), 1e9)
         writer.write({"alone": True}, {"state:" + path: value for path, value in state.items()})
-        subject = self.subject
         config: dict[str, Any] = {
-            "side": "new",
-            "tensorflow": 2,
-            "trace": str(folder / "seen"),
-            "seconds": self.options.seconds,
-            "functions": [
-                {"file": str(subject.new_root / file), "qualname": qualname, "line": line, "number": number}
-                for number, (file, qualname, line) in enumerate(subject.functions())
-            ],
-            "files": [str(subject.new_root / path) for path in subject.program.files],
-            "replay": str(given),
             "until": 1 << 60,
             "whole": False,
             "steps": self.options.steps,
             "free": False,
-            "paths": [one.path for one in self.variables],
-            "functions_limit": self.options.executions,
         }
         if graphs:
             config["graphs"] = {"records": graphs, "folder": str(folder / "graphs")}
-        return observed(
-            self.options.python,
-            subject.new_root / subject.entry,
-            subject.new_root,
-            config,
-            folder / "config",
-            self.options,
-        )
+        paths = [one.path for one in self.variables]
+        return replaying.run_new(self.subject, self.options, folder, paths, config)
 
     def _wanted(
         self, contents: Contents, state: Mapping[str, Any], record: Mapping[str, Any], arrays: Mapping[str, Any]
@@ -372,8 +348,9 @@ class _Verification:
         self.pairs[key], self.arrays[key] = pair, a
         if not one.targets:
             b = {key: value for key, value in b.items() if not key.startswith("after:")}
-        missing = comparing.mapped(pair, self.variables, a, first=step == 0)
-        return [*missing, *comparing.execution(pair, self.variables, a, b, self.options.tolerances)]
+        around = comparing.state_of(a, self.variables)
+        missing = comparing.mapped(pair, self.variables, around, first=step == 0)
+        return [*missing, *comparing.execution(pair, self.variables, around, a, b, self.options.tolerances)]
 
 
 def _changed(state: Mapping[str, Any], arrays: Mapping[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 from tf_modernize.codemods import engine
 
+from ..observers import trace
 from ..running import Run, run_program
 from .model import VerifyError
 from .options import Options
@@ -98,14 +99,12 @@ def _lines(old: str, new: str) -> dict[int, int]:
     return found
 
 
-def checkpoint_values(checkpoint: Path, folder: Path) -> Path:
-    """The values of a checkpoint in one file, as the observer of the old side takes them.
+def checkpoint_values(checkpoint: Path, folder: Path) -> dict[str, Any]:
+    """The values of a checkpoint in one file: its place and their names, as the observer of the old side takes them.
 
     Raises:
         VerifyError: the checkpoint can't be read.
     """
-    import numpy as np
-
     from ..checkpoints import CheckpointError, read
     from ..loading import load_tensorflow
 
@@ -121,10 +120,8 @@ def checkpoint_values(checkpoint: Path, folder: Path) -> Path:
         values = {name: opened.value(name) for name in opened.tensors}
     except CheckpointError as error:
         raise VerifyError(str(error)) from None
-    path = folder / "checkpoint.npz"
-    members: dict[str, Any] = {f"a{place}": value for place, value in enumerate(values.values())}
-    np.savez(path, **{"names": np.asarray(json.dumps(list(values))), **members})
-    return path
+    path = str(folder / "checkpoint.npz")
+    return {"file": path, "names": trace.save(path, values)}
 
 
 def record(
@@ -133,7 +130,7 @@ def record(
     options: Options,
     folder: Path,
     *,
-    checkpoint: Path | None = None,
+    checkpoint: Mapping[str, Any] | None = None,
     detail: tuple[int, int] | None = None,
     graphs: Sequence[tuple[int, int]] = (),
 ) -> Run:
@@ -169,7 +166,7 @@ def record(
         "steps": max(options.steps, options.free_steps),
         "bytes": options.trace_bytes,
         "executions": [min(options.least, options.executions), options.executions],
-        "checkpoint": str(checkpoint) if checkpoint else None,
+        "checkpoint": checkpoint,
     }
     if detail is not None:
         order = [one["number"] for one in executions]

@@ -68,8 +68,9 @@ def _itself(subject: Subject, first: Trace, second: Trace, tolerances: Tolerance
         b.update({"actual:" + key: value for key, value in c.items() if key.startswith(("feed:", "element:"))})
         b.update(_results(execution.outputs, other, c))
         pair = Pair(execution, one["execution"], one, {"unmatched": []}, steady=True)
-        found += comparing.given(pair, variables, a, b, tolerances)
-        found += comparing.execution(pair, variables, a, b, tolerances)
+        state = comparing.state_of(a, variables)
+        found += comparing.given(pair, variables, state, a, b, tolerances)
+        found += comparing.execution(pair, variables, state, a, b, tolerances)
     return found
 
 

@@ -166,21 +166,9 @@ def replay(
         if detail == (one["execution"], one["nth"]):
             looked = [function, one["call"]]
     config: dict[str, Any] = {
-        "side": "new",
-        "tensorflow": 2,
-        "trace": str(seen),
-        "seconds": options.seconds,
-        "functions": [
-            {"file": str(subject.new_root / file), "qualname": qualname, "line": line, "number": number}
-            for number, (file, qualname, line) in enumerate(subject.functions())
-        ],
-        "files": [str(subject.new_root / path) for path in subject.program.files],
-        "replay": str(given),
         "until": last if free or whole is None else whole,
         "whole": not free and whole is not None,
         "free": free,
-        "paths": [one.path for one in variables],
-        "functions_limit": options.executions,
     }
     if detail is not None and looked is not None:
         values = subject.executions[detail[0]].values
@@ -192,7 +180,26 @@ def replay(
         }
     if graphs:
         config["graphs"] = {"records": [calls[one] for one in graphs if one in calls], "folder": str(folder / "graphs")}
+    return run_new(subject, options, folder, [one.path for one in variables], config)
+
+
+def run_new(subject: Subject, options: Options, folder: Path, paths: Sequence[str], config: Mapping[str, Any]) -> Run:
+    """Runs the new program observed, with what is to be put into it below `folder` / "given"; `config` says the rest."""
     (folder / "config").mkdir()
-    return observed(
-        options.python, subject.new_root / subject.entry, subject.new_root, config, folder / "config", options
-    )
+    whole = {
+        "side": "new",
+        "tensorflow": 2,
+        "trace": str(folder / "seen"),
+        "seconds": options.seconds,
+        "functions": [
+            {"file": str(subject.new_root / file), "qualname": qualname, "line": line, "number": number}
+            for number, (file, qualname, line) in enumerate(subject.functions())
+        ],
+        "files": [str(subject.new_root / path) for path in subject.program.files],
+        "replay": str(folder / "given"),
+        "paths": list(paths),
+        "functions_limit": options.executions,
+        **config,
+    }
+    script, root = subject.new_root / subject.entry, subject.new_root
+    return observed(options.python, script, root, whole, folder / "config", options)
