@@ -9,14 +9,12 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from dataclasses import dataclass
 
 from ..edits import Edits
 from ..graph.values import (
     Dict,
     GraphValue,
     Known,
-    Layer,
     Placeholder,
     Sequence,
     Tensor,
@@ -25,8 +23,9 @@ from ..graph.values import (
 )
 from ..plan.executions import FunctionPlan
 from ..plan.models import BlockModel, FunctionModel, Object, is_setting_statement
-from . import batch_norm
+from . import batch_norm, layer_calls
 from .context import Context, quoted
+from .layer_calls import last
 from .text import column, comments_above, reindent, snake, trailing_comment
 
 RESERVED = frozenset(
@@ -35,58 +34,22 @@ RESERVED = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class LayerForm:
-    """How a layer's TF1 arguments are written for Keras: how many stay positional, which go, which are renamed."""
-
-    positional: tuple[str, ...]
-    dropped: tuple[str, ...] = ()
-
-
-COMMON = ("inputs", "name", "reuse", "training", "scope", "_reuse")
-FORMS = {
-    "Dense": LayerForm(("units", "activation")),
-    "Conv1D": LayerForm(("filters", "kernel_size", "strides", "padding")),
-    "Conv2D": LayerForm(("filters", "kernel_size", "strides", "padding")),
-    "Conv3D": LayerForm(("filters", "kernel_size", "strides", "padding")),
-    "Conv2DTranspose": LayerForm(("filters", "kernel_size", "strides", "padding")),
-    "SeparableConv2D": LayerForm(("filters", "kernel_size", "strides", "padding")),
-    "BatchNormalization": LayerForm((), ("fused",)),
-    "Dropout": LayerForm(("rate",)),
-    "Flatten": LayerForm((), ("outputs_collections",)),
-    "MaxPooling1D": LayerForm(("pool_size", "strides", "padding")),
-    "MaxPooling2D": LayerForm(("pool_size", "strides", "padding")),
-    "AveragePooling1D": LayerForm(("pool_size", "strides", "padding")),
-    "AveragePooling2D": LayerForm(("pool_size", "strides", "padding")),
-}
-REFUSED = (
-    "renorm",
-    "virtual_batch_size",
-    "adjustment",
-    "renorm_clipping",
-    "activity_regularizer",
-    "trainable",
-    "noise_shape",
-    "seed",
-)
-
-
 def prepare(context: Context) -> None:
     """Names every model and its layers, so that the other parts can reach them."""
     batch_norm.prepare(context)
     for model in context.models.functions:
-        base = _last(model.objects[0].scope) or model.definition.name
-        alike = len({_last(one.scope) for one in model.objects}) == 1
+        base = last(model.objects[0].scope) or model.definition.name
+        alike = len({last(one.scope) for one in model.objects}) == 1
         name = _camel(base if alike and len(model.objects) == 1 else model.definition.name)
         context.classes[model] = context.fresh(name)
         for one in model.objects:
-            wanted = snake(_last(one.scope) or model.definition.name)
+            wanted = snake(last(one.scope) or model.definition.name)
             context.objects[one] = _object_name(
                 context, wanted, {model.definition.name} if len(model.objects) == 1 else set()
             )
             _attributes(context, one)
     for block in context.models.blocks:
-        base = _last(block.object.scope) or "model"
+        base = last(block.object.scope) or "model"
         context.classes[block] = context.fresh(_camel(base))
         free = {name for unit in block.units for part in unit.parts for name in part.writes} - set(block.outputs)
         context.objects[block.object] = _object_name(context, snake(base), set(free) - _read_elsewhere(context, block))
@@ -103,10 +66,6 @@ def _object_name(context: Context, wanted: str, free: set[str]) -> str:
     return context.fresh(wanted, free)
 
 
-def _last(scope: str) -> str:
-    return scope.rpartition("/")[2]
-
-
 def _camel(name: str) -> str:
     words = [word for word in re.split(r"[_\W]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)) if word]
     text = "".join(word[:1].upper() + word[1:] for word in words) or "Model"
@@ -116,7 +75,7 @@ def _camel(name: str) -> str:
 def _attributes(context: Context, made: Object) -> None:
     taken: set[str] = set()
     for layer in made.layers:
-        base = _last(layer.name)
+        base = last(layer.name)
         base = snake(base) if not layer.weights or not base.isidentifier() else base
         base = f"{base}_layer" if base in RESERVED or not base.isidentifier() or keyword.iskeyword(base) else base
         name, count = base, 2
@@ -145,43 +104,6 @@ def own(context: Context) -> None:
 # -- the class ----------------------------------------------------------------------------------------------------------
 
 
-def _layer_text(context: Context, layer: Layer, path: str, overlay: Edits) -> str:
-    """The constructor of a layer."""
-    node = layer.sites[0] if layer.sites else None
-    assert isinstance(node, ast.Call)
-    arguments: dict[str, ast.expr] = layer.nodes[node]
-    form = FORMS[layer.cls]
-    refused = [key for key in arguments if key in REFUSED]
-    if refused:
-        raise context.stop(f"a tf.layers call with {', '.join(refused)}", node, path)
-    parts: list[str] = []
-    given = {key: value for key, value in arguments.items() if key not in COMMON and key not in form.dropped}
-    keywords = {one.arg for one in node.keywords}
-    order = list(form.positional)
-    for place, key in enumerate(order):
-        if key not in given:
-            break
-        if key in keywords or place != len(parts):
-            break
-        parts.append(overlay.render(given.pop(key)))
-    parts.extend(f"{key}={overlay.render(value)}" for key, value in given.items())
-    if layer.weights:
-        parts.append(f"name={quoted(_last(layer.name))}")
-    name = context.fused if layer in context.exact else f"{context.tf(path)}.keras.layers.{layer.cls}"
-    return f"{name}({', '.join(parts)})"
-
-
-def _call_text(context: Context, node: ast.Call, layer: Layer, overlay: Edits) -> str:
-    """A layer's call within the model's own."""
-    arguments: dict[str, ast.expr] = layer.nodes[node]
-    inputs = overlay.render(arguments["inputs"])
-    text = f"self.{context.attributes[layer]}({inputs}"
-    if layer.cls in {"BatchNormalization", "Dropout"}:
-        training = overlay.render(arguments["training"]) if "training" in arguments else "False"
-        text += f", training={training}"
-    return text + ")"
-
-
 def _class(
     context: Context,
     name: str,
@@ -196,7 +118,7 @@ def _class(
     kept: list[str],
 ) -> str:
     tab, tf = context.indent(path), context.tf(path)
-    scope = _last(made.scope)
+    scope = last(made.scope)
     lines = [f"class {name}({tf}.keras.Model):", *(tab + line if line else "" for line in doc)]
     if doc:
         lines.append("")
@@ -205,7 +127,7 @@ def _class(
     lines.append(f"{tab}{tab}super().__init__(name={'name' if named else shown})")
     lines.extend(f"{tab}{tab}self.{one} = {one}" for one in kept)
     lines.extend(
-        f"{tab}{tab}self.{context.attributes[layer]} = {_layer_text(context, layer, path, overlay)}"
+        f"{tab}{tab}self.{context.attributes[layer]} = {layer_calls.constructor(context, layer, path, overlay)}"
         for layer in made.layers
     )
     lines.extend(["", f"{tab}def call(self{call}):"])
@@ -237,7 +159,7 @@ def _function(context: Context, model: FunctionModel) -> None:
         if isinstance(node, ast.Name) and node.id in kept and isinstance(node.ctx, ast.Load):
             overlay.replace(node, f"self.{node.id}")
     for site, place in model.sites.items():
-        overlay.replace(site, _call_text(context, site, made.layers[place], overlay))
+        overlay.replace(site, layer_calls.call(context, site, made.layers[place], overlay))
     statements = list(_flat(context, definition.body))
     doc: list[str] = []
     if statements and _is_docstring(statements[0]):
@@ -245,7 +167,7 @@ def _function(context: Context, model: FunctionModel) -> None:
     body = [line for node in statements for line in _lines(context, path, node, overlay)]
     init = [_parameter(definition, name, overlay) for name, role in model.roles.items() if role in {"init", "both"}]
     call = "".join(f", {_parameter(definition, name, overlay)}" for name, role in model.roles.items() if role == "call")
-    named = len({_last(one.scope) for one in model.objects}) > 1
+    named = len({last(one.scope) for one in model.objects}) > 1
     plain = Edits(context.modules[path], context.edits[path])
     text = _class(context, context.classes[model], made, path, init, body or ["pass"], call, plain, named, doc, kept)
     context.moves[path].replaced[definition] = text
@@ -349,7 +271,7 @@ def _object(context: Context, model: FunctionModel, made: Object, named: bool) -
     if all(name in given for name in positional):
         settings = [render(given[name]) for name in positional]
     if named:
-        settings.append(f"name={quoted(_last(made.scope))}")
+        settings.append(f"name={quoted(last(made.scope))}")
     lines = [f"{context.objects[made]} = {context.classes[model]}({', '.join(settings)})"]
     frames = [frame for function, frame, _ in context.run.calls[node] if function.node is model.definition]
     inputs: list[str] = []
@@ -415,7 +337,7 @@ def _block(context: Context, block: BlockModel) -> None:
     overlay = Edits(context.modules[path], context.edits[path])
     for layer in made.layers:
         for site in layer.sites:
-            overlay.replace(site, _call_text(context, site, layer, overlay))
+            overlay.replace(site, layer_calls.call(context, site, layer, overlay))
     body = [line for unit in block.units for line in _lines(context, path, unit.node, overlay)]
     outputs = block.outputs or _last_names(block)
     body.append(f"return {', '.join(outputs)}")

@@ -1,0 +1,88 @@
+"""How a tf.layers call is written for Keras: the layer's constructor, with its TF1 name, and its call."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from ..edits import Edits
+from ..graph.values import Layer
+from .context import Context, quoted
+
+
+@dataclass(frozen=True)
+class LayerForm:
+    """How a layer's TF1 arguments are written for Keras: how many stay positional, which go, which are renamed."""
+
+    positional: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
+
+
+COMMON = ("inputs", "name", "reuse", "training", "scope", "_reuse")
+FORMS = {
+    "Dense": LayerForm(("units", "activation")),
+    "Conv1D": LayerForm(("filters", "kernel_size", "strides", "padding")),
+    "Conv2D": LayerForm(("filters", "kernel_size", "strides", "padding")),
+    "Conv3D": LayerForm(("filters", "kernel_size", "strides", "padding")),
+    "Conv2DTranspose": LayerForm(("filters", "kernel_size", "strides", "padding")),
+    "SeparableConv2D": LayerForm(("filters", "kernel_size", "strides", "padding")),
+    "BatchNormalization": LayerForm((), ("fused",)),
+    "Dropout": LayerForm(("rate",)),
+    "Flatten": LayerForm((), ("outputs_collections",)),
+    "MaxPooling1D": LayerForm(("pool_size", "strides", "padding")),
+    "MaxPooling2D": LayerForm(("pool_size", "strides", "padding")),
+    "AveragePooling1D": LayerForm(("pool_size", "strides", "padding")),
+    "AveragePooling2D": LayerForm(("pool_size", "strides", "padding")),
+}
+REFUSED = (
+    "renorm",
+    "virtual_batch_size",
+    "adjustment",
+    "renorm_clipping",
+    "activity_regularizer",
+    "trainable",
+    "noise_shape",
+    "seed",
+)
+
+
+def constructor(context: Context, layer: Layer, path: str, overlay: Edits) -> str:
+    """The constructor of a layer."""
+    node = layer.sites[0] if layer.sites else None
+    assert isinstance(node, ast.Call)
+    arguments: dict[str, ast.expr] = layer.nodes[node]
+    form = FORMS[layer.cls]
+    refused = [key for key in arguments if key in REFUSED]
+    if refused:
+        raise context.stop(f"a tf.layers call with {', '.join(refused)}", node, path)
+    parts: list[str] = []
+    given = {key: value for key, value in arguments.items() if key not in COMMON and key not in form.dropped}
+    keywords = {one.arg for one in node.keywords}
+    order = list(form.positional)
+    for place, key in enumerate(order):
+        if key not in given:
+            break
+        if key in keywords or place != len(parts):
+            break
+        parts.append(overlay.render(given.pop(key)))
+    parts.extend(f"{key}={overlay.render(value)}" for key, value in given.items())
+    if layer.weights:
+        parts.append(f"name={quoted(last(layer.name))}")
+    name = context.fused if layer in context.exact else f"{context.tf(path)}.keras.layers.{layer.cls}"
+    return f"{name}({', '.join(parts)})"
+
+
+def call(context: Context, node: ast.Call, layer: Layer, overlay: Edits) -> str:
+    """A layer's call within the model's own."""
+    arguments: dict[str, ast.expr] = layer.nodes[node]
+    inputs = overlay.render(arguments["inputs"])
+    text = f"self.{context.attributes[layer]}({inputs}"
+    if layer.cls in {"BatchNormalization", "Dropout"}:
+        training = overlay.render(arguments["training"]) if "training" in arguments else "False"
+        text += f", training={training}"
+    return text + ")"
+
+
+def last(name: str) -> str:
+    """The last part of a scope's or layer's name."""
+    return name.rpartition("/")[2]
