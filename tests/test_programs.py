@@ -29,17 +29,15 @@ NAMES = sorted(path.parent.name for path in PROGRAMS.glob("*/before.py"))
 # Programs that a perfect tool would take to the native level and this one does not yet, each with the reason. They must
 # still run at the compat level; one that has become native must go from here.
 KNOWN_SHORT: Mapping[str, str] = {
-    "in_two_files": "a layer called in a loop",
     "layers_in_loops": "layers made in a loop or under a condition",
     "one_name_many_values": "layers made in a loop or under a condition",
     "other_spellings": "tf.Session: TensorFlow 2 has no tf.Session",
     "target_network": "a fetched value that no name reaches",
     "two_models_in_one_run": "layers made in a loop or under a condition",
     "variable_names": "a variable that get_variable finds again",
-    "helper_named_layers": "a statement that makes both variables and tensors",
-    "shapes_while_building": "a statement that makes both variables and tensors",
-    "twin_towers": "a statement that makes both variables and tensors",
-    "two_writers": "a statement that makes both variables and tensors",
+    "shapes_while_building": "a layer or variable whose settings depend on a tensor",
+    "twin_towers": "variables of one function that have the same name",
+    "two_writers": "a summary made in a function",
     "class_with_session": "a class that holds its graph",
     "train_then_predict": "checkpoints of two graphs",
     "counters_and_assigns": "an initializer that runs again and starts the variables afresh",

@@ -15,7 +15,6 @@ from ..plan.models import Object
 from .context import Context
 from .optimizers import OPTIMIZERS
 from .setup import module_of
-from .text import snake
 
 
 @dataclass(frozen=True)
@@ -101,26 +100,20 @@ def qualname(frame: Frame) -> str:
 
 def variable_path(context: Context, variable: Variable) -> str:
     """The path or name that the new program gives a variable."""
-    if variable.layer is not None:
-        made = context.owners.get(variable.layer)
-        if made is None:
-            return variable.name
-        layer, leaf = variable.name.rsplit("/", 2)[-2:]
-        return f"{_model_name(context, made)}/{layer}/{leaf}"
+    made = context.models.owner(variable)
+    if made is not None:
+        own = [variable] if variable.layer is None else [variable.layer]
+        names = [context.leaves[member] for member in own]
+        if variable.layer is not None:
+            names.append(variable.name.rpartition("/")[2])
+        holder: Object | None = made
+        while holder is not None:
+            names.insert(0, context.leaves[holder])
+            holder = holder.holder
+        return "/".join(names)
     if variable.maker not in {"Variable", "get_variable"} or not isinstance(variable.node, ast.Call):
         return variable.name
     return _given_name(context, variable, variable.node)
-
-
-def _model_name(context: Context, made: Object) -> str:
-    last = made.scope.rpartition("/")[2]
-    for model in context.models.functions:
-        if made in model.objects:
-            return last or snake(context.classes[model])
-    for block in context.models.blocks:
-        if block.object is made:
-            return last or snake(context.classes[block])
-    return last
 
 
 def _given_name(context: Context, variable: Variable, node: ast.Call) -> str:
@@ -171,7 +164,7 @@ def _slot(context: Context, optimizer: Optimizer, slot: Slot, name: str) -> Slot
     if form.transformation == "negative-lr":
         details["learning_rate"] = _setting(context, optimizer, "learning_rate", None)
     path = variable_path(context, slot.variable)
-    reference = path.replace("/", "_") + ("" if slot.variable.layer is not None else "_0")
+    reference = path.replace("/", "_") + ("" if context.models.owner(slot.variable) is not None else "_0")
     full = f"{name}/{reference}_{form.name}"
     return SlotMap(slot.name, slot.variable.name, holder, form.name, full, form.transformation, details)
 

@@ -14,7 +14,7 @@ from ..graph.values import DataIterator, Dict, GraphValue, Known, Layer, Optimiz
 from ..names import Names
 from ..parse import Module
 from ..plan.executions import Plan
-from ..plan.models import BlockModel, FunctionModel, Models, Object
+from ..plan.models import BlockModel, FunctionModel, Member, Models, Object
 from ..plan.reasons import Undecided
 from ..plan.units import Units
 from ..symbols import Rewritten
@@ -56,11 +56,12 @@ class Context:
     exact: set[Layer] = field(default_factory=set)  # batch norms that correct their moving variance
     fused: str = ""  # the name of the class that does
     corrected: set[str] = field(default_factory=set)  # the modules that have it
+    rewritten_helpers: set[ast.Call] = field(default_factory=set)  # calls in helpers that add weights to a model now
     dense: set[Optimizer] = field(default_factory=set)  # whose gradients of embeddings are made dense
     classes: dict[FunctionModel | BlockModel, str] = field(default_factory=dict)
-    objects: dict[Object, str] = field(default_factory=dict)
-    attributes: dict[Layer, str] = field(default_factory=dict)
-    owners: dict[Layer, Object] = field(default_factory=dict)
+    objects: dict[Object, str] = field(default_factory=dict)  # the expression that reaches each
+    attributes: dict[Member, str] = field(default_factory=dict)  # of the objects that hold them
+    leaves: dict[Member, str] = field(default_factory=dict)  # what Keras is told that they are called
     parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
     late: list[tuple[Moves, ast.stmt, Callable[[], str]]] = field(
         default_factory=list
@@ -139,9 +140,12 @@ class Context:
         """The expression by which a frame's names reach a variable (or another object that stays), None if none does."""
         if isinstance(value, Variable) and value in self.steps:
             return self.steps[value]
-        if isinstance(value, Variable) and value.layer is not None:
+        made = self.models.owner(value) if isinstance(value, Variable) else None
+        if made is not None and isinstance(value, Variable):
+            if value.layer is None:
+                return f"{self.objects[made]}.{self.attributes[value]}{made.place(value)}"
             leaf = value.name.rpartition("/")[2]
-            return f"{self.objects[self.owners[value.layer]]}.{self.attributes[value.layer]}.{leaf}"
+            return f"{self.objects[made]}.{self.attributes[value.layer]}{made.place(value.layer)}.{leaf}"
         current: Frame | None = frame
         while current is not None:
             bound = self._bound(current, at)
@@ -176,15 +180,13 @@ class Context:
         left = list(variables)
         while left:
             variable = left[0]
-            if variable.layer is not None:
-                parts.append(self._weights(variable, left, frame))
+            made = self.models.owner(variable)
+            if made is not None:
+                parts.append(self._weights(made.root, left, frame))
                 if not inside:
-                    self.wanted_early.add(self.owners[variable.layer])
-                left = [
-                    one
-                    for one in left
-                    if one.layer is None or self.owners[one.layer] is not self.owners[variable.layer]
-                ]
+                    self.wanted_early.add(made.root)
+                mine = set(made.root.weights())
+                left = [one for one in left if one not in mine]
                 continue
             holder = self._container(variable, left, frame, at)
             if holder is not None:
@@ -204,17 +206,25 @@ class Context:
             return f"list({parts[0][1:]})" if parts[0].endswith(".values()") else parts[0][1:]
         return "[" + ", ".join(parts) + "]"
 
-    def _weights(self, variable: Variable, wanted: list[Variable], frame: Frame) -> str:
-        """The variables of the model that one variable belongs to: all of it, or what is trained of it."""
-        assert variable.layer is not None
-        made = self.owners[variable.layer]
-        everything = [weight for layer in made.layers for weight in layer.weights]
+    def _weights(self, made: Object, wanted: list[Variable], frame: Frame) -> str:
+        """The wanted variables of one model: all of it, or what is trained of it, or of the models that it holds."""
+        everything = list(made.weights())
         mine = [one for one in wanted if one in everything]
         if set(mine) == {one for one in everything if one.trainable}:
             return f"*{self.objects[made]}.trainable_variables"
-        if set(mine) == set(everything) and not any(layer.cls == "Dropout" for layer in made.layers):
+        if set(mine) == set(everything) and not any(
+            layer.cls == "Dropout" for inner in made.within() for layer in inner.layers
+        ):
             return f"*{self.objects[made]}.variables"
-        return ", ".join(self.reach(one, frame) or "" for one in mine)
+        parts: list[str] = []
+        for member in made.members:
+            if isinstance(member, Object):
+                if any(one in mine for one in member.weights()):
+                    parts.append(self._weights(member, mine, frame))
+            else:
+                own = [member] if isinstance(member, Variable) else member.weights
+                parts.extend(self.reach(one, frame) or "" for one in own if one in mine)
+        return ", ".join(parts)
 
     def check_built(self) -> None:
         """A model whose input's shape is not known makes its variables at its first call: nothing may want them before."""
@@ -224,9 +234,9 @@ class Context:
 
     def owner(self, variable: Variable, frame: Frame) -> tuple[str, list[Value]] | None:
         """The name that holds a variable, itself or in a list or dict, and the variables that it holds."""
-        if variable.layer is not None:
-            made = self.owners[variable.layer]
-            return self.objects[made], [weight for layer in made.layers for weight in layer.weights]
+        made = self.models.owner(variable)
+        if made is not None:
+            return self.objects[made.root], list(made.root.weights())
         current: Frame | None = frame
         while current is not None:
             for name, binding in current.bindings.items():

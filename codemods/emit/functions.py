@@ -30,8 +30,8 @@ from ..plan.executions import Fetched, FunctionPlan, Parameter, Shared
 from ..plan.functions import before_a_call
 from ..plan.reasons import Undecided
 from ..plan.units import Unit
+from .block_models import block_call
 from .context import Context, quoted
-from .models import block_call
 from .setup import NOISE, module_of
 from .text import column, comments_above, reindent, snake, trailing_comment
 

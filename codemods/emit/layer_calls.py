@@ -46,8 +46,8 @@ REFUSED = (
 )
 
 
-def constructor(context: Context, layer: Layer, path: str, overlay: Edits) -> str:
-    """The constructor of a layer."""
+def constructor(context: Context, layer: Layer, path: str, overlay: Edits, name: str = "") -> str:
+    """The constructor of a layer; `name` is the expression of its name, where that is not TF1's own."""
     node = layer.sites[0] if layer.sites else None
     assert isinstance(node, ast.Call)
     arguments: dict[str, ast.expr] = layer.nodes[node]
@@ -67,16 +67,16 @@ def constructor(context: Context, layer: Layer, path: str, overlay: Edits) -> st
         parts.append(overlay.render(given.pop(key)))
     parts.extend(f"{key}={overlay.render(value)}" for key, value in given.items())
     if layer.weights:
-        parts.append(f"name={quoted(last(layer.name))}")
-    name = context.fused if layer in context.exact else f"{context.tf(path)}.keras.layers.{layer.cls}"
-    return f"{name}({', '.join(parts)})"
+        parts.append(f"name={name or quoted(last(layer.name))}")
+    cls = context.fused if layer in context.exact else f"{context.tf(path)}.keras.layers.{layer.cls}"
+    return f"{cls}({', '.join(parts)})"
 
 
-def call(context: Context, node: ast.Call, layer: Layer, overlay: Edits) -> str:
+def call(context: Context, node: ast.Call, layer: Layer, overlay: Edits, called: str = "") -> str:
     """A layer's call within the model's own."""
     arguments: dict[str, ast.expr] = layer.nodes[node]
     inputs = overlay.render(arguments["inputs"])
-    text = f"self.{context.attributes[layer]}({inputs}"
+    text = f"{called or 'self.' + context.attributes[layer]}({inputs}"
     if layer.cls in {"BatchNormalization", "Dropout"}:
         training = overlay.render(arguments["training"]) if "training" in arguments else "False"
         text += f", training={training}"

@@ -22,7 +22,7 @@ from ..plan.reasons import Undecided
 from ..plan.sharing import share
 from ..plan.units import find
 from ..report import Account
-from . import batch_norm, models, savers, sessions, setup, sites
+from . import batch_norm, block_models, function_models, models, savers, sessions, setup, sites
 from . import moves as moving
 from .checks import check_gone, check_stable
 from .context import Context
@@ -148,21 +148,21 @@ def _problem(problem: Problem) -> Diagnostic:
 
 def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interpreter) -> Emitted | Fallback:
     units = find(run)
-    for unit in units.ordered:
-        if unit.kind == "mixed":
-            raise Undecided(
-                "a statement that makes both variables and tensors", unit.node, unit.statement.frame.module.path
-            )
     for path, module in modules.items():
         idle = idle_run(module.tree, run.activations)
         if idle is not None:
             raise Undecided("a function that nothing calls and that runs a session", idle, path)
     plan = make(units)
+    for unit in units.ordered:
+        if unit.kind == "mixed":
+            raise Undecided(
+                "a statement that makes both variables and tensors", unit.node, unit.statement.frame.module.path
+            )
     share(plan)
     name_functions(plan)
     context = Context(modules, names, run, units, plan)
     models.prepare(context)
-    models.own(context)
+    function_models.own(context)
     setup.optimizers(context)
     setup.variables(context)
     setup.schedules(context)
@@ -179,7 +179,8 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
         return Fallback(left)
     sessions.drop_parameters(context)
     savers.rewrite(context)
-    models.write(context)
+    function_models.write(context)
+    block_models.write(context)
     sites.rewrite(context)
     for function in plan.functions:
         batch_norm.check(context, function)

@@ -34,6 +34,7 @@ def variables(context: Context) -> None:
             isinstance(value, Variable)
             and value.maker in {"Variable", "get_variable"}
             and isinstance(value.node, ast.Call)
+            and context.models.owner(value) is None
         ):
             by_node.setdefault(value.node, []).append(value)
     for node, made in by_node.items():
@@ -205,8 +206,8 @@ def _get_variable(context: Context, node: ast.Call, made: list[Variable]) -> Non
     wanted = _name_for(context, node, made, name)
     parts.extend([", name=", wanted if wanted is not None else name, ")"])
     edits.replace(node, *parts)
-    for other in made[0].sites:
-        raise context.stop("a variable that get_variable finds again", other, path)
+    for other in made[0].found:
+        raise context.stop("a variable that get_variable finds again", other.node, path)
 
 
 def _shape(context: Context, shape: ast.expr) -> list[Part]:

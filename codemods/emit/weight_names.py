@@ -20,7 +20,7 @@ def check_layer_weights(context: Context) -> None:
         if not isinstance(node, ast.Attribute) or node.attr in SHARED_ATTRIBUTES or node in context.owned:
             continue
         owners = context.run.meanings.get(node.value, [])
-        if not any(isinstance(owner, Variable) and owner.layer is not None for owner in owners):
+        if not any(isinstance(owner, Variable) and context.models.owner(owner) is not None for owner in owners):
             continue
         path = setup.module_of(context, node)
         parent = context.parents.get(node)
@@ -42,7 +42,7 @@ def _path_answers(context: Context, node: ast.Attribute, parent: ast.AST | None,
     asked = _question(context, node, parent)
     return asked is not None and all(
         isinstance(owner, Variable)
-        and owner.layer is not None
+        and context.models.owner(owner) is not None
         and asked(f"{owner.name}:0") == asked(variable_path(context, owner))
         for owner in owners
     )

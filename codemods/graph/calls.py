@@ -162,6 +162,7 @@ def call_function(
     ):
         return run.problem(node, "a function that calls itself while the graph is built")
     frame = Frame(function.frame.module, function.frame.names, definition, function.frame)
+    frame.order = run.now()
     outer_chain, effects = run.chain, run.effects
     with run.within(frame):
         _bind_parameters(run, definition.args, arguments, keywords, function)

@@ -32,6 +32,7 @@ class Frame:
     returned: list[Value] = field(default_factory=list)
     history: dict[str, list[Statement]] = field(default_factory=dict)
     arguments: dict[str, Value] = field(default_factory=dict)  # of a function: what its parameters were given
+    order: tuple[int, int] = (0, 0)  # when it began: how many values of the graph there were, and a count
 
     @property
     def top(self) -> Frame:

@@ -69,6 +69,7 @@ class Interpreter:
     frames: list[Frame] = field(default_factory=list)
     steps: int = 0
     effects: int = 0
+    ticks: int = 0
 
     def __post_init__(self) -> None:
         self.graphs.append(self.graph)
@@ -120,6 +121,11 @@ class Interpreter:
     def add_variable(self, variable: Variable) -> Variable:
         self.graph.variables.append(variable)
         return self.add(variable)
+
+    def now(self) -> tuple[int, int]:
+        """The present place in the order of evaluation: how many values there are, and a count of the askings."""
+        self.ticks += 1
+        return len(self.values), self.ticks
 
     def effect(self, node: ast.Call) -> None:
         """Notes a host call that may have effects, or give something else each time."""

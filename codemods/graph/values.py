@@ -203,11 +203,20 @@ class Variable(Tensor):
     explicit: bool = False  # the source gives its name, and no scope changes it
     initial: tuple[GraphValue, ...] = ()  # what its initial value is computed from
     scope_initializer: ast.expr | None = None  # what the variable scope around get_variable gives
-    sites: list[ast.Call] = field(default_factory=list)  # get_variable calls that found it again
+    found: list[Found] = field(default_factory=list)  # the get_variable calls that found it again
 
     @property
     def is_root(self) -> bool:
         return True
+
+
+@dataclass(frozen=True)
+class Found:
+    """A call that found a variable: `order` is its place in the order of evaluation (see Frame.order)."""
+
+    node: ast.Call
+    chain: tuple[Statement, ...]
+    order: tuple[int, int]
 
 
 @dataclass(eq=False)

@@ -22,7 +22,7 @@ from ..graph.values import (
     Value,
     Variable,
 )
-from . import models, slices
+from . import modelling, slices
 from .executions import (
     FunctionPlan,
     Parameter,
@@ -39,7 +39,7 @@ from .units import Unit, Units, ancestors
 
 def make(units: Units) -> Plan:
     """Plans every execution. Raises Undecided with the reason where the program can't go native."""
-    plan = Plan(units, models=models.find(units))
+    plan = Plan(units, models=modelling.find(units))
     seen: dict[ast.Call, Run] = {}
     for execution in units.run.executions:
         run = resolve(units, execution)

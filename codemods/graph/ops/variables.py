@@ -10,6 +10,7 @@ from .. import host, shapes
 from ..interpreter import Interpreter
 from ..values import (
     Assign,
+    Found,
     GraphValue,
     Known,
     Op,
@@ -121,7 +122,7 @@ def _get_variable(run: Interpreter, name: str, node: ast.Call) -> Value:
     if known is not None:
         if not scope.reuse:
             return run.problem(node, f"a second get_variable of {full} without reuse")
-        known.sites.append(node)
+        known.found.append(Found(node, run.chain, run.now()))
         return known
     if scope.reuse is True:
         return run.problem(node, f"get_variable of {full} with reuse, before it exists")

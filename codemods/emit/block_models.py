@@ -1,0 +1,83 @@
+"""The model of layers that a unit's own statements call: its class, its object, and the calls of it."""
+
+from __future__ import annotations
+
+import ast
+
+from ..edits import Edits
+from ..graph.values import GraphValue, Value
+from ..plan.executions import FunctionPlan
+from ..plan.models import BlockModel
+from . import batch_norm, layer_calls
+from .context import Context, quoted
+from .models import ClassText, statement_lines, symbolic_input
+
+
+def write(context: Context) -> None:
+    """Registers the edits of every block's model: the class and the object before it; its statements move into the class."""
+    for block in context.models.blocks:
+        _block(context, block)
+
+
+def _block(context: Context, block: BlockModel) -> None:
+    made = block.object
+    path = made.frame.module.path
+    overlay = Edits(context.modules[path], context.edits[path])
+    for layer in made.layers:
+        for site in layer.sites:
+            overlay.replace(site, layer_calls.call(context, site, layer, overlay))
+    body = [line for unit in block.units for line in statement_lines(context, path, unit.node, overlay)]
+    outputs = block.outputs or _last_names(block)
+    body.append(f"return {', '.join(outputs)}")
+    plain = context.edits[path]
+    text = ClassText(
+        context.classes[block],
+        "Model",
+        quoted(context.leaves[made]),
+        init=[
+            f"self.{context.attributes[layer]} = {layer_calls.constructor(context, layer, path, plain)}"
+            for layer in made.layers
+        ],
+        arguments=[*block.inputs, *(f"{name}=False" for name in block.switches)],
+        call=body,
+    ).text(context.indent(path), context.tf(path))
+    moves = context.moves[path]
+    inputs: list[str] = []
+    for name in block.inputs:
+        shown = symbolic_input(context, _value_read(block, name), path)
+        if shown is None:
+            inputs = []
+            break
+        inputs.append(shown)
+    lines = [f"{context.objects[made]} = {context.classes[block]}()"]
+    if inputs:
+        lines.append(f"{context.objects[made]}({', '.join(inputs)})  # creates the variables")
+    else:
+        context.unbuilt.append((made, block.units[0].node, path))
+    anchor: ast.stmt = block.block if block.block is not None else made.first.node
+    batch_norm.define(context, made.layers, path, anchor)
+    moves.before.setdefault(anchor, []).extend([text, "\n".join(lines) + "\n"])
+    for unit in block.units:
+        moves.taken.add(unit.node)
+
+
+def _last_names(block: BlockModel) -> list[str]:
+    return list(block.units[-1].statement.writes)[:1]
+
+
+def _value_read(block: BlockModel, name: str) -> Value | None:
+    """What a name meant where a block's statements first read it."""
+    parts = (part for unit in block.units for part in unit.parts)
+    return next((part.reads_values[where, read] for part in parts for where, read in part.reads if read == name), None)
+
+
+def block_call(context: Context, block: BlockModel, overlay: Edits, function: FunctionPlan) -> list[str]:
+    """The call of a block's model within a function."""
+    made = block.object
+    parts = list(block.inputs)
+    for name in block.switches:
+        value = _value_read(block, name)
+        constant = function.constants.get(value) if isinstance(value, GraphValue) else None
+        parts.append(f"{name}={constant if constant is not None else name}")
+    outputs = block.outputs or _last_names(block)
+    return [f"{', '.join(outputs)} = {context.objects[made]}({', '.join(parts)})"]

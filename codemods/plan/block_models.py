@@ -1,0 +1,154 @@
+"""Layers called among a unit's own statements: one model for each variable scope, the statements between them its `call`."""
+
+from __future__ import annotations
+
+import ast
+
+from ..graph.frames import Frame, GraphState, Statement
+from ..graph.values import Placeholder, Tensor, Value, Variable, graph_values
+from .models import BlockModel, Models, Object
+from .reasons import undecided
+from .units import Unit, Units
+
+
+def find(units: Units, models: Models, tensors: list[Tensor]) -> None:
+    """Makes models of the layers that the unit's own statements call."""
+    for group in _groups(units, tensors):
+        _block(units, models, group)
+
+
+def _groups(units: Units, tensors: list[Tensor]) -> list[list[Tensor]]:
+    """The layers called among a unit's own statements, by the variable scope around them."""
+    groups: dict[tuple[Frame, ast.With | None, GraphState | None], list[Tensor]] = {}
+    for tensor in tensors:
+        statement = tensor.chain[-1]
+        block = _scope_block(units, statement)
+        groups.setdefault((statement.frame, block, tensor.graph), []).append(tensor)
+    return list(groups.values())
+
+
+def _scope_block(units: Units, statement: Statement) -> ast.With | None:
+    """The outermost variable scope around a statement."""
+    found = None
+    outer = statement.parent
+    while outer is not None and outer.frame is statement.frame:
+        if isinstance(outer.node, ast.With) and any(
+            _is_variable_scope(units, item.context_expr, outer) for item in outer.node.items
+        ):
+            found = outer.node
+        outer = outer.parent
+    return found
+
+
+def _is_variable_scope(units: Units, node: ast.expr, statement: Statement) -> bool:
+    return isinstance(node, ast.Call) and statement.frame.names.name_of(node.func) == "variable_scope"
+
+
+def _block(units: Units, models: Models, tensors: list[Tensor]) -> None:
+    statement = tensors[0].chain[-1]
+    frame = statement.frame
+    layers = [tensor.layer for tensor in tensors if tensor.layer is not None]
+    if len(set(layers)) != len(layers):
+        raise undecided("layers that are called twice outside of a function", tensors[0].node or ast.Pass(), statement)
+    if any(len(layer.sites) > 1 for layer in layers):
+        raise undecided("layers that are reused outside of a function", tensors[0].node or ast.Pass(), statement)
+    block = _scope_block(units, statement)
+    members = {units.leaf(tensor.chain) for tensor in tensors}
+    if any(unit is None or isinstance(unit.node, (ast.For, ast.While, ast.If, ast.Try)) for unit in members):
+        raise undecided("layers made in a loop or under a condition", tensors[0].node or ast.Pass(), statement)
+    chosen = {unit for unit in members if unit is not None}
+    first, last = min(unit.index for unit in chosen), max(unit.index for unit in chosen)
+    if block is not None:
+        inside = [
+            unit
+            for unit in units.ordered
+            if unit.statement.frame is frame and _scope_block(units, unit.statement) is block
+        ]
+        first = min(unit.index for unit in inside if unit.kind in {"graph", "layers"})
+    candidates = {
+        unit
+        for unit in units.ordered
+        if unit.statement.frame is frame and first <= unit.index <= last and unit.kind in {"graph", "layers"}
+    }
+    chosen = _ancestors(units, chosen, candidates)
+    scopes = {layer.name.rpartition("/")[0] for layer in layers if layer.weights}
+    if len(scopes) > 1:
+        raise undecided("layers under several scopes in one block", tensors[0].node or ast.Pass(), statement)
+    ordered = sorted(chosen, key=lambda unit: unit.index)
+    made = Object(next(iter(scopes), ""), list(layers), frame, ordered[0].statement)
+    models.holders.update(dict.fromkeys(layers, made))
+    model = BlockModel(made, ordered, block=block)
+    _merge(units, models, model)
+
+
+def _ancestors(units: Units, chosen: set[Unit], candidates: set[Unit]) -> set[Unit]:
+    found: set[Unit] = set()
+    work = list(chosen)
+    while work:
+        unit = work.pop()
+        if unit in found:
+            continue
+        found.add(unit)
+        for part in unit.parts:
+            for makers in part.reads.values():
+                for maker in makers:
+                    other = units.of.get(maker)
+                    if other is not None and other in candidates:
+                        work.append(other)
+    return found
+
+
+def _merge(units: Units, models: Models, model: BlockModel) -> None:
+    """Makes one unit of a model's statements: in a slice it is one call of the model."""
+    statements = {part for unit in model.units for part in unit.parts}
+    frame = model.object.frame
+    for unit in model.units:
+        for part in unit.parts:
+            for (where, name), makers in part.reads.items():
+                value = part.reads_values[where, name]
+                outside = [maker for maker in makers if maker not in statements]
+                if where not in units.frames or not outside:
+                    continue
+                if isinstance(value, Placeholder) and value.dtype == "bool":
+                    _add(model.switches, name)
+                elif any(
+                    isinstance(leaf, Tensor) and not leaf.constant for leaf in graph_values(value)
+                ) and not _is_variable(value):
+                    _add(model.inputs, name)
+    written = {name for statement in statements for name in statement.writes}
+    for statement in units.run.statements:
+        if statement in statements:
+            continue
+        for (where, name), makers in statement.reads.items():
+            if where is frame and name in written and makers & statements and not _encloses(statement, statements):
+                _add(model.outputs, name)
+                last = max((one for one in statements if name in one.writes), key=lambda one: one.index)
+                if makers - {last}:
+                    raise undecided(f"`{name}`, which means different layers' outputs in turn", last.node, last)
+    merged = Unit(
+        model.units[-1].statement,
+        "graph",
+        [value for unit in model.units for value in unit.made],
+        sorted(statements, key=lambda one: one.index),
+    )
+    for statement in statements:
+        units.of[statement] = merged
+    units.ordered = sorted(
+        [*(unit for unit in units.ordered if unit not in model.units), merged], key=lambda unit: unit.index
+    )
+    models.blocks.append(model)
+    models.of_unit[merged] = model
+
+
+def _encloses(statement: Statement, statements: set[Statement]) -> bool:
+    return any(inner.parent is statement for inner in statements)
+
+
+def _is_variable(value: Value) -> bool:
+
+    return all(isinstance(leaf, Variable) for leaf in graph_values(value))
+
+
+def _add(names: list[str], name: str) -> None:
+    if name not in names:
+        names.append(name)

@@ -1,0 +1,28 @@
+"""Which layers and variables become which Keras model: those of functions first, then those of a unit's own statements."""
+
+from __future__ import annotations
+
+from ..graph.values import Layer, Tensor, Variable
+from . import block_models, function_models
+from .models import Models
+from .units import Units
+
+
+def find(units: Units) -> Models:
+    """Sorts the layers and the functions' variables of a program into models, and makes their units parts of the graph."""
+    models = Models()
+    function_models.find(units, models)
+    if any(isinstance(value, Layer) for value in units.run.values):
+        direct = [
+            value
+            for value in units.run.values
+            if isinstance(value, Tensor)
+            and not isinstance(value, Variable)
+            and value.layer is not None
+            and value.chain[-1].frame in units.frames
+        ]
+        block_models.find(units, models, direct)
+        for unit in units.ordered:
+            if unit.kind == "layers":
+                unit.kind = "graph"
+    return models
