@@ -197,7 +197,7 @@ STEP = "step = tf.train.get_or_create_global_step()\nrate = tf.train.exponential
             "Momentum optimizer with a learning rate that changes",
         ),
         (
-            "def f(x):\n    return tf.matmul(x, tf.Variable(tf.ones([2, 1])))\n\n\n" + LINE + "z = f(x)\n" + RUN,
+            LINE + "z = tf.matmul(x, tf.Variable(tf.ones([2, 1])))\n" + RUN,
             "both variables and tensors",
         ),
         (

@@ -32,6 +32,7 @@ def own(context: Context) -> None:
 
 def _own_variable(context: Context, variable: Variable, node: ast.Call) -> None:
     context.owned.add(node.func)
+    context.weights.add(node.func)
     call = initial_call(variable)
     if call is not None:
         context.owned.add(call.func)

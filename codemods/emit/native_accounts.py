@@ -32,7 +32,7 @@ def accounts(context: Context) -> list[Account]:
 def _account(context: Context, path: str, use: Use, kept: list[tuple[int, int]]) -> Account:
     place = (use.name, path, use.node.lineno, use.node.col_offset)
     same = is_unchanged(use.name)
-    owned = use.node in context.owned and use.name not in MAY_STAY
+    owned = use.node in context.owned and (use.name not in MAY_STAY or use.node in context.weights)
     if _is_gone(context, path, use.node):
         stays = same and context.names[path].call_of(use.node) is None and _is_in_a_signature(context, use.node)
     else:

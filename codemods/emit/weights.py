@@ -198,20 +198,15 @@ def rewrite_helpers(context: Context) -> None:
         sites = [
             site for model in context.models.functions for site in model.sites.values() if site.helper is definition
         ]
-        for site in sites:
-            for members in site.members.values():
-                for variable in members:
-                    assert isinstance(variable, Variable)
-                    _helper(context, definition, path, variable)
+        made = {site.example.node: site.example for site in sites if isinstance(site.example, Variable)}
+        for variable in made.values():
+            _helper(context, definition, path, variable)
 
 
 def _helper(context: Context, definition: ast.FunctionDef, path: str, variable: Variable) -> None:
     edits, module = context.edits[path], context.modules[path]
     node = variable.node
     assert isinstance(node, ast.Call)
-    if node in context.rewritten_helpers:
-        return
-    context.rewritten_helpers.add(node)
     holder = "layer"
     if any(isinstance(part, ast.Name) and part.id == holder for part in ast.walk(definition)):
         raise context.stop("a helper that has a name `layer` of its own", definition, path)
