@@ -37,7 +37,6 @@ KNOWN_SHORT: Mapping[str, str] = {
     "variable_names": "a variable that get_variable finds again",
     "shapes_while_building": "a layer or variable whose settings depend on a tensor",
     "twin_towers": "variables of one function that have the same name",
-    "two_writers": "a summary made in a function",
     "class_with_session": "a class that holds its graph",
     "train_then_predict": "checkpoints of two graphs",
     "counters_and_assigns": "an initializer that runs again and starts the variables afresh",

@@ -56,7 +56,9 @@ class Context:
     exact: set[Layer] = field(default_factory=set)  # batch norms that correct their moving variance
     fused: str = ""  # the name of the class that does
     corrected: set[str] = field(default_factory=set)  # the modules that have it
-    weights: set[ast.AST] = field(default_factory=set)  # what was called to make variables that are weights of models now
+    weights: set[ast.AST] = field(
+        default_factory=set
+    )  # what was called to make variables that are weights of models now
     dense: set[Optimizer] = field(default_factory=set)  # whose gradients of embeddings are made dense
     classes: dict[FunctionModel | BlockModel, str] = field(default_factory=dict)
     objects: dict[Object, str] = field(default_factory=dict)  # the expression that reaches each

@@ -13,7 +13,7 @@ from . import batch_norm, layer_calls, weights
 from .context import Context, quoted
 from .models import ClassText, is_named, kept_attribute, put, statement_lines, symbolic_input, takes_name
 from .setup import module_of
-from .text import comments_above
+from .text import column, comments_above
 
 WIDTH = 100
 
@@ -79,7 +79,7 @@ class _Class:
         body = list(self.definition.body)
         doc: list[str] = []
         if body and _is_docstring(body[0]):
-            doc = statement_lines(context, self.path, body.pop(0), self.call)
+            doc = self._docstring(body.pop(0))
         named = is_named(context, model)
         early = [name for name, role in model.roles.items() if role in {"init", "both"}]
         parameters = [_parameter(self.definition, name, self.init) for name in early]
@@ -107,6 +107,13 @@ class _Class:
         written = text.text(context.indent(self.path), context.tf(self.path))
         context.moves[self.path].replaced[self.definition] = written
         batch_norm.define(context, self.made.layers, self.path, self.definition)
+
+    def _docstring(self, node: ast.stmt) -> list[str]:
+        """The docstring, whose lines stand as deep in the class as in the function."""
+        module = self.context.modules[self.path]
+        old = column(module, node)
+        lines = module.text(node).split("\n")
+        return [*comments_above(module, node), lines[0], *(line.removeprefix(old) for line in lines[1:])]
 
     # -- names ----------------------------------------------------------------------------------------------------------
 

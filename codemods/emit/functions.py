@@ -29,7 +29,7 @@ from ..plan import slices
 from ..plan.executions import Fetched, FunctionPlan, Parameter, Shared
 from ..plan.functions import before_a_call
 from ..plan.reasons import Undecided
-from ..plan.units import Unit
+from ..plan.units import Unit, summarizes, weight_summary
 from .block_models import block_call
 from .context import Context, quoted
 from .setup import NOISE, module_of
@@ -212,7 +212,7 @@ class Writer:
         block = self.context.models.of_unit.get(unit)
         if block is not None:
             return block_call(self.context, block, self.overlay, self.function)
-        if any(isinstance(value, Summary) for value in unit.made):
+        if summarizes(unit):
             return []
         module = unit.statement.frame.module
         node = unit.node
@@ -403,7 +403,7 @@ class Writer:
         writer = self.context.edits[self.path].render(func.value) if isinstance(func, ast.Attribute) else ""
         lines = [f"with {writer}.as_default(step=step):"]
         for member in members:
-            unit = self.context.units.unit(member)
+            unit = None if self._weight(member) else self.context.units.unit(member)
             comments = comments_above(unit.statement.frame.module, unit.node) if unit is not None else []
             if unit is not None:
                 self.context.moves_of(unit.statement).taken.add(unit.node)
@@ -418,6 +418,8 @@ class Writer:
     def _check_summaries(self, members: list[Summary]) -> None:
         """A name that a summary reads must still mean the same at the function's end."""
         for member in members:
+            if self._weight(member):
+                continue
             unit = self.context.units.unit(member)
             if unit is None or unit.statement.frame is not member.chain[-1].frame:
                 raise self._stop("a summary made in a function", member.node)
@@ -426,12 +428,19 @@ class Writer:
                 if other.index > unit.index and reads & {name for part in other.parts for name in part.writes}:
                     raise self._stop("a summary of a name that means something else later", member.node)
 
+    def _weight(self, member: Summary) -> str:
+        """How a model's weight is reached that a summary within the model's function shows; "" if it shows anything else."""
+        variable = weight_summary(self.context.units, member)
+        if variable is None or self.context.models.owner(variable) is None:
+            return ""
+        return self.context.reach(variable, self.function.frame) or ""
+
     def _summary_data(self, member: Summary, apart: bool) -> str:
         arguments: dict[str, ast.expr] = member.arguments
         node = arguments.get("tensor") or arguments.get("values")
         if node is None:
             raise self._stop("a summary without a value", member.node)
-        text = self.overlay.render(node)
+        text = self._weight(member) or self.overlay.render(node)
         if apart:
             values = self.context.run.meanings.get(node, [])
             return f"{self.tf}.identity({text})" if any(isinstance(value, Variable) for value in values) else text

@@ -17,6 +17,7 @@ from ..graph.values import (
     Variable,
     graph_values,
 )
+from ..plan.phases import is_scope
 from ..plan.units import Unit, moves
 from . import setup
 from .context import Context, quoted
@@ -48,12 +49,35 @@ def drop_statements(context: Context) -> None:
             context.own(node)
         elif unit.kind == "host" and isinstance(node, (ast.Assign, ast.Expr)) and _is_configuration(context, unit):
             moves.dropped.add(node)
+    _open_scopes(context)
     for use in context.run.uses:
         if isinstance(use.owner, Session):
             statement = use.chain[-1]
             if not isinstance(statement.node, ast.Expr):
                 raise context.stop("a session closed within an expression", use.node, statement.frame.module.path)
             context.moves_of(statement).dropped.add(statement.node)
+
+
+def _open_scopes(context: Context) -> None:
+    """Functions that stay functions lose their variable scopes: they make no variables."""
+    classes = {model.definition for model in context.models.functions}
+    for path, module in context.modules.items():
+        for node in ast.walk(module.tree):
+            frames = context.run.activations.get(node, [])
+            if node in classes or not frames or any(frame in context.units.frames for frame in frames):
+                continue
+            for part in ast.walk(node):
+                if isinstance(part, ast.With) and is_scope(context.run, part) and _has_variable_scope(context, part):
+                    context.moves[path].unwrapped.add(part)
+
+
+def _has_variable_scope(context: Context, node: ast.With) -> bool:
+    return any(
+        isinstance(item.context_expr, ast.Call)
+        and context.names[path].name_of(item.context_expr.func) == "variable_scope"
+        for item in node.items
+        if (path := setup.module_of(context, item.context_expr)) is not None
+    )
 
 
 def _is_empty_merge(context: Context, node: ast.expr) -> bool:

@@ -34,7 +34,7 @@ from .executions import (
     target_at,
 )
 from .reasons import Undecided, undecided
-from .units import Unit, Units, ancestors
+from .units import Unit, Units, ancestors, weight_summary
 
 
 def make(units: Units) -> Plan:
@@ -302,7 +302,7 @@ def _summary_units(units: Units, value: GraphValue) -> list[Unit]:
     """The statements of the summaries that a merge takes: it finds them through the collection, not by name."""
     if not isinstance(value, Summary):
         return []
-    found = [units.unit(member) for member in value.members]
+    found = [units.unit(member) for member in value.members if weight_summary(units, member) is None]
     return [unit for unit in found if unit is not None]
 
 

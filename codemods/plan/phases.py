@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from ..graph.frames import Frame
 from ..graph.interpreter import Interpreter
 from ..graph.ops.scopes import Entered, is_setting
-from ..graph.values import GraphValue, Known, Layer, Tensor, Value, Variable, flatten
+from ..graph.values import GraphValue, Known, Layer, Summary, Tensor, Value, Variable, flatten
 from .models import FunctionModel, Object, Site
 from .reasons import Undecided
-from .units import Units, moves
+from .units import Units, moves, weight_summary
 
 # The arguments of a layer's call that are no settings of the layer.
 OF_THE_CALL = frozenset({"inputs", "training"})
@@ -170,7 +170,7 @@ class _Sorting:
         phases.init = self._closure("init")
         phases.build = [one for one in self._closure("build") if one not in phases.init]
         early = {*phases.init, *phases.build}
-        phases.gone = {*phases.init, *(one for one in self.statements if self._is_weight(one))}
+        phases.gone = {*phases.init, *(one for one in self.statements if self._is_weight(one) or self._is_summary(one))}
         late = [one for one in self.statements if one not in early and one not in phases.gone]
         self.read_late = set().union(*map(self._reads, late)) if late else set()
         for statement in reversed(phases.build):  # what `call` needs, too, stands in both
@@ -228,6 +228,13 @@ class _Sorting:
             for value in self.run.meanings.get(part, [])
             for leaf in flatten(value)
         )
+
+    def _is_summary(self, statement: ast.stmt) -> bool:
+        """Whether a statement only makes a summary of a variable: where summaries are written, the variable is at hand."""
+        if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+            return False
+        found = [value for value in self.run.meanings.get(statement.value, []) if isinstance(value, Summary)]
+        return bool(found) and all(weight_summary(self.units, one) is not None for one in found)
 
     def _is_weight(self, statement: ast.stmt) -> bool:
         """Whether a statement does nothing but bind a weight to a name that is bound nowhere else, which `self` has now."""

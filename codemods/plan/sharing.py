@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..graph.values import Assign, DataIterator, Gradients, GraphValue, Op, Placeholder, Summary, Tensor
+from ..graph.values import Assign, DataIterator, Gradients, GraphValue, Op, Placeholder, Tensor
 from . import slices
 from .executions import FunctionPlan, Parameter, Plan, Shared
-from .units import Unit, Units
+from .units import Unit, Units, summarizes
 
 SMALLEST = 3  # statements that are worth a function
 
@@ -61,7 +61,7 @@ def _output(unit: Unit) -> str | None:
 
 
 def _has_effects(unit: Unit) -> bool:
-    return any(isinstance(value, (Assign, Op, Gradients, Summary)) for value in unit.made)
+    return any(isinstance(value, (Assign, Op, Gradients)) for value in unit.made) or summarizes(unit)
 
 
 def _gives_just(function: FunctionPlan, unit: Unit, closure: set[Unit], name: str) -> bool:

@@ -212,6 +212,18 @@ def ancestors(values: Iterable[GraphValue]) -> set[GraphValue]:
     return found
 
 
+def summarizes(unit: Unit) -> bool:
+    """Whether a unit's own statements make a summary, rather than functions that it calls."""
+    return any(isinstance(value, Summary) and value.chain[-1].frame is unit.statement.frame for value in unit.made)
+
+
+def weight_summary(units: Units, member: Summary) -> Variable | None:
+    """The variable that a summary made within a function shows, if it shows one as it is."""
+    if member.chain[-1].frame in units.frames or len(member.inputs) != 1:
+        return None
+    return member.inputs[0] if isinstance(member.inputs[0], Variable) else None
+
+
 def _beside_initial_values(made: list[GraphValue]) -> bool:
     """Whether a statement that makes variables makes tensors, too, that are more than initial values."""
     initial = ancestors(value for variable in made if isinstance(variable, Variable) for value in variable.initial)
