@@ -11,7 +11,16 @@ from ..plan.models import FunctionModel, Object, Site
 from ..plan.phases import arguments_of, flat, initial_call, is_scope, is_setting_statement, name_argument, name_node
 from . import batch_norm, layer_calls, weights
 from .context import Context, quoted
-from .models import ClassText, is_named, kept_attribute, put, statement_lines, symbolic_input, takes_name
+from .models import (
+    ClassText,
+    has_own_weights,
+    is_named,
+    kept_attribute,
+    put,
+    statement_lines,
+    symbolic_input,
+    takes_name,
+)
 from .setup import module_of
 from .text import column, comments_above
 
@@ -94,7 +103,7 @@ class _Class:
         build = self._phase(body, "build")
         text = ClassText(
             context.classes[model],
-            "Layer" if any(site.kind == "weight" for site in model.sites.values()) else "Model",
+            "Layer" if has_own_weights(model) else "Model",
             "name" if named or takes_name(model) else quoted(context.leaves[self.made]),
             doc,
             parameters,

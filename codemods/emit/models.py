@@ -53,7 +53,7 @@ def prepare(context: Context) -> None:
         base = last(block.object.scope) or "model"
         context.classes[block] = context.fresh(_camel(base))
         free = {name for unit in block.units for part in unit.parts for name in part.writes} - set(block.outputs)
-        context.objects[block.object] = _object_name(context, snake(base), free - _read_elsewhere(block))
+        context.objects[block.object] = _object_name(context, snake(base), free - _read_elsewhere(block), "model")
         context.leaves[block.object] = last(block.object.scope) or snake(context.classes[block])
         taken: set[str] = set()
         for layer in block.object.layers:
@@ -164,6 +164,11 @@ def _attribute(wish: str, capitals: bool, taken: set[str]) -> str:
     return name
 
 
+def has_own_weights(model: FunctionModel) -> bool:
+    """Whether the class adds weights itself: it is a layer then."""
+    return any(site.kind == "weight" for site in model.sites.values())
+
+
 def takes_name(model: FunctionModel) -> bool:
     """Whether the constructor has a parameter `name` from the source: it is what Keras is told."""
     return model.roles.get("name") in {"init", "both"}
@@ -181,15 +186,18 @@ def _name_object(context: Context, model: FunctionModel, made: Object) -> None:
         return
     scope = last(made.scope)
     free = {model.definition.name} if len(model.objects) == 1 else set()
-    context.objects[made] = _object_name(context, snake(scope or model.definition.name), free)
+    kind = "layer" if has_own_weights(model) else "model"
+    context.objects[made] = _object_name(context, snake(scope or model.definition.name), free, kind)
     alone = sum(one.scope == made.scope for one in model.objects) == 1
     unscoped = snake(context.classes[model]) if alone else context.objects[made]
     context.leaves[made] = str(own.value) if isinstance(own, Known) else scope or unscoped
 
 
-def _object_name(context: Context, wanted: str, free: Iterable[str]) -> str:
-    wanted = wanted if wanted.isidentifier() and not keyword.iskeyword(wanted) else f"model_{wanted}"
-    return context.fresh(wanted, free)
+def _object_name(context: Context, wanted: str, free: Iterable[str], kind: str) -> str:
+    """A name for an object: in the functions that call it, what it gives often has its scope's name."""
+    wanted = wanted if wanted.isidentifier() and not keyword.iskeyword(wanted) else f"{kind}_{wanted}"
+    taken = wanted in context.taken and wanted not in free
+    return context.fresh(f"{wanted}_{kind}" if taken else wanted, free)
 
 
 def _camel(name: str) -> str:
