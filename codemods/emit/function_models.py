@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ..edits import Edits
 from ..graph.values import Function, GraphValue, Layer, Placeholder, Tensor, Value, Variable, flatten
+from ..plan.handing import returned_tuple
 from ..plan.models import FunctionModel, Object, Site
 from ..plan.phases import arguments_of, flat, initial_call, is_scope, is_setting_statement, name_argument, name_node
 from . import batch_norm, layer_calls, weights
@@ -60,6 +61,12 @@ def write(context: Context) -> None:
                 _make(context, model, made)
         for node, made in model.calls.items():
             _call(context, model, node, made)
+    for name, variable in context.models.aliases.items():
+        _alias(context, name, variable)
+    for target, places in context.models.unpacked.items():
+        path = module_of(context, target)
+        assert path is not None
+        context.edits[path].replace(target, *_without(target, places))
 
 
 class _Class:
@@ -85,6 +92,9 @@ class _Class:
         self._keep()
         self._shapes()
         self._replace_sites()
+        if model.handed:
+            node = returned_tuple(model)
+            self.call.replace(node, *_without(node, model.handed))
         body = list(self.definition.body)
         doc: list[str] = []
         if body and _is_docstring(body[0]):
@@ -419,6 +429,24 @@ def _parameter(definition: ast.FunctionDef, name: str, overlay: Edits) -> str:
 
 
 # -- objects and calls --------------------------------------------------------------------------------------------------
+
+
+def _alias(context: Context, name: ast.Name, variable: Variable) -> None:
+    """A name that a call gave a weight: the object has it now."""
+    path = module_of(context, name)
+    frame = context.run.module_frames.get(path or "")
+    text = context.reach(variable, frame) if frame is not None else None
+    if path is None or text is None:
+        raise context.stop("a function that returns the variables it makes", name, path or "")
+    context.edits[path].replace(name, text)
+
+
+def _without(node: ast.Tuple, places: Iterable[int]) -> list[str | ast.AST]:
+    """A tuple without some of its members; what is left alone is no tuple any more."""
+    parts: list[str | ast.AST] = []
+    for member in (one for place, one in enumerate(node.elts) if place not in places):
+        parts.extend([", ", member] if parts else [member])
+    return parts
 
 
 def class_name(context: Context, model: FunctionModel, node: ast.Call, overlay: Edits) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..graph.frames import Frame, Statement
-from ..graph.values import Layer, Tensor, Variable, flatten
+from ..graph.values import Layer, Tensor, Variable
+from . import handing
 from .models import FunctionModel, Member, Models, Object, Site, has_weights
 from .phases import sort_out
 from .reasons import Undecided
@@ -46,6 +47,7 @@ def find(units: Units, models: Models) -> None:
             objects.of(frame)
     for model in models.functions:
         _check(model)
+    handing.find(units, models)
     for model in models.functions:  # those that are called come before those that call them
         sort_out(units, model)
     _settle(units, models)
@@ -245,9 +247,6 @@ def _check(model: FunctionModel) -> None:
         shorts = [short for member in made.members if has_weights(member) and (short := made.short(member))]
         if len(set(shorts)) != len(shorts):
             raise Undecided("variables of one function that have the same name", model.definition, model.path)
-        for frame in made.activations:
-            if any(isinstance(leaf, Variable) for value in frame.returned for leaf in flatten(value)):
-                raise Undecided("a function that returns the variables it makes", model.definition, model.path)
 
 
 # -- units --------------------------------------------------------------------------------------------------------------

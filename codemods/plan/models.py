@@ -135,6 +135,9 @@ class FunctionModel:
     roles: dict[str, str] = field(default_factory=dict)
     sites: dict[ast.Call, Site] = field(default_factory=dict)  # in the order in which they make their first member
     phases: Phases = field(default_factory=Phases)
+    handed: tuple[
+        int, ...
+    ] = ()  # the places in its returned tuple where weights stand: they are reached through the object
 
 
 @dataclass(eq=False)
@@ -157,6 +160,8 @@ class Models:
     blocks: list[BlockModel] = field(default_factory=list)
     of_unit: dict[Unit, BlockModel] = field(default_factory=dict)
     helpers: dict[ast.FunctionDef, str] = field(default_factory=dict)  # with their modules' paths
+    aliases: dict[ast.Name, Variable] = field(default_factory=dict)  # reads of names that calls gave weights
+    unpacked: dict[ast.Tuple, tuple[int, ...]] = field(default_factory=dict)  # targets, and the places that go
     holders: dict[Member, Object] = field(default_factory=dict)
 
     def owner(self, variable: Variable) -> Object | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..graph.frames import Frame, Statement
-from ..graph.values import Assign, Dict, GraphValue, Op, Placeholder, Sequence, UpdateOps, Value
+from ..graph.values import Assign, Dict, GraphValue, Op, Placeholder, Sequence, UpdateOps, Value, Variable
 from .units import Unit, Units
 
 
@@ -70,7 +70,7 @@ def _follow(
         return
     if unit is not None and unit.kind == "placeholder":
         return
-    if unit is not None and unit.kind == "graph":
+    if unit is not None and unit.kind == "graph" and not (isinstance(value, Variable) and value in unit.made):
         work.append(unit)
         if value is not None:
             work.extend(_changes(units, value, reader))
