@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..diagnostics import Diagnostic
 from ..graph import Interpreter, recover
 from ..graph.frames import Problem
-from ..manifest import Program
-from ..names import Names
+from ..manifest import Place, Program
+from ..names import Names, resolve
+from ..names.meaning import Others
+from ..origins import Origins, at
 from ..parse import Module
 from ..plan.functions import make
 from ..plan.names import name_functions
@@ -28,6 +30,7 @@ from .checks import check_gone, check_stable
 from .context import Context
 from .graph_calls import rewrite_calls
 from .host_code import check_reads, drop_statements
+from .inlining import inlined
 from .manifest import manifest_of, together
 from .native_accounts import accounts
 from .native_imports import native_imports
@@ -36,6 +39,8 @@ from .placing import keep_optimizers, place
 from .scoping import idle_run, left_unbound, reader_of
 from .verify import gone, lost_comments, unbound
 from .weight_names import check_layer_weights
+
+MAX_INLINED = 40
 
 
 @dataclass(frozen=True)
@@ -73,14 +78,62 @@ def emit(modules: Mapping[str, Module], names: Mapping[str, Names]) -> Emitted |
 
 
 def _program(modules: Mapping[str, Module], names: Mapping[str, Names], entry: str) -> Emitted | Fallback:
-    """One entry module with what it imports."""
-    run = recover(modules, {path: names[path] for path in modules}, entry)
+    """One entry module with what it imports. Functions that build graph at one place are written out there first."""
+    origins: dict[str, Origins] = {}
+    modules, names = dict(modules), {path: names[path] for path in modules}
+    run = recover(modules, names, entry)
+    for _ in range(MAX_INLINED):
+        changed = {} if run.problems else inlined(run, origins)
+        if not changed:
+            break
+        modules.update({path: module for path, (module, _) in changed.items()})
+        origins.update({path: origin for path, (_, origin) in changed.items()})
+        others = Others.of({module.name: module for module in modules.values()})
+        names.update({path: resolve(module, others) for path, (module, _) in changed.items()})
+        run = recover(modules, names, entry)
     if run.problems:
-        return Fallback([_problem(problem) for problem in run.problems])
+        return _at_origin(Fallback([_problem(problem) for problem in run.problems]), origins)
     try:
-        return _emit(modules, names, run)
+        result = _emit(modules, names, run)
     except Undecided as undecided:
-        return Fallback([reason(Problem(undecided.node, modules[undecided.path], ""), str(undecided))])
+        result = Fallback([reason(Problem(undecided.node, modules[undecided.path], ""), str(undecided))])
+    return _at_origin(result, origins)
+
+
+def _at_origin(result: Emitted | Fallback, origins: Mapping[str, Origins]) -> Emitted | Fallback:
+    """A result whose places are those of the source as it was."""
+    if not origins:
+        return result
+    if isinstance(result, Fallback):
+        return Fallback([_told_at(one, origins) for one in result.reasons])
+    accounts = [
+        replace(one, line=line, column=place)
+        for one in result.accounts
+        for line, place in [at(origins, one.path, one.line, one.column)]
+    ]
+    manifest = result.manifest
+    if manifest is not None:
+        executions = tuple(
+            replace(
+                one,
+                old=_place_at(one.old, origins),
+                values=tuple(replace(value, old=_place_at(value.old, origins)) for value in one.values),
+            )
+            for one in manifest.executions
+        )
+        manifest = replace(manifest, executions=executions)
+    diagnostics = [_told_at(one, origins) for one in result.diagnostics]
+    return replace(result, diagnostics=diagnostics, accounts=accounts, manifest=manifest)
+
+
+def _told_at(one: Diagnostic, origins: Mapping[str, Origins]) -> Diagnostic:
+    line, place = at(origins, one.path, one.line, one.column)
+    return replace(one, line=line, column=place, end_line=0, end_column=0) if one.path in origins else one
+
+
+def _place_at(place: Place, origins: Mapping[str, Origins]) -> Place:
+    line, found = at(origins, place.file, place.line, place.column)
+    return replace(place, line=line, column=found)
 
 
 def _together(modules: Mapping[str, Module], results: list[Emitted]) -> Emitted | Fallback:

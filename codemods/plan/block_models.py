@@ -116,11 +116,12 @@ def _merge(units: Units, models: Models, model: BlockModel) -> None:
                 ) and not _is_variable(value):
                     _add(model.inputs, name)
     written = {name for statement in statements for name in statement.writes}
+    around = {one for unit in model.units for value in unit.made for one in value.chain} - statements
     for statement in units.run.statements:
         if statement in statements:
             continue
         for (where, name), makers in statement.reads.items():
-            if where is frame and name in written and makers & statements and not _encloses(statement, statements):
+            if where is frame and name in written and makers & statements and statement not in around:
                 _add(model.outputs, name)
                 last = max((one for one in statements if name in one.writes), key=lambda one: one.index)
                 if makers - {last}:
@@ -138,10 +139,6 @@ def _merge(units: Units, models: Models, model: BlockModel) -> None:
     )
     models.blocks.append(model)
     models.of_unit[merged] = model
-
-
-def _encloses(statement: Statement, statements: set[Statement]) -> bool:
-    return any(inner.parent is statement for inner in statements)
 
 
 def _is_variable(value: Value) -> bool:

@@ -28,7 +28,7 @@ from ..graph.values import (
 )
 from . import slices
 from .models import Models
-from .reasons import undecided
+from .reasons import Undecided, undecided
 from .units import Unit, Units
 
 
@@ -188,10 +188,8 @@ def _expand(
     units: Units, execution: Execution, node: ast.expr, value: Value, place: tuple[int | str, ...]
 ) -> Iterator[Fetched]:
     if isinstance(value, GraphValue):
-        text = None
-        if isinstance(node, ast.Name):
-            text = None
-        yield Fetched(value, node, text, place)
+        name = _taken_out(units, execution, node, value)
+        yield Fetched(value, None, name, place) if name is not None else Fetched(value, node, None, place)
     elif isinstance(value, Sequence):
         literal = isinstance(node, (ast.List, ast.Tuple)) and not any(
             isinstance(part, ast.Starred) for part in node.elts
@@ -212,6 +210,20 @@ def _expand(
                 yield from _held(units, execution, item, (*place, name))
     else:
         raise undecided("a fetch that can't be known from the source", execution.node, execution.chain[-1])
+
+
+def _taken_out(units: Units, execution: Execution, node: ast.expr, value: GraphValue) -> str | None:
+    """The plain name of a value that an execution takes out of a list or dict (`ops["loss"]`)."""
+    if not isinstance(node, ast.Subscript):
+        return None
+    held = units.run.meanings.get(node.value, [])
+    if len(held) != 1 or not isinstance(held[0], (Dict, Sequence)):
+        return None
+    try:
+        text = reach(units, value, execution)
+    except Undecided:
+        return None
+    return text if text.isidentifier() else None
 
 
 def _held(units: Units, execution: Execution, value: Value, place: tuple[int | str, ...]) -> Iterator[Fetched]:

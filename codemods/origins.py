@@ -1,0 +1,51 @@
+"""Where the places of a rewritten source stood in the source that the user knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+NAME = re.compile(r"[^\W\d]\w*")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One line's origin: its line in the old source, and that line's text (empty for a line that is new)."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Origins:
+    """The origins of every line of a module's present text."""
+
+    lines: Sequence[str] = field(repr=False)
+    of: Sequence[Origin] = field(repr=False)
+
+    def place(self, line: int, column: int) -> tuple[int, int]:
+        """A 1-based line and 0-based column of the present text, in the old source: by the order of the words in the line."""
+        if not 1 <= line <= len(self.of):
+            return line, column
+        old, new = self.of[line - 1], self.lines[line - 1]
+        words = [found.start() for found in NAME.finditer(new)]
+        before = [found.start() for found in NAME.finditer(old.text)]
+        if column in words and len(words) == len(before):
+            return old.line, before[words.index(column)]
+        return old.line, min(column, max(len(old.text) - 1, 0))
+
+
+def identity(text: str) -> Origins:
+    """The origins of a text that was not changed."""
+    lines = split(text)
+    return Origins(lines, [Origin(number, line) for number, line in enumerate(lines, 1)])
+
+
+def split(text: str) -> list[str]:
+    return re.split(r"\r\n?|\n", text)
+
+
+def at(origins: Mapping[str, Origins], path: str, line: int, column: int) -> tuple[int, int]:
+    """A place of a program's present text in the old one."""
+    return origins[path].place(line, column) if path in origins else (line, column)
