@@ -8,6 +8,7 @@ from ..graph.frames import Statement
 from ..graph.values import (
     UNKNOWN,
     Function,
+    Variable,
 )
 from ..plan.functions import before_a_call
 from ..plan.units import BLOCKS
@@ -27,6 +28,8 @@ def check_stable(context: Context) -> None:
         for (frame, name), reader in function.outside.items():
             path = frame.module.path
             value = reader.reads_values.get((frame, name))
+            if isinstance(value, Variable) and value in context.models.aliases.values():
+                continue  # it is read through the object that has it
             later = [one for one in frame.history.get(name, []) if one.index > reader.index and not drops(context, one)]
             if not isinstance(value, Function) and any(before_a_call(function, one) for one in later):
                 raise context.stop(f"`{name}`, which is bound again after the graph was built", reader.node, path)
