@@ -44,6 +44,12 @@ class Edits:
         self._edits[start, end] = Edit(start, end, parts)
         self._sorted = None
 
+    def put_before(self, node: ast.AST, text: str) -> None:
+        """Puts text before a node, whether that is replaced or not."""
+        start, end = self.module.span(node)
+        known = self._edits.get((start, end))
+        self.replace_span(start, end, text, *(known.parts if known else (self.module.utf8[start:end].decode(),)))
+
     def touches(self, node: ast.AST) -> bool:
         """Whether any edit lies within the node."""
         start, end = self.module.span(node)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from ..graph.values import GraphValue, Known, Layer, Placeholder, Tensor, UpdateOps, Variable
+from ..graph.values import GraphValue, Known, Layer, Normalized, Placeholder, Tensor, UpdateOps
 from ..plan.executions import FunctionPlan
 from .context import Context
 
@@ -34,37 +34,34 @@ class {name}({tf}.keras.layers.BatchNormalization):
 def prepare(context: Context) -> None:
     """Finds the layers that must correct their moving variance."""
     for value in context.run.values:
-        if not isinstance(value, Tensor) or isinstance(value, Variable) or value.layer is None:
-            continue
-        if value.layer.cls == "BatchNormalization" and isinstance(value.node, ast.Call):
-            training = value.layer.values[value.node].get("training")
-            samples = _samples(value, value.node)
-            trains = training is not None and not (isinstance(training, Known) and not training.value)
+        for one in _uses(value):
+            trains = one.training is not None and not (isinstance(one.training, Known) and not one.training.value)
+            samples = _samples(one)
             if trains and samples is not None and samples * BATCH < SAMPLES:
-                context.exact.add(value.layer)
+                context.exact.add(one.layer)
     if context.exact:
         context.fused = context.fresh("FusedBatchNormalization")
 
 
+def _uses(value: GraphValue) -> Iterable[Normalized]:
+    return value.normalized if isinstance(value, Tensor) else ()
+
+
 def define(context: Context, layers: Iterable[Layer], path: str, anchor: ast.stmt) -> None:
     """Puts the class before the first model of a module that uses it."""
-    if path in context.corrected or not any(layer in context.exact for layer in layers):
+    if path in context.corrected or not any(one in context.exact for layer in layers for one in layer.every):
         return
     context.corrected.add(path)
     text = CLASS.format(name=context.fused, tf=context.tf(path), tab=context.indent(path))
     context.moves[path].before.setdefault(anchor, []).append(text)
 
 
-def _samples(value: Tensor, node: ast.Call) -> int | None:
+def _samples(use: Normalized) -> int | None:
     """How many positions of one example the fused kernel sums over; None where it is not used, or the shape not known."""
-    arguments = value.layer.nodes[node] if value.layer is not None else {}
-    fused = arguments.get("fused")
-    if value.shape is None or len(value.shape) != 4 or "axis" in arguments:
-        return None
-    if isinstance(fused, ast.Constant) and fused.value is False:
+    if use.shape is None or not use.fused:
         return None
     samples = 1
-    for size in value.shape[1:3]:
+    for size in use.shape[1:-1]:
         samples *= size or 1
     return samples
 
@@ -87,36 +84,35 @@ def check(context: Context, function: FunctionPlan) -> None:
     }
     seen = {value for unit in function.units for value in unit.made}
     for value in seen:
-        if not isinstance(value, Tensor) or isinstance(value, Variable) or value.layer is None:
-            continue
-        if value.layer.cls != "BatchNormalization":
-            continue
-        node = value.node
-        assert isinstance(node, ast.Call)
-        training = value.layer.values[node].get("training")
-        on = (
-            training.value
-            if isinstance(training, Known)
-            else function.constants.get(training)
-            if isinstance(training, Placeholder)
-            else None
-        )
-        path = value.chain[-1].frame.module.path
-        if training is not None and on is None:
-            raise context.stop("batch norm whose mode is not known", node, path)
-        if on and value.layer not in updated:
-            raise context.stop("batch norm in training mode whose update ops are never run", node, path)
-        if not on and value.layer in updated:
-            continue
-        if on:
-            _note_samples(context, value, node, path)
+        for use in _uses(value):
+            _check_use(context, function, value, use, updated)
 
 
-def _note_samples(context: Context, value: Tensor, node: ast.Call, path: str) -> None:
-    samples = _samples(value, node)
-    if value.shape is None:
+def _check_use(
+    context: Context, function: FunctionPlan, value: GraphValue, use: Normalized, updated: set[Layer]
+) -> None:
+    training, node = use.training, value.node or ast.Pass()
+    on = (
+        training.value
+        if isinstance(training, Known)
+        else function.constants.get(training)
+        if isinstance(training, Placeholder)
+        else None
+    )
+    path = value.chain[-1].frame.module.path
+    if training is not None and on is None:
+        raise context.stop("batch norm whose mode is not known", node, path)
+    if on and use.layer not in updated and not use.layer.forced:
+        raise context.stop("batch norm in training mode whose update ops are never run", node, path)
+    if on:
+        _note_samples(context, use, node, path)
+
+
+def _note_samples(context: Context, use: Normalized, node: ast.AST, path: str) -> None:
+    samples = _samples(use)
+    if use.shape is None:
         raise context.stop("batch norm over a shape that is not known", node, path)
-    if samples is None or (value.layer is not None and value.layer in context.exact):
+    if samples is None or use.layer in context.exact:
         return
     context.note(
         "batch-norm-variance",

@@ -12,6 +12,8 @@ from . import batch_norm, layer_calls
 from .context import Context, quoted
 from .models import ClassText, statement_lines, symbolic_input
 
+WIDTH = 100
+
 
 def write(context: Context) -> None:
     """Registers the edits of every block's model: the class and the object before it; its statements move into the class."""
@@ -29,15 +31,12 @@ def _block(context: Context, block: BlockModel) -> None:
     body = [line for unit in block.units for line in statement_lines(context, path, unit.node, overlay)]
     outputs = block.outputs or _last_names(block)
     body.append(f"return {', '.join(outputs)}")
-    plain = context.edits[path]
+    plain, width = context.edits[path], WIDTH - 2 * len(context.indent(path))
     text = ClassText(
         context.classes[block],
         "Model",
         quoted(context.leaves[made]),
-        init=[
-            f"self.{context.attributes[layer]} = {layer_calls.constructor(context, layer, path, plain)}"
-            for layer in made.layers
-        ],
+        init=[line for layer in made.layers for line in layer_calls.constructors(context, layer, path, plain, width)],
         arguments=[*block.inputs, *(f"{name}=False" for name in block.switches)],
         call=body,
     ).text(context.indent(path), context.tf(path))

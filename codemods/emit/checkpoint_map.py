@@ -105,7 +105,7 @@ def variable_path(context: Context, variable: Variable) -> str:
         own = [variable] if variable.layer is None else [variable.layer]
         names = [context.leaves[member] for member in own]
         if variable.layer is not None:
-            names.append(variable.name.rpartition("/")[2])
+            names.append(variable.leaf)
         holder: Object | None = made
         while holder is not None:
             names.insert(0, context.leaves[holder])

@@ -146,8 +146,7 @@ class Context:
         if made is not None and isinstance(value, Variable):
             if value.layer is None:
                 return f"{self.objects[made]}.{self.attributes[value]}{made.place(value)}"
-            leaf = value.name.rpartition("/")[2]
-            return f"{self.objects[made]}.{self.attributes[value.layer]}{made.place(value.layer)}.{leaf}"
+            return f"{self.objects[made]}.{self.attributes[value.layer]}{made.place(value.layer)}.{value.leaf}"
         current: Frame | None = frame
         while current is not None:
             bound = self._bound(current, at)

@@ -23,7 +23,7 @@ from .models import (
     takes_name,
 )
 from .setup import module_of
-from .text import column, comments_above
+from .text import column, comments_above, joined
 
 WIDTH = 100
 
@@ -251,10 +251,12 @@ class _Class:
         if isinstance(member, Variable):
             pieces = weights.site_pieces(self.context, site, self.path, overlay, member, told)
             width = WIDTH - (2 if site.loop is None else 3) * len(self.context.indent(self.path))
-            lines = weights.joined(head, pieces, width)
+            lines = joined(head, pieces, width)
             return [*lines[:-1], lines[-1] + tail]
         if isinstance(member, Layer):
-            return [head + layer_calls.constructor(self.context, member, self.path, overlay, told) + tail]
+            width = WIDTH - (2 if site.loop is None else 3) * len(self.context.indent(self.path))
+            looped = site.loop is not None
+            return layer_calls.constructors(self.context, member, self.path, overlay, width, told, looped)
         assert site.callee is not None
         settings = _settings(site.callee, site.node, overlay)
         if is_named(self.context, site.callee):

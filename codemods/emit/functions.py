@@ -54,6 +54,7 @@ class Writer:
         self.used |= {parameter.name for parameter in function.parameters}
         self.tape = self._free("tape")
         self.bound: dict[Fetched, str] = {}
+        self.losses: dict[TrainOp, str] = {}
         self.summaries = ""
 
     def _free(self, name: str) -> str:
@@ -297,6 +298,7 @@ class Writer:
         """The expression of each loss; those that have no name get one, as the last statement under the tape."""
         names: dict[TrainOp, str] = {}
         lines: list[str] = []
+        checks: list[str] = []
         for train in self.function.trains:
             if train.loss is None:
                 continue
@@ -306,8 +308,11 @@ class Writer:
                 name = self._free("loss")
                 lines.append(f"{name} = {text}")
                 text = name
+            if train.checked:
+                checks.append(f'{self.tf}.debugging.check_numerics({text}, "LossTensor is inf or nan")')
             names[train] = text
-        return names, lines
+        self.losses = names
+        return names, [*lines, *checks]
 
     def _variable_list(
         self, variables: list[Variable], loss: object, node: ast.expr | None, explicit: bool, where: ast.AST | None
@@ -461,7 +466,7 @@ class Writer:
             simple = part.node is None or isinstance(part.node, ast.Name)
             if (
                 not self.returned(part)
-                or isinstance(part.value, Variable)
+                or isinstance(part.value, Variable | TrainOp)
                 or (simple and not isinstance(part.value, Schedule))
             ):
                 continue
@@ -517,6 +522,8 @@ class Writer:
         """The expression of a fetch at the function's end."""
         if part in self.bound:
             return self.bound[part]
+        if isinstance(part.value, TrainOp):
+            return self.losses[part.value]
         if isinstance(part.value, Summary):
             return self.summaries
         if isinstance(part.value, Variable) and part.value in self.context.steps:
@@ -541,4 +548,6 @@ def is_returned(function: FunctionPlan, part: Fetched) -> bool:
     if isinstance(part.value, Summary):
         summary = function.runs[0].summary
         return summary is not None and not summary.inside
+    if isinstance(part.value, TrainOp) and part.value.gives_loss:
+        return True
     return not (isinstance(part.value, Op) and not isinstance(part.value, Assign))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from ..graph.frames import Frame
+from ..graph.ops.arg_scopes import EnteredArgs
 from ..graph.ops.collections import VariableList
 from ..graph.ops.scopes import Entered
 from ..graph.ops.training import GradientList
@@ -62,7 +63,7 @@ def _own_call(context: Context, node: ast.Call, value: Value) -> None:
     context.owned.add(node.func)
     if isinstance(value, DataIterator):
         return
-    if isinstance(value, GONE):
+    if isinstance(value, GONE) and not isinstance(value, EnteredArgs):
         context.own(node)
     for kind, kept in KEPT_ARGUMENTS.items():
         if isinstance(value, kind):

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from ..edits import Edits
 from ..graph.values import Layer
+from . import contrib_calls
 from .context import Context, quoted
+from .layer_names import last
+from .text import joined
 
 
 @dataclass(frozen=True)
@@ -72,17 +75,30 @@ def constructor(context: Context, layer: Layer, path: str, overlay: Edits, name:
     return f"{cls}({', '.join(parts)})"
 
 
+def constructors(
+    context: Context, layer: Layer, path: str, overlay: Edits, width: int, name: str = "", looped: bool = False
+) -> list[str]:
+    """The lines that make each layer of a call, in a loop as the next one of a list; `name` is the first one's."""
+    lines: list[str] = []
+    for one in layer.every:
+        attribute, told = f"self.{context.attributes[one]}", name if one is layer else ""
+        head, tail = (f"{attribute}.append(", ")") if looped else (f"{attribute} = ", "")
+        if one.calls:
+            made = joined(head, contrib_calls.pieces(context, one, path, overlay, told), width)
+        else:
+            made = [head + constructor(context, one, path, overlay, told)]
+        lines += [*made[:-1], made[-1] + tail]
+    return lines
+
+
 def call(context: Context, node: ast.Call, layer: Layer, overlay: Edits, called: str = "") -> str:
     """A layer's call within the model's own."""
     arguments: dict[str, ast.expr] = layer.nodes[node]
     inputs = overlay.render(arguments["inputs"])
+    if layer.of_contrib:
+        return contrib_calls.call(context, node, layer, inputs, overlay, called)
     text = f"{called or 'self.' + context.attributes[layer]}({inputs}"
     if layer.cls in {"BatchNormalization", "Dropout"}:
         training = overlay.render(arguments["training"]) if "training" in arguments else "False"
         text += f", training={training}"
     return text + ")"
-
-
-def last(name: str) -> str:
-    """The last part of a scope's or layer's name."""
-    return name.rpartition("/")[2]

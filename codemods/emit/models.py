@@ -17,9 +17,9 @@ from ..edits import Edits
 from ..graph.values import Dict, Known, Layer, Sequence, Tensor, Value, Variable
 from ..plan.models import BlockModel, FunctionModel, Object, Site
 from ..plan.phases import name_argument, name_node
-from . import batch_norm
+from . import batch_norm, layer_names
 from .context import Context, quoted
-from .layer_calls import last
+from .layer_names import last
 from .text import column, comments_above, reindent, snake, trailing_comment
 
 # What keras.Model and keras.layers.Layer have themselves.
@@ -57,8 +57,9 @@ def prepare(context: Context) -> None:
         context.leaves[block.object] = last(block.object.scope) or snake(context.classes[block])
         taken: set[str] = set()
         for layer in block.object.layers:
-            context.attributes[layer] = _attribute(last(layer.name), bool(layer.weights), taken)
-            context.leaves[layer] = last(layer.name)
+            context.attributes[layer] = _attribute(block.object.short(layer), _keeps_capitals(layer), taken)
+            context.leaves[layer] = block.object.short(layer)
+            layer_names.name_parts(context, block.object, layer, taken)
 
 
 def _read_elsewhere(block: BlockModel) -> set[str]:
@@ -88,6 +89,7 @@ def _name_members(context: Context, model: FunctionModel) -> None:
         for made, members in site.members.items():
             for member in members:
                 context.attributes[member] = attribute
+                layer_names.name_parts(context, made, member, taken)
                 if not isinstance(member, Object):
                     context.leaves[member] = _leaf(context, made, member, site, attribute)
     for made in model.objects:
@@ -108,7 +110,7 @@ def _wish(model: FunctionModel, site: Site) -> tuple[str, bool]:
     if isinstance(member, Variable):
         return target or member.name.rpartition("/")[2], True
     if isinstance(member, Layer):
-        return (shorts.pop() if len(shorts) == 1 else _word(member, target)), bool(member.weights)
+        return (shorts.pop() if len(shorts) == 1 else _word(member, target)), _keeps_capitals(member)
     assert site.callee is not None
     return (shorts.pop() if len(shorts) == 1 and "" not in shorts else site.callee.definition.name), False
 
@@ -116,6 +118,11 @@ def _wish(model: FunctionModel, site: Site) -> tuple[str, bool]:
 def _word(layer: Layer, target: str) -> str:
     """A word for layers whose names differ: the name that a result is bound to, if it is bound once, or the class's."""
     return snake(layer.cls) if not target or len(target) < 3 else target
+
+
+def _keeps_capitals(layer: Layer) -> bool:
+    """Whether an attribute is called just as TF1 called the layer; contrib's own names (Conv_1) are none for attributes."""
+    return bool(layer.weights) and not layer.of_contrib
 
 
 def _target(definition: ast.FunctionDef, node: ast.Call) -> str:

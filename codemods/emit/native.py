@@ -24,7 +24,19 @@ from ..plan.reasons import Undecided
 from ..plan.sharing import share
 from ..plan.units import find
 from ..report import Account
-from . import batch_norm, block_models, function_models, models, savers, sessions, setup, sites
+from . import (
+    batch_norm,
+    block_models,
+    collected_losses,
+    contrib_calls,
+    function_attributes,
+    function_models,
+    models,
+    savers,
+    sessions,
+    setup,
+    sites,
+)
 from . import moves as moving
 from .checks import check_gone, check_stable
 from .context import Context
@@ -216,20 +228,26 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
     context = Context(modules, names, run, units, plan)
     models.prepare(context)
     function_models.own(context)
+    contrib_calls.own(context)
     setup.optimizers(context)
     setup.variables(context)
     setup.schedules(context)
     setup.iterators(context)
     setup.writers(context)
     drop_statements(context)
+    contrib_calls.drop(context)
     check_reads(context)
     rewrite_calls(context)
+    collected_losses.rewrite(context)
+    contrib_calls.rewrite_handed_on(context)
+    function_attributes.rewrite(context)
     check_layer_weights(context)
     check_stable(context)
     check_gone(context)
     left = rewrite_symbols(context)
     if left:
         return Fallback(left)
+    collected_losses.name_losses(context)
     sessions.drop_parameters(context)
     savers.rewrite(context)
     function_models.write(context)

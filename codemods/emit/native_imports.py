@@ -18,6 +18,9 @@ def native_imports(context: Context, path: str) -> None:
             moves.replaced[node] = "\n".join(merged(kept))
         else:
             moves.dropped.add(node)
+    for statement in context.rewritten[path].needs.aliases:
+        context.edits[path].replace(statement, "pass")  # something must stand there until it is taken out
+        moves.dropped.add(statement)
     wanted = sorted(context.imports[path])
     have = module.utf8.decode()
     wanted = [line for line in wanted if not re.search(rf"^{re.escape(line)}\b", have, re.MULTILINE)]

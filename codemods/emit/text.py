@@ -129,3 +129,22 @@ def snake(name: str) -> str:
     """A name in snake case."""
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     return re.sub(r"\W+", "_", text).strip("_").lower()
+
+
+def joined(head: str, pieces: list[str], width: int) -> list[str]:
+    """`head` and a call's pieces, on one line where they fit, else with what follows the first line under its arguments."""
+    call, *parts = pieces
+    line = f"{head}{call}{', '.join(parts)})"
+    if len(line) <= width:
+        return [line]
+    lines = [head + call]
+    indent = " " * len(lines[0])
+    for place, part in enumerate(parts):
+        text = part + (")" if place == len(parts) - 1 else ",")
+        if lines[-1].endswith("("):
+            lines[-1] += text
+        elif len(lines[-1]) + 1 + len(text) <= width:
+            lines[-1] += " " + text
+        else:
+            lines.append(indent + text)
+    return lines

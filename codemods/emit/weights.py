@@ -76,25 +76,6 @@ def add_weight(
     return [f"{holder}.add_weight(", *parts]
 
 
-def joined(head: str, pieces: list[str], width: int) -> list[str]:
-    """`head` and a call's pieces, on one line where they fit, else with what follows the first line under its arguments."""
-    call, *parts = pieces
-    line = f"{head}{call}{', '.join(parts)})"
-    if len(line) <= width:
-        return [line]
-    lines = [head + call]
-    indent = " " * len(lines[0])
-    for place, part in enumerate(parts):
-        text = part + (")" if place == len(parts) - 1 else ",")
-        if lines[-1].endswith("("):
-            lines[-1] += text
-        elif len(lines[-1]) + 1 + len(text) <= width:
-            lines[-1] += " " + text
-        else:
-            lines.append(indent + text)
-    return lines
-
-
 def _initial(context: Context, variable: Variable, node: ast.Call, path: str, overlay: Edits) -> tuple[str, str]:
     """The shape and the initializer of a weight; none where it is what both TF1 and Keras take when none is given."""
     call = initial_call(variable)

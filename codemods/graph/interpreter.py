@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..names import Names
 from ..parse import Module
@@ -67,6 +67,9 @@ class Interpreter:
     module_frames: dict[str, Frame] = field(default_factory=dict)
     by_name: dict[str, str] = field(default_factory=dict)
     frames: list[Frame] = field(default_factory=list)
+    arg_scopes: list[Any] = field(default_factory=list)  # the defaults of contrib's functions, innermost scope last
+    collected: dict[ast.Call, Any] = field(default_factory=dict)  # what calls took from the collections of losses
+    named_losses: dict[ast.Expr, str] = field(default_factory=dict)  # losses that only their collection held
     steps: int = 0
     effects: int = 0
     ticks: int = 0

@@ -176,6 +176,7 @@ class Tensor(GraphValue):
     layer: Layer | None = None
     several: bool = False  # an op with several results, taken whole
     elements: dict[int, Tensor] = field(default_factory=dict, repr=False)
+    normalized: tuple[Normalized, ...] = ()  # the batch norms that the call of its layer applies
 
     @property
     def is_root(self) -> bool:
@@ -204,6 +205,14 @@ class Variable(Tensor):
     initial: tuple[GraphValue, ...] = ()  # what its initial value is computed from
     scope_initializer: ast.expr | None = None  # what the variable scope around get_variable gives
     found: list[Found] = field(default_factory=list)  # the get_variable calls that found it again
+    attribute: str = ""  # of a layer's weight: what Keras calls it, where that is not the last part of its name
+    regularized: bool = False
+    implicit: bool = False  # made by a call that is about something else
+
+    @property
+    def leaf(self) -> str:
+        """What Keras calls a layer's weight."""
+        return self.attribute or self.name.rpartition("/")[2]
 
     @property
     def is_root(self) -> bool:
@@ -230,6 +239,61 @@ class Layer(GraphValue):
     nodes: dict[ast.Call, dict[str, ast.expr]] = field(default_factory=dict)  # each call's arguments
     values: dict[ast.Call, dict[str, Value | None]] = field(default_factory=dict)
     updates: bool = False  # it has update ops
+    fused: bool = False  # TF1 computes it by its fused kernel, where the rank allows it
+    forced: bool = False  # it moves its averages wherever it is computed in training mode
+    settings: dict[str, Setting] = field(default_factory=dict)  # of a contrib layer: what its constructor is given
+    calls: dict[ast.Call, dict[str, Setting]] = field(default_factory=dict)  # ... and what each of its calls is given
+    parts: list[Layer] = field(default_factory=list)  # the layers that one call applies besides, in order
+
+    @property
+    def of_contrib(self) -> bool:
+        return bool(self.calls or self.parts)
+
+    @property
+    def every(self) -> list[Layer]:
+        """The layer itself, if it is more than its parts, and all of its parts."""
+        return [*([self] if self.cls else []), *(one for part in self.parts for one in part.every)]
+
+
+@dataclass(eq=False)
+class Setting:
+    """An argument of a contrib layer, from its call or from an arg_scope: an expression (`node`), or a default of TF1 (`text`).
+
+    `replaced` are names within the expression that mean nothing where the layer is called: a value to be written out, or
+    the expression that they stand for.
+    """
+
+    value: Value
+    node: ast.expr | None = None
+    path: str = ""  # the module that the expression stands in
+    text: str = ""  # with {tf} for TensorFlow
+    replaced: dict[ast.Name, Value | ast.expr] = field(default_factory=dict)
+    meant: tuple[Value, ...] = ()  # what the names in it meant
+
+
+@dataclass(frozen=True, eq=False)
+class Normalized:
+    """One use of a batch norm: over a tensor of which shape, in which mode, and whether TF1 takes its fused kernel."""
+
+    layer: Layer
+    shape: Shape
+    training: Value | None
+    fused: bool
+
+
+@dataclass(eq=False)
+class Initializer(Value):
+    """An initializer of variables; `kind` is "glorot" or "zeros", where it is just that."""
+
+    kind: str = ""
+
+
+@dataclass(eq=False)
+class Regularizer(Value):
+    """contrib's l1_regularizer or l2_regularizer. One whose scale is 0 is none."""
+
+    scale: Value
+    nothing: bool = False
 
 
 @dataclass(frozen=True)
@@ -279,7 +343,7 @@ class Op(GraphValue):
 
 @dataclass(eq=False)
 class TrainOp(Op):
-    """minimize (`loss` set) or apply_gradients (`gradients` set)."""
+    """minimize (`loss` set) or apply_gradients (`gradients` set). Fetching slim's gives the loss (`gives_loss`)."""
 
     optimizer: Optimizer | None = None
     loss: Value | None = None
@@ -288,6 +352,8 @@ class TrainOp(Op):
     gradients: Value | None = None
     global_step: Value | None = None
     slots: tuple[Slot, ...] = ()  # all that the optimizer has by then
+    gives_loss: bool = False
+    checked: bool = False  # a loss that is no number is an error
 
 
 @dataclass(eq=False)

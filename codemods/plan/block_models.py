@@ -6,7 +6,7 @@ import ast
 
 from ..graph.frames import Frame, GraphState, Statement
 from ..graph.values import Placeholder, Tensor, Value, Variable, graph_values
-from .models import BlockModel, Models, Object
+from .models import BlockModel, Models, Object, scope_of
 from .reasons import undecided
 from .units import Unit, Units
 
@@ -71,11 +71,8 @@ def _block(units: Units, models: Models, tensors: list[Tensor]) -> None:
         if unit.statement.frame is frame and first <= unit.index <= last and unit.kind in {"graph", "layers"}
     }
     chosen = _ancestors(units, chosen, candidates)
-    scopes = {layer.name.rpartition("/")[0] for layer in layers if layer.weights}
-    if len(scopes) > 1:
-        raise undecided("layers under several scopes in one block", tensors[0].node or ast.Pass(), statement)
     ordered = sorted(chosen, key=lambda unit: unit.index)
-    made = Object(next(iter(scopes), ""), list(layers), frame, ordered[0].statement)
+    made = Object(scope_of(layers), list(layers), frame, ordered[0].statement)
     models.holders.update(dict.fromkeys(layers, made))
     model = BlockModel(made, ordered, block=block)
     _merge(units, models, model)

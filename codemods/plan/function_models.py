@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..graph.frames import Frame, Statement
 from ..graph.values import Layer, Tensor, Variable
 from . import handing
-from .models import FunctionModel, Member, Models, Object, Site, has_weights
+from .models import FunctionModel, Member, Models, Object, Site, has_weights, scope_of
 from .phases import sort_out
 from .reasons import Undecided
 from .units import Unit, Units, ancestors, moves
@@ -196,7 +195,7 @@ class _Objects:
         unit = self.reading.units.leaf(chain)
         if unit is None:
             raise _stop("a function with layers or variables that is called in a way that is not followed", frame)
-        made = Object(_scope_of(members), members, unit.statement.frame, unit.statement, call, model)
+        made = Object(scope_of(members), members, unit.statement.frame, unit.statement, call, model)
         for member in members:
             if member in self.models.holders:
                 raise _stop("a function that shares some of its layers or variables with another", frame)
@@ -220,18 +219,6 @@ class _Objects:
             known = model.sites[node].members.setdefault(made, members)
             if [one for one in known if has_weights(one)] != [one for one in members if has_weights(one)]:
                 raise Undecided("one call that means different layers at different times", node, model.path)
-
-
-def _scope_of(members: Iterable[Member]) -> str:
-    """The variable scope that everything of an object is under."""
-    names = [member.scope if isinstance(member, Object) else member.name for member in members if has_weights(member)]
-    scopes = [name.split("/")[:-1] for name in names]
-    common: list[str] = []
-    for parts in zip(*scopes, strict=False):
-        if len(set(parts)) > 1:
-            break
-        common.append(parts[0])
-    return "/".join(common)
 
 
 def _check(model: FunctionModel) -> None:

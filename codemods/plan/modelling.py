@@ -25,4 +25,7 @@ def find(units: Units) -> Models:
         for unit in units.ordered:
             if unit.kind == "layers":
                 unit.kind = "graph"
+    for member, holder in list(models.holders.items()):
+        if isinstance(member, Layer):
+            models.holders.update(dict.fromkeys(member.every, holder))
     return models

@@ -8,7 +8,7 @@ objects. Layers called among the unit's own statements become one model for each
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..graph.frames import Frame, Statement
@@ -56,8 +56,9 @@ class Object:
         """The index of a member in the list that a loop made of it; "" where it is an attribute of its own."""
         for site in self.model.sites.values() if self.model is not None else ():
             members = site.members.get(self, [])
-            if site.loop is not None and member in members:
-                return f"[{members.index(member)}]"
+            for index, one in enumerate(members if site.loop is not None else ()):
+                if one is member or (isinstance(one, Layer) and member in one.every):
+                    return f"[{index}]"
         return ""
 
     def short(self, member: Member) -> str:
@@ -167,3 +168,15 @@ class Models:
     def owner(self, variable: Variable) -> Object | None:
         """The object that a variable belongs to, itself or through a layer."""
         return self.holders.get(variable if variable.layer is None else variable.layer)
+
+
+def scope_of(members: Iterable[Member]) -> str:
+    """The variable scope that everything of an object is under."""
+    names = [member.scope if isinstance(member, Object) else member.name for member in members if has_weights(member)]
+    scopes = [name.split("/")[:-1] for name in names]
+    common: list[str] = []
+    for parts in zip(*scopes, strict=False):
+        if len(set(parts)) > 1:
+            break
+        common.append(parts[0])
+    return "/".join(common)

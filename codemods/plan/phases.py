@@ -7,19 +7,25 @@ host statements between; of tensors only the static shape of what `call` is give
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..graph.frames import Frame
 from ..graph.interpreter import Interpreter
 from ..graph.ops.scopes import Entered, is_setting
-from ..graph.values import GraphValue, Known, Layer, Summary, Tensor, Value, Variable, flatten
+from ..graph.values import Dict, GraphValue, Known, Layer, Summary, Tensor, Value, Variable, flatten
 from .models import FunctionModel, Object, Site
 from .reasons import Undecided
 from .units import Units, moves, weight_summary
 
 # The arguments of a layer's call that are no settings of the layer.
-OF_THE_CALL = frozenset({"inputs", "training"})
+OF_THE_CALL = frozenset({"inputs", "training", "after"})
 OF_THE_SCOPE = frozenset({"name", "reuse", "scope"})
+
+
+def is_of_the_call(key: str) -> bool:
+    """Whether an argument is no setting of a layer; those of contrib may be in several parts ("training 0")."""
+    return key.split()[0] in OF_THE_CALL
+
 
 # Ops that draw or fill an initial value: the position of the shape among their arguments.
 INITIALS = {
@@ -172,7 +178,13 @@ class _Sorting:
         early = {*phases.init, *phases.build}
         phases.gone = {*phases.init, *(one for one in self.statements if self._is_weight(one) or self._is_summary(one))}
         late = [one for one in self.statements if one not in early and one not in phases.gone]
-        self.read_late = set().union(*map(self._reads, late)) if late else set()
+        while True:
+            self.read_late = set().union(*map(self._reads, late)) if late else set()
+            unread = [one for one in late if self._is_unread(one)]
+            if not unread:
+                break
+            phases.gone.update(unread)
+            late = [one for one in late if one not in unread]
         for statement in reversed(phases.build):  # what `call` needs, too, stands in both
             if _bound(_head(statement)) & self.read_late:
                 self.read_late |= _read(_head(statement))
@@ -185,6 +197,19 @@ class _Sorting:
                 raise Undecided(
                     f"a setting that is bound more than once (`{name}`)", self.model.definition, self.model.path
                 )
+
+    def _is_unread(self, statement: ast.stmt) -> bool:
+        """Whether a statement only gives what arg_scopes and normalizers took: a dict that nothing reads any more."""
+        if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Dict | ast.Call):
+            return False
+        values = [value for frame in self.frames for value in self._written(frame, statement)]
+        holds_settings = bool(values) and all(isinstance(value, Dict) for value in values)
+        return holds_settings and not _bound(statement) & (self.read_late | self.wanted["init"] | self.wanted["build"])
+
+    @staticmethod
+    def _written(frame: Frame, statement: ast.stmt) -> Iterable[Value]:
+        known = frame.statements.get(statement)
+        return known.writes.values() if known is not None else ()
 
     def _want(self, phase: str, expression: ast.AST) -> None:
         self.wanted[phase].update(_read(expression))
@@ -255,7 +280,7 @@ class _Sorting:
             yield from (
                 value
                 for key, value in member.nodes[site.node].items()
-                if key not in OF_THE_CALL and key not in OF_THE_SCOPE
+                if not is_of_the_call(key) and key not in OF_THE_SCOPE
             )
         elif isinstance(member, Object):
             assert site.callee is not None
@@ -296,6 +321,7 @@ class _Sorting:
     def _reads(self, statement: ast.stmt) -> set[str]:
         """The names that a statement of `call` reads, but for those that only settings and scopes read."""
         skipped: set[ast.AST] = set()
+        scoped: set[str] = set()
         for site in self.sites_in[statement]:
             for expression in self.settings(site):
                 skipped.update(ast.walk(expression))
@@ -311,7 +337,12 @@ class _Sorting:
                 for key, value in member.nodes[site.node].items():
                     if key in OF_THE_SCOPE:
                         skipped.update(ast.walk(value))
-        return {
+                if member.of_contrib:  # of its arguments, and of an arg_scope's, what the call of the layer is given
+                    given = [value for key, value in member.nodes[site.node].items() if is_of_the_call(key)]
+                    inside = {part for value in given for part in ast.walk(value)}
+                    skipped.update(part for part in ast.walk(site.node) if part not in inside)
+                    scoped.update(*(_read(value) for value in given if value not in set(ast.walk(site.node))))
+        return scoped | {
             part.id
             for part in ast.walk(_head(statement))
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and part not in skipped

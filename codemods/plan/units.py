@@ -168,7 +168,7 @@ def _holds(value: Value) -> bool:
 
 
 def _kind(unit: Unit) -> str:
-    made = unit.made
+    made = [value for value in unit.made if not (isinstance(value, Variable) and value.implicit)]
     writes = [value for part in unit.parts for value in part.writes.values()]
     if any(isinstance(value, Dict) and any(isinstance(key, GraphValue) for key in value.keys) for value in writes):
         return "feed"

@@ -9,12 +9,22 @@ from __future__ import annotations
 import ast
 
 from ..api import REMOVED, Fact, behaviours, is_module, is_native
-from . import rules_arrays, rules_control, rules_images, rules_initializers, rules_losses, rules_moved, rules_nn
+from . import (
+    rules_arrays,
+    rules_contrib,
+    rules_control,
+    rules_images,
+    rules_initializers,
+    rules_losses,
+    rules_moved,
+    rules_nn,
+)
 from .conforming import conform, spell
 from .sites import NEXT, Rule, Site
 
 RULES: dict[str, Rule] = {
     **rules_arrays.RULES,
+    **rules_contrib.RULES,
     **rules_control.RULES,
     **rules_images.RULES,
     **rules_initializers.RULES,

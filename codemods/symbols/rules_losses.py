@@ -12,7 +12,7 @@ from .sites import Rule, Site, atom, is_constant, simple
 Build = Callable[[Site, dict[str, ast.expr]], tuple[Part, ...] | str]
 
 
-def _loss(parameters: str, build: Build) -> Rule:
+def loss(parameters: str, build: Build) -> Rule:
     """A loss whose value is the mean of what `build` writes, or a sentence that says why not."""
     names = (*parameters.split(),)
 
@@ -49,17 +49,17 @@ def _difference(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | st
     return (*_float(site, bound["predictions"]), " - ", *_float(site, bound["labels"]))
 
 
-def _mean_squared_error(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | str:
+def mean_squared_error(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | str:
     difference = _difference(site, bound)
     return difference if isinstance(difference, str) else (f"{site.tf('square')}(", *difference, ")")
 
 
-def _absolute_difference(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | str:
+def absolute_difference(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | str:
     difference = _difference(site, bound)
     return difference if isinstance(difference, str) else (f"{site.tf('abs')}(", *difference, ")")
 
 
-def _sparse(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | str:
+def sparse(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | str:
     if not {"labels", "logits"} <= set(bound):
         return f"tf.{site.name} lacks an argument"
     labels: tuple[Part, ...] = (bound["labels"],)
@@ -70,7 +70,7 @@ def _sparse(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | str:
     return (f"{name}(labels=", *labels, ", logits=", bound["logits"], ")")
 
 
-def _softmax(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | str:
+def softmax(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | str:
     if not {"onehot_labels", "logits"} <= set(bound):
         return f"tf.{site.name} lacks an argument"
     smoothing = bound.get("label_smoothing")
@@ -83,7 +83,7 @@ def _softmax(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | str:
     return (f"{name}(labels=", *labels, ", logits=", bound["logits"], ")")
 
 
-def _sigmoid(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | str:
+def sigmoid(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | str:
     if not {"multi_class_labels", "logits"} <= set(bound):
         return f"tf.{site.name} lacks an argument"
     smoothing = bound.get("label_smoothing")
@@ -134,18 +134,18 @@ def _cosine(site: Site, bound: dict[str, ast.expr]) -> tuple[Part, ...] | str:
 
 _TAIL = " weights scope loss_collection reduction"
 RULES: dict[str, Rule] = {
-    "losses.mean_squared_error": _loss("labels predictions" + _TAIL, _mean_squared_error),
-    "losses.absolute_difference": _loss("labels predictions" + _TAIL, _absolute_difference),
-    "losses.sparse_softmax_cross_entropy": _loss("labels logits" + _TAIL, _sparse),
-    "losses.softmax_cross_entropy": _loss(
-        "onehot_labels logits weights label_smoothing scope loss_collection reduction", _softmax
+    "losses.mean_squared_error": loss("labels predictions" + _TAIL, mean_squared_error),
+    "losses.absolute_difference": loss("labels predictions" + _TAIL, absolute_difference),
+    "losses.sparse_softmax_cross_entropy": loss("labels logits" + _TAIL, sparse),
+    "losses.softmax_cross_entropy": loss(
+        "onehot_labels logits weights label_smoothing scope loss_collection reduction", softmax
     ),
-    "losses.sigmoid_cross_entropy": _loss(
-        "multi_class_labels logits weights label_smoothing scope loss_collection reduction", _sigmoid
+    "losses.sigmoid_cross_entropy": loss(
+        "multi_class_labels logits weights label_smoothing scope loss_collection reduction", sigmoid
     ),
-    "losses.huber_loss": _loss("labels predictions weights delta scope loss_collection reduction", _huber),
-    "losses.hinge_loss": _loss("labels logits" + _TAIL, _hinge),
-    "losses.log_loss": _loss("labels predictions weights epsilon scope loss_collection reduction", _log),
-    "losses.cosine_distance": _loss("labels predictions axis weights scope loss_collection reduction dim", _cosine),
+    "losses.huber_loss": loss("labels predictions weights delta scope loss_collection reduction", _huber),
+    "losses.hinge_loss": loss("labels logits" + _TAIL, _hinge),
+    "losses.log_loss": loss("labels predictions weights epsilon scope loss_collection reduction", _log),
+    "losses.cosine_distance": loss("labels predictions axis weights scope loss_collection reduction dim", _cosine),
     "contrib.seq2seq.sequence_loss": sequence_loss,
 }

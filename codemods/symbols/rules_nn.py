@@ -24,16 +24,16 @@ def _dropout(site: Site) -> str | None:
     for index, item in enumerate(arguments.items):
         name = item.keyword or names[index]
         if name == "keep_prob":
-            _as_rate(site, arguments, index, item.value)
+            as_rate(site, arguments, index, item.value)
         elif item.keyword is None and index > 1:
             arguments.keyword(index, name)
     arguments.done()
     return site.respell("nn.dropout")
 
 
-def _as_rate(site: Site, arguments: Arguments, index: int, keep: ast.expr) -> None:
+def as_rate(site: Site, arguments: Arguments, index: int, keep: ast.expr) -> None:
     """The probability to drop, from the probability to keep: 0.8 -> 0.2, `1 - rate` -> rate, p -> 1 - p."""
-    literal = _complement(keep)
+    literal = complement(keep)
     if literal:
         site.edits.replace(keep, literal)
     elif (
@@ -51,7 +51,7 @@ def _as_rate(site: Site, arguments: Arguments, index: int, keep: ast.expr) -> No
     arguments.keyword(index, "rate")
 
 
-def _complement(node: ast.expr) -> str:
+def complement(node: ast.expr) -> str:
     if not isinstance(node, ast.Constant) or type(node.value) not in (int, float):
         return ""
     try:

@@ -7,13 +7,32 @@ import ast
 from ...api import public
 from ..interpreter import Interpreter
 from ..values import GraphValue, Value
-from . import collections, data, generic, layers, running, scopes, summaries, training, variables
+from . import (
+    arg_scopes,
+    collections,
+    contrib_layers,
+    contrib_names,
+    data,
+    generic,
+    layers,
+    losses,
+    running,
+    scopes,
+    summaries,
+    train_ops,
+    training,
+    variables,
+)
 
 FUNCTIONS = {
     **variables.FUNCTIONS,
     **collections.FUNCTIONS,
     **layers.FUNCTIONS,
+    **arg_scopes.FUNCTIONS,
+    **contrib_layers.FUNCTIONS,
+    **losses.FUNCTIONS,
     **training.FUNCTIONS,
+    **train_ops.FUNCTIONS,
     **running.FUNCTIONS,
     **summaries.FUNCTIONS,
     **data.FUNCTIONS,
@@ -25,7 +44,7 @@ METHODS = (variables.method, training.method, running.method, summaries.method, 
 def call_tensorflow(run: Interpreter, name: str, node: ast.Call) -> Value:
     """A call of a TensorFlow function or class, by its TF1 name."""
     name = public(name) or name
-    name = generic.SYNONYMS.get(name, name)
+    name = contrib_names.canonical(generic.SYNONYMS.get(name, name))
     handler = FUNCTIONS.get(name)
     if handler is not None:
         return handler(run, name, node)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ..interpreter import Interpreter
 from ..values import Known, Scope, Sequence, TFName, UpdateOps, Value, Variable
+from . import losses
 from .arguments import of_function
 
 KEYS = {
@@ -71,6 +72,9 @@ def _get(run: Interpreter, name: str, node: ast.Call) -> Value:
         made = run.add(UpdateOps(node, run.chain))
         made.layers = layers
         return Sequence([made])
+    if key in {"losses", "regularization_losses"}:
+        given = arguments.value("scope")
+        return losses.collected(run, node, key == "losses", key != "losses", total=False, scope=given)
     members = run.graph.collections.get(key, [])
     if key in KEYS.values() and members == []:
         return Sequence([])

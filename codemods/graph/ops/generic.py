@@ -6,7 +6,7 @@ import ast
 
 from .. import host, shapes
 from ..interpreter import Interpreter
-from ..values import Foreign, Function, GraphValue, Known, Sequence, Summary, Tensor, Value, graph_values
+from ..values import Foreign, Function, GraphValue, Initializer, Known, Sequence, Summary, Tensor, Value, graph_values
 from . import op_names
 
 SYNONYMS = {
@@ -30,6 +30,11 @@ RANDOM = frozenset(
     "image.random_hue image.random_saturation nn.log_uniform_candidate_sampler nn.uniform_candidate_sampler "
     "nn.learned_unigram_candidate_sampler nn.fixed_unigram_candidate_sampler py_func".split()
 )
+# Initializers that Keras layers take for their kernels ("glorot") and biases when they are told none.
+INITIALIZERS = {
+    "xavier_initializer": "glorot", "xavier_initializer_conv2d": "glorot", "glorot_uniform_initializer": "glorot",
+    "glorot_uniform": "glorot", "zeros_initializer": "zeros", "zeros": "zeros",
+}  # fmt: skip
 OF_ARRAYS = frozenset({"constant", "set_random_seed"})  # these take host values only
 SOMETIMES_NOTHING = frozenset({"cast", "to_float", "to_int32", "to_int64", "to_double", "convert_to_tensor"})
 HOST_PREFIXES = (
@@ -37,7 +42,7 @@ HOST_PREFIXES = (
     "train.latest_checkpoint", "train.get_checkpoint_state", "train.checkpoint_exists", "set_random_seed",
     "random.set_random_seed",    "as_dtype", "DType",
     "TensorShape", "initializers.", "keras.initializers.", "contrib.layers.xavier_initializer", "sysconfig.", "version",
-    "contrib.layers.variance_scaling_initializer", "contrib.layers.l2_regularizer", "contrib.layers.l1_regularizer",
+    "contrib.layers.variance_scaling_initializer",
     "train.write_graph", "train.load_checkpoint", "train.list_variables", "Assert",
 )  # fmt: skip
 # What the graph stage has no model of, and what changes the graph or its running in ways that generic ops don't.
@@ -53,7 +58,9 @@ NOT_MODELLED = (
 )  # fmt: skip
 MODELLED = frozenset(
     "losses.mean_squared_error losses.softmax_cross_entropy losses.sparse_softmax_cross_entropy losses.sigmoid_cross_entropy "
-    "losses.absolute_difference losses.huber_loss losses.log_loss losses.hinge_loss nn.moments".split()
+    "losses.absolute_difference losses.huber_loss losses.log_loss losses.hinge_loss nn.moments "
+    "contrib.losses.mean_squared_error contrib.losses.softmax_cross_entropy contrib.losses.sparse_softmax_cross_entropy "
+    "contrib.losses.sigmoid_cross_entropy contrib.losses.absolute_difference".split()
 )
 
 
@@ -65,7 +72,10 @@ def call(run: Interpreter, name: str, node: ast.Call) -> Value:
     keywords = {keyword.arg or "**": run.evaluate(keyword.value) for keyword in node.keywords}
     if name.startswith("examples."):
         return Value()
-    if name.endswith(("_initializer", "_regularizer")) or name.startswith(HOST_PREFIXES):
+    if name.endswith("_initializer") or name.startswith(("initializers.", "keras.initializers.")):
+        plain = not node.args and not node.keywords
+        return Initializer(INITIALIZERS.get(name.rpartition(".")[2], "") if plain else "")
+    if name.endswith("_regularizer") or name.startswith(HOST_PREFIXES):
         return Value()
     if name.startswith(NOT_MODELLED) and name not in MODELLED:
         return run.problem(node, f"tf.{name}")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from .. import shapes
 from ..interpreter import Interpreter
-from ..values import Known, Layer, Value, Variable, graph_values
-from .arguments import of_function
+from ..values import Known, Layer, Normalized, Regularizer, Value, Variable, graph_values
+from .arguments import Arguments, of_function
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ KINDS = {
     ),
     "layers.dropout": LayerKind("Dropout", "dropout"),
     "layers.flatten": LayerKind("Flatten", "flatten"),
-    "contrib.layers.flatten": LayerKind("Flatten", "Flatten"),
     "layers.max_pooling1d": LayerKind("MaxPooling1D", "max_pooling1d"),
     "layers.max_pooling2d": LayerKind("MaxPooling2D", "max_pooling2d"),
     "layers.average_pooling1d": LayerKind("AveragePooling1D", "average_pooling1d"),
@@ -48,8 +47,7 @@ def _layer(run: Interpreter, name: str, node: ast.Call) -> Value:
     kind = KINDS[name]
     arguments = of_function(run, name, node)
     inputs = arguments.value("inputs")
-    given = arguments.text("name" if name.startswith("layers.") else "scope")
-    named = arguments.value("name" if name.startswith("layers.") else "scope")
+    given, named = arguments.text("name"), arguments.value("name")
     if named is not None and given is None and not (isinstance(named, Known) and named.value is None):
         run.problem(node, "a layer whose name is not known")
     graph = run.graph
@@ -61,7 +59,7 @@ def _layer(run: Interpreter, name: str, node: ast.Call) -> Value:
     if layer is not None and kind.weights and not reuse:
         return run.problem(node, f"a second layer named {full} without reuse")
     if layer is None:
-        layer = _make(run, kind, full, node, arguments.nodes)
+        layer = _make(run, kind, full, node, arguments.nodes, _regularized(arguments))
     layer.sites.append(node)
     layer.nodes[node] = arguments.nodes
     layer.values[node] = {key: arguments.value(key) for key in arguments.nodes}
@@ -70,12 +68,38 @@ def _layer(run: Interpreter, name: str, node: ast.Call) -> Value:
     tensor = run.tensor(node, name, (*found, *layer.weights), shape, getattr(inputs, "dtype", None))
     tensor.layer = layer
     training = arguments.value("training")
+    if kind.cls == "BatchNormalization":
+        fused = (
+            shape is not None
+            and len(shape) == 4
+            and "axis" not in arguments
+            and not _is_false(arguments.nodes.get("fused"))
+        )
+        tensor.normalized = (Normalized(layer, shape, training, fused),)
     if kind.cls == "Dropout" and training is not None and not (isinstance(training, Known) and training.value is False):
         tensor.random = True
     return tensor
 
 
-def _make(run: Interpreter, kind: LayerKind, full: str, node: ast.Call, nodes: dict[str, ast.expr]) -> Layer:
+def _regularized(arguments: Arguments) -> set[str]:
+    """The regularizers that a call gives, and that are some."""
+    given = {key: arguments.value(key) for key in arguments.nodes if key.endswith("_regularizer")}
+    return {
+        key
+        for key, value in given.items()
+        if not (isinstance(value, Known) and value.value is None)
+        and not (isinstance(value, Regularizer) and value.nothing)
+    }
+
+
+def _make(
+    run: Interpreter,
+    kind: LayerKind,
+    full: str,
+    node: ast.Call,
+    nodes: dict[str, ast.expr],
+    regularized: set[str],
+) -> Layer:
     layer = run.add(Layer(node, run.chain, (), kind.cls, full))
     run.graph.layers[full] = layer
     for weight in kind.weights:
@@ -87,6 +111,10 @@ def _make(run: Interpreter, kind: LayerKind, full: str, node: ast.Call, nodes: d
         variable.trainable = weight not in NOT_TRAINABLE and not _is_false(nodes.get("trainable"))
         variable.layer = layer
         layer.weights.append(run.add_variable(variable))
+        if f"{weight.removesuffix('_kernel')}_regularizer" in regularized:
+            variable.regularized = True
+            loss = run.tensor(node, "regularizer", (variable,), (), "float32")
+            run.graph.collections.setdefault("regularization_losses", []).append(loss)
     if kind.cls == "BatchNormalization":
         layer.updates = True
     return layer
