@@ -10,7 +10,7 @@ from ..plan.executions import FunctionPlan
 from ..plan.models import BlockModel
 from . import batch_norm, layer_calls
 from .context import Context, quoted
-from .models import ClassText, statement_lines, symbolic_input
+from .models import ClassText, statement_lines, symbolic_argument
 
 WIDTH = 100
 
@@ -43,7 +43,7 @@ def _block(context: Context, block: BlockModel) -> None:
     moves = context.moves[path]
     inputs: list[str] = []
     for name in block.inputs:
-        shown = symbolic_input(context, _value_read(block, name), path)
+        shown = symbolic_argument(context, name, _value_read(block, name), path, inputs)
         if shown is None:
             inputs = []
             break

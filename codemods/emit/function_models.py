@@ -19,7 +19,7 @@ from .models import (
     kept_attribute,
     put,
     statement_lines,
-    symbolic_input,
+    symbolic_argument,
     takes_name,
 )
 from .setup import module_of
@@ -529,7 +529,7 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
         if role != "call":
             continue
         value = made.activations[0].arguments.get(name)
-        text = symbolic_input(context, value, path)
+        text = symbolic_argument(context, name, value, path, inputs)
         if text is None:
             if _is_tensor(value):
                 inputs = []
@@ -540,7 +540,7 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
         if isinstance(value, Placeholder) and value.dtype == "bool":
             inputs.append(f"{name}=False")
         else:
-            inputs.append(text if not any("=" in one.partition("(")[0] for one in inputs) else f"{name}={text}")
+            inputs.append(text)
     if inputs:
         lines.append(f"{context.objects[made]}({', '.join(inputs)})  # creates the variables")
     else:

@@ -26,7 +26,7 @@ from ..graph.values import (
 )
 from ..parse import Module
 from ..plan import slices
-from ..plan.executions import Fetched, FunctionPlan, Parameter, Shared
+from ..plan.executions import Fetched, FunctionPlan, Parameter, Shared, is_scalar
 from ..plan.functions import before_a_call
 from ..plan.reasons import Undecided
 from ..plan.units import Unit, summarizes, weight_summary
@@ -183,7 +183,7 @@ class Writer:
         if shape is None and value.op == "placeholder_with_default":
             shape_text = "[]" if isinstance(value.default, Known) else "None"
         elif shape is None:
-            shape_text = "None"
+            shape_text = "[]" if is_scalar(self.context.plan, value) else "None"
         elif local:
             if value.shape is None:
                 raise self._stop("a placeholder made in a function, whose shape is not known", value.node)

@@ -32,7 +32,8 @@ Lines = Mapping[str, Functions]  # by path
 def values(context: Context, function: FunctionPlan, lines: Lines) -> tuple[Value, ...]:
     """The tensors that still have a name: in the function itself, in those that it calls, and in models' `call`s."""
     path, name = function.frame.module.path, function_name(function)
-    found = _within(function, lines)
+    invented = set(context.run.named_losses.values())  # names that the old program has not
+    found = [one for one in _within(function, lines) if one.name not in invented]
     if path in lines:
         found.extend(one for one in _called(context, path, name, lines[path]) if one not in found)
     for shared in function.shared:

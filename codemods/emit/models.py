@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from ..edits import Edits
 from ..graph.values import Dict, Known, Layer, Sequence, Tensor, Value, Variable
+from ..plan.executions import is_scalar
 from ..plan.models import BlockModel, FunctionModel, Object, Site
 from ..plan.phases import name_argument, name_node
 from . import batch_norm, layer_names
@@ -236,6 +237,15 @@ def statement_lines(context: Context, path: str, node: ast.stmt, overlay: Edits)
 def put(context: Context, made: Object, path: str, lines: list[str]) -> None:
     moves = context.moves[path]
     moves.before.setdefault(made.first.node, []).append("\n".join(lines) + "\n")
+
+
+def symbolic_argument(context: Context, name: str, value: Value | None, path: str, before: list[str]) -> str | None:
+    """What a model is first called with for a tensor: a symbolic input, or a number for a scalar, by keyword."""
+    if isinstance(value, Tensor) and value.dtype == "float32" and is_scalar(context.plan, value):
+        return f"{name}=1.0"
+    text = symbolic_input(context, value, path)
+    by_keyword = any("=" in one.partition("(")[0] for one in before)
+    return f"{name}={text}" if text is not None and by_keyword else text
 
 
 def symbolic_input(context: Context, value: Value | None, path: str) -> str | None:

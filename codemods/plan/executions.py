@@ -165,6 +165,16 @@ def resolve(units: Units, execution: Execution) -> Run:
     return run
 
 
+def is_scalar(plan: Plan, value: GraphValue) -> bool:
+    """Whether a tensor has no axes: its shape says so, or each execution feeds its placeholder a plain number."""
+    if not isinstance(value, Tensor):
+        return False
+    if value.shape is not None or not isinstance(value, Placeholder):
+        return value.shape == ()
+    fed = [run.feeds[value].value for run in plan.runs if value in run.feeds]
+    return bool(fed) and all(isinstance(one, Known) and isinstance(one.value, int | float) for one in fed)
+
+
 def _receiver(node: ast.Call) -> ast.expr | None:
     return node.func.value if isinstance(node.func, ast.Attribute) else None
 
