@@ -20,6 +20,7 @@ from ..values import (
     Regularizer,
     Scope,
     Setting,
+    Shape,
     Tensor,
     TFName,
     Value,
@@ -123,7 +124,7 @@ def _fed_dropout(call: Call, inputs: Given) -> Value:
     return tensor
 
 
-def _tensor(call: Call, inputs: tuple[GraphValue, ...], shape: shapes.Shape) -> Tensor:
+def _tensor(call: Call, inputs: tuple[GraphValue, ...], shape: Shape) -> Tensor:
     return call.run.tensor(call.node, call.name, inputs, shape, getattr(call.inputs, "dtype", None))
 
 
@@ -143,7 +144,7 @@ def _result(call: Call, layer: Layer) -> Tensor:
     return tensor
 
 
-def _through(layer: Layer, node: ast.Call, shape: shapes.Shape) -> Iterator[tuple[Layer, shapes.Shape]]:
+def _through(layer: Layer, node: ast.Call, shape: Shape) -> Iterator[tuple[Layer, Shape]]:
     """The layers that a call applies, in order, each with the shape of what it gives."""
     if layer.cls:
         shape = shapes.layer_shape(layer.cls, Tensor(None, (), shape=shape), _known(layer))
@@ -166,7 +167,7 @@ def _known(layer: Layer) -> Callable[..., object]:
     return known
 
 
-def _normalized(layer: Layer, node: ast.Call, shape: shapes.Shape) -> Iterator[Normalized]:
+def _normalized(layer: Layer, node: ast.Call, shape: Shape) -> Iterator[Normalized]:
     if layer.cls == "BatchNormalization":
         setting = layer.calls[node].get("training")
         rank = len(shape) if shape is not None else None
@@ -380,7 +381,7 @@ def _normalizer(call: Call) -> Layer | None:
 class _Shaped(Value):
     """What a normalizer is given: a tensor of the rank of the layer's own input."""
 
-    def __init__(self, shape: shapes.Shape, kind: ContribKind) -> None:
+    def __init__(self, shape: Shape, kind: ContribKind) -> None:
         self.shape = shape
 
 
@@ -538,7 +539,7 @@ def _chain(
     return _result(call, made)
 
 
-def _last_shape(layer: Layer, node: ast.Call, shape: shapes.Shape) -> shapes.Shape:
+def _last_shape(layer: Layer, node: ast.Call, shape: Shape) -> Shape:
     return [out for _, out in _through(layer, node, shape)][-1]
 
 
