@@ -43,6 +43,7 @@ from .context import Context
 from .graph_calls import rewrite_calls
 from .host_code import check_reads, drop_statements
 from .inlining import inlined
+from .lifting import lifted
 from .manifest import manifest_of, together
 from .native_accounts import accounts
 from .native_imports import native_imports
@@ -95,7 +96,7 @@ def _program(modules: Mapping[str, Module], names: Mapping[str, Names], entry: s
     modules, names = dict(modules), {path: names[path] for path in modules}
     run = recover(modules, names, entry)
     for _ in range(MAX_INLINED):
-        changed = {} if run.problems else inlined(run, origins)
+        changed = {} if run.problems else inlined(run, origins) or lifted(run, origins)
         if not changed:
             break
         modules.update({path: module for path, (module, _) in changed.items()})
