@@ -64,6 +64,8 @@ class Context:
     objects: dict[Object, str] = field(default_factory=dict)  # the expression that reaches each
     attributes: dict[Member, str] = field(default_factory=dict)  # of the objects that hold them
     leaves: dict[Member, str] = field(default_factory=dict)  # what Keras is told that they are called
+    loaded: dict[ast.AST | None, str] = field(default_factory=dict)  # the functions of graphs that were read from files
+    messages: dict[ast.AST | None, str] = field(default_factory=dict)  # what their .meta files hold
     parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
     late: list[tuple[Moves, ast.stmt, Callable[[], str]]] = field(
         default_factory=list

@@ -6,7 +6,7 @@ import ast
 
 from ..edits import Part
 from ..graph.values import GraphValue, Tensor
-from ..plan.executions import Run
+from ..plan.executions import Feed, Run
 from .context import Context
 
 CHEAP = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.BinOp, ast.UnaryOp,
@@ -38,6 +38,13 @@ class FeedDicts:
             return [node]
         self._key(run, holder)
         return [f'{holder}["{name}"]']
+
+    def written_out(self, run: Run, feed: Feed) -> ast.expr:
+        """The value of a feed of a graph that was read from a file: keyed by a parameter's name it can't be."""
+        made = self._maker(run, feed.holder or "")
+        if made is None or feed.node is None or not self._inline(run, made, feed.holder or ""):
+            raise self._stop(run, "feeds of a loaded graph that a variable holds")
+        return feed.node
 
     def _maker(self, run: Run, holder: str):  # type: ignore[no-untyped-def]
         statement = run.statement

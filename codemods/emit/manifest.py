@@ -35,6 +35,7 @@ KINDS: Mapping[str, Kind] = {
     "iterator": "evaluated",
     "variable-read": "variable-read",
     "evaluated": "evaluated",
+    "loaded": "evaluated",
 }
 
 
@@ -70,10 +71,10 @@ def _execution(context: Context, run: Run, lines: Lines) -> Execution:
     statement = run.execution.chain[-1]
     path, node = statement.frame.module.path, run.execution.node
     old = Place(path, node.lineno, node.col_offset)
-    function = run.function
+    function = run.function if run.kind == "function" else None
     names = _names(function, lines) if function is not None else {}
     outputs = _outputs(context, run, path, names)
-    if run.kind != "function" or function is None:
+    if run.kind != "function" or function is None:  # a function pruned out of a loaded graph is no tf.function
         kind = KINDS.get(run.kind, "evaluated")
         return Execution(
             kind, old, None if kind == "dropped" else NewPlace(path, qualname(statement.frame)), (), outputs

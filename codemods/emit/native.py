@@ -31,6 +31,7 @@ from . import (
     contrib_calls,
     function_attributes,
     function_models,
+    loading,
     models,
     savers,
     sessions,
@@ -235,6 +236,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
     setup.schedules(context)
     setup.iterators(context)
     setup.writers(context)
+    loading.own(context)
     drop_statements(context)
     contrib_calls.drop(context)
     check_reads(context)
@@ -253,6 +255,7 @@ def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], run: Interp
     savers.rewrite(context)
     function_models.write(context)
     block_models.write(context)
+    loading.rewrite(context)
     sites.rewrite(context)
     for function in plan.functions:
         batch_norm.check(context, function)

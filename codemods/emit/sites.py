@@ -19,6 +19,7 @@ from ..graph.values import (
 )
 from ..plan.executions import Feed, Fetched, FunctionPlan, Parameter, Run
 from ..symbols.sites import atom
+from . import loading
 from .context import Context
 from .feeds import FeedDicts, is_pure
 from .functions import is_returned
@@ -36,6 +37,8 @@ def rewrite(context: Context) -> None:
             _iterator(context, run)
         elif run.kind in {"variable-read", "evaluated"}:
             _read(context, run)
+        elif run.kind == "loaded":
+            loading.site(context, run, feeds)
         else:
             _call(context, run, feeds)
 

@@ -12,6 +12,9 @@ from ..names import resolve
 from ..parse import Module, parse
 from .text import comments_in, split_lines
 
+# What compat.v1 has for programs without graph mode: TensorFlow's own way to run a graph that was read from a file.
+GRAPH_FILES = frozenset({"GraphDef", "MetaGraphDef", "wrap_function"})
+
 
 def unbound(old: ast.Module, new: ast.Module) -> ast.Name | None:
     """The first name that the new source reads and no longer binds anywhere, though the old one did."""
@@ -33,6 +36,8 @@ def unbound(old: ast.Module, new: ast.Module) -> ast.Name | None:
 def gone(module: Module, text: str) -> str | None:
     """The first TensorFlow name of a module's new text that TensorFlow 2.21 has not; tf.examples is told elsewhere."""
     for use in resolve(parse(module.encode(text), module.path, module.name)).uses:
+        if use.api == "v1" and use.name.partition(".")[0] in GRAPH_FILES:
+            continue
         if use.name and (use.api == "v1" or not (_exists(use.name) or use.name.startswith(("__", "examples")))):
             return use.name
     return None

@@ -25,6 +25,9 @@ from .values import (
     Init,
     Instance,
     Known,
+    LoadedOutputs,
+    LoadedShape,
+    LoadedTensor,
     Method,
     Sequence,
     Session,
@@ -118,6 +121,8 @@ def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Valu
         return owner
     if isinstance(owner, Known) and name == "value" and isinstance(owner.value, int):
         return owner  # the size of a Dimension
+    if isinstance(owner, LoadedShape) and name == "value":
+        return Value()
     if isinstance(owner, GraphValue):
         return _graph_attribute(run, owner, name, node)
     if isinstance(owner, Array) and name in host.ARRAY_VALUES:
@@ -155,8 +160,22 @@ def _graph_attribute(run: Interpreter, owner: GraphValue, name: str, node: ast.e
     if isinstance(owner, DataIterator) and name == "initializer":
         return owner.initializer or Value()
     if isinstance(owner, Session) and name == "graph":
-        return Graph(run.graph)
+        return Graph(owner.graph or run.graph)
+    if isinstance(owner, LoadedTensor):
+        return _loaded_attribute(owner, name)
     return Method(owner, name)
+
+
+OF_LOADED = frozenset({"name", "dtype", "op", "type", "inputs", "graph", "device", "node_def"})
+
+
+def _loaded_attribute(owner: LoadedTensor, name: str) -> Value:
+    """What a tensor or operation of a graph that was read from a file tells of itself."""
+    if owner.operation and name == "outputs" and owner.source is not None:
+        return LoadedOutputs(owner.source)
+    if name == "shape":
+        return LoadedShape()
+    return Value() if name in OF_LOADED else Method(owner, name)
 
 
 def _binary(run: Interpreter, node: ast.BinOp) -> Value:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..names import Names
 from ..parse import Module
-from .values import GraphValue, Layer, Value, Variable
+from .values import GraphValue, Layer, LoadedGraph, Value, Variable
 
 
 @dataclass(eq=False)
@@ -111,6 +111,7 @@ class GraphState:
     scope_counts: dict[str, int] = field(default_factory=dict)
     collections: dict[str, list[Value]] = field(default_factory=dict)
     controls: list[list[Value]] = field(default_factory=list)
+    loaded: LoadedGraph | None = None  # what a file gave the graph
 
     def unique(self, name: str) -> str:
         """TF1's Graph.unique_name within the current name scope."""

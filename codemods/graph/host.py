@@ -18,6 +18,9 @@ from .values import (
     GraphValue,
     Instance,
     Known,
+    LoadedOutputs,
+    LoadedShape,
+    LoadedTensor,
     Method,
     Sequence,
     Tensor,
@@ -121,6 +124,8 @@ def items(run: Interpreter, value: Value) -> list[Value] | None:
             return [Known(character) for character in value.value]
     if isinstance(value, TensorShape) and value.shape is not None:
         return [Known(size) for size in value.shape]
+    if isinstance(value, LoadedShape):
+        run.problem(run.chain[-1].node, "the dimensions of a loaded tensor taken one by one")
     return None
 
 
@@ -204,6 +209,10 @@ def subscript(run: Interpreter, owner: Value, index: Value, node: ast.Subscript)
         return _item(run, owner, index, node)
     if isinstance(owner, TensorShape):
         return _dimension(owner, index)
+    if isinstance(owner, LoadedShape):
+        return owner
+    if isinstance(owner, LoadedOutputs):
+        return run.add(LoadedTensor(node, run.chain, (owner.source,), source=owner.source))
     if isinstance(owner, GraphValue):
         inputs = (owner, *graph_values(index))
         if (
@@ -337,6 +346,8 @@ def _range(run: Interpreter, arguments: list[Value], node: ast.Call) -> Value:
 
 
 def _len(run: Interpreter, arguments: list[Value], node: ast.Call) -> Value:
+    if isinstance(arguments[0], LoadedShape):
+        return Value()
     if isinstance(arguments[0], TensorShape):
         return Known(len(arguments[0].shape)) if arguments[0].shape is not None else Value()
     if isinstance(arguments[0], Known):

@@ -412,6 +412,34 @@ class Session(GraphValue):
 
 
 @dataclass(eq=False)
+class LoadedGraph(GraphValue):
+    """A graph that was read from a file: `form` is what the file holds (graph_def, meta_graph, saved_model)."""
+
+    form: str = ""
+    elements: bool = False  # the call gives some of the graph's tensors
+
+
+@dataclass(eq=False)
+class LoadedTensor(GraphValue):
+    """A tensor (or an operation) of a graph that was read from a file; its name may not be known."""
+
+    source: LoadedGraph | None = None
+    operation: bool = False
+
+
+@dataclass(eq=False)
+class LoadedOutputs(Value):
+    """The results of an operation of a loaded graph, by their numbers."""
+
+    source: LoadedGraph
+
+
+@dataclass(eq=False)
+class LoadedShape(Value):
+    """The static shape of a loaded tensor, or a part of it: known when the program runs."""
+
+
+@dataclass(eq=False)
 class Config(Value):
     """A ConfigProto or RunOptions, or a part of one: it goes with the session."""
 

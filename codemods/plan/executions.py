@@ -55,7 +55,7 @@ class Feed:
 
 @dataclass(eq=False)
 class Run:
-    """One execution, resolved. kind: function | variable-read | evaluated | dropped | iterator."""
+    """One execution, resolved. kind: function | variable-read | evaluated | dropped | iterator | loaded."""
 
     execution: Execution
     kind: str
@@ -123,6 +123,7 @@ class Plan:
     units: Units
     runs: list[Run] = field(default_factory=list)
     functions: list[FunctionPlan] = field(default_factory=list)
+    loaded: list[FunctionPlan] = field(default_factory=list)  # parts of graphs that were read from files
     models: Models = field(default_factory=Models)
 
 

@@ -22,7 +22,7 @@ from ..graph.values import (
     Value,
     Variable,
 )
-from . import modelling, slices
+from . import loading, modelling, slices
 from .executions import (
     FunctionPlan,
     Parameter,
@@ -39,10 +39,11 @@ from .units import Unit, Units, ancestors, weight_summary
 
 def make(units: Units) -> Plan:
     """Plans every execution. Raises Undecided with the reason where the program can't go native."""
+    loading.check(units)
     plan = Plan(units, models=modelling.find(units))
     seen: dict[ast.Call, Run] = {}
     for execution in units.run.executions:
-        run = resolve(units, execution)
+        run = loading.resolve(units, execution) if loading.is_loaded(execution) else resolve(units, execution)
         known = seen.get(execution.node)
         if known is not None:
             if not _alike(known, run):
@@ -58,6 +59,8 @@ def make(units: Units) -> Plan:
         if run.kind == "function":
             _pair_summary(plan, run)
             _assign_function(plan, run)
+        elif run.kind == "loaded":
+            loading.assign_function(plan, run)
     for function in plan.functions:
         _order(plan, function)
     return plan

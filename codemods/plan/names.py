@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from ..graph.values import Assign, Group, Op, Variable
+from ..graph.values import Assign, Group, LoadedTensor, Op, Variable
 from .executions import Fetched, FunctionPlan, Plan, effects, target_at
 
 NOISE = frozenset(
@@ -31,7 +31,7 @@ def name_functions(plan: Plan) -> None:
     """Names every function of a plan."""
     taken = _taken(plan)
     steps = {train for function in plan.functions for train in function.trains}
-    for function in plan.functions:
+    for function in [*plan.functions, *plan.loaded]:
         if function.plain:
             wanted = "forward" if sum(one.plain for one in plan.functions) == 1 else f"forward_{function.output}"
         else:
@@ -89,12 +89,18 @@ def _text(part: Fetched) -> str:
         return part.node.id
     if isinstance(part.node, ast.Attribute):
         return part.node.attr
+    if isinstance(part.node, ast.Constant) and isinstance(part.node.value, str):
+        name = part.node.value.rpartition("/")[2].partition(":")[0]  # "scope/name:0" of a loaded graph
+        return name if name.isidentifier() else ""
     if isinstance(part.node, ast.Subscript) and isinstance(part.node.slice, ast.Constant):
         return re.sub(r"\W+", "_", str(part.node.slice.value)) if isinstance(part.node.slice.value, str) else ""
     return ""
 
 
 def _compute_name(function: FunctionPlan) -> str:
+    first = function.returns[0]
+    if isinstance(first.value, LoadedTensor) and first.value.operation:
+        return "_".join(["run", *_words(_text(first) or "operation")])
     values = [part for part in function.returns if not isinstance(part.value, Variable)]
     effects = [part for part in values if isinstance(part.value, (Assign, Group))]
     names = [_text(part) for part in values]

@@ -116,7 +116,15 @@ def _package(site: Site) -> str | None:
     return None
 
 
+def _message(site: Site) -> str | None:
+    """Messages of graphs, which TensorFlow 2 has under compat.v1 alone: they are no graph mode."""
+    site.rename(f"compat.v1.{site.name}")
+    return None
+
+
 RULES: dict[str, Rule] = {
+    "GraphDef": _message,
+    "MetaGraphDef": _message,
     "contrib.tensorboard.plugins": _package,
     "contrib.tensorboard.plugins.projector": _package,
 }

@@ -15,6 +15,7 @@ from . import (
     data,
     generic,
     layers,
+    loading,
     losses,
     running,
     scopes,
@@ -37,8 +38,17 @@ FUNCTIONS = {
     **summaries.FUNCTIONS,
     **data.FUNCTIONS,
     **scopes.FUNCTIONS,
+    **loading.FUNCTIONS,
 }
-METHODS = (variables.method, training.method, running.method, summaries.method, data.method, generic.method)
+METHODS = (
+    loading.method,
+    variables.method,
+    training.method,
+    running.method,
+    summaries.method,
+    data.method,
+    generic.method,
+)
 
 
 def call_tensorflow(run: Interpreter, name: str, node: ast.Call) -> Value:

@@ -40,8 +40,19 @@ def _scope_of(value: Value | None) -> str | None:
     return value.value if isinstance(value, Known) and isinstance(value.value, str) else None
 
 
+def _in_file(run: Interpreter, node: ast.Call) -> Value | None:
+    """What a file put into the collections of the graph is not known."""
+    loaded = run.graph.loaded
+    if loaded is None or loaded.form == "graph_def":
+        return None
+    return run.problem(node, "a collection of a graph that was read from a file")
+
+
 def _variables(run: Interpreter, name: str, node: ast.Call) -> Value:
     arguments = of_function(run, name, node)
+    unknown = _in_file(run, node)
+    if unknown is not None:
+        return unknown
     scope = arguments.value("scope")
     if scope is not None and _scope_of(scope) is None and not (isinstance(scope, Known) and scope.value is None):
         return run.problem(node, "variables of a scope that is not known")
@@ -60,6 +71,9 @@ def _key(value: Value | None) -> str | None:
 def _get(run: Interpreter, name: str, node: ast.Call) -> Value:
     arguments = of_function(run, name, node)
     key, scope = _key(arguments.value("key")), _scope_of(arguments.value("scope"))
+    unknown = _in_file(run, node)
+    if unknown is not None:
+        return unknown
     if key is None:
         return run.problem(node, "a collection whose key is not known")
     if key in {"variables", "trainable_variables"}:

@@ -14,6 +14,7 @@ from ..values import (
     Config,
     Dict,
     Function,
+    Graph,
     GraphValue,
     Group,
     Init,
@@ -27,7 +28,7 @@ from ..values import (
     Variable,
     flatten,
 )
-from . import op_names
+from . import loading, op_names
 from .arguments import Arguments, of_function, of_method
 
 
@@ -36,6 +37,8 @@ def _session(run: Interpreter, name: str, node: ast.Call) -> Value:
     if "target" in arguments and not (isinstance(arguments.value("target"), Known) and arguments.known("target") == ""):
         run.problem(node, "a session on a remote target")
     made = run.add(Session(node, run.chain, ()))
+    given = arguments.value("graph")
+    made.graph = given.state if isinstance(given, Graph) else run.graph
     return made
 
 
@@ -107,7 +110,8 @@ def _session_method(run: Interpreter, owner: Session, name: str, node: ast.Call)
         for unusual in ("options", "run_metadata"):
             if unusual in arguments and not isinstance(arguments.value(unusual), Known):
                 run.problem(node, f"a run with {unusual}")
-        return _execute(run, node, "run", arguments.value("fetches") or Value(), arguments)
+        fetches = loading.named(run, arguments.value("fetches") or Value(), owner, node)
+        return _execute(run, node, "run", fetches, arguments, owner)
     if name == "close":
         run.uses.append(Use(owner, name, node, run.chain))
         return Known(None)
@@ -116,7 +120,9 @@ def _session_method(run: Interpreter, owner: Session, name: str, node: ast.Call)
     return run.problem(node, f"a method .{name}() of a session")
 
 
-def _execute(run: Interpreter, node: ast.Call, kind: str, fetches: Value, arguments: Arguments) -> Value:
+def _execute(
+    run: Interpreter, node: ast.Call, kind: str, fetches: Value, arguments: Arguments, session: Value | None = None
+) -> Value:
     made = Execution(
         node,
         run.chain,
@@ -130,7 +136,9 @@ def _execute(run: Interpreter, node: ast.Call, kind: str, fetches: Value, argume
     if isinstance(made.feeds, Known) and made.feeds.value is None:
         made.feeds = made.feed_node = None
     if made.feeds is not None:
-        made.feeds = made.feeds if not isinstance(made.feeds, Dict) else _snapshot(made.feeds)
+        made.feeds = (
+            made.feeds if not isinstance(made.feeds, Dict) else loading.named_feeds(run, made.feeds, session, node)
+        )
     if kind == "run" and isinstance(fetches, Known) and isinstance(fetches.value, str):
         run.problem(node, "a fetch by name")
     for leaf in flatten(fetches):
@@ -142,10 +150,6 @@ def _execute(run: Interpreter, node: ast.Call, kind: str, fetches: Value, argume
         statement.executions.append(made)
     made.result = result_of(fetches)
     return made.result
-
-
-def _snapshot(feeds: Dict) -> Dict:
-    return Dict([*feeds.keys], [*feeds.values], [*feeds.nodes], feeds.made, feeds.open)
 
 
 def result_of(fetches: Value) -> Value:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from .. import host
 from ..frames import GraphState
 from ..interpreter import Interpreter
-from ..values import Graph, GraphValue, Known, Scope, TFName, Value, flatten
+from ..values import Graph, GraphValue, Known, Scope, Session, TFName, Value, flatten
+from . import loading
 from .arguments import of_function
 
 Leave = Callable[[], None]
@@ -23,6 +24,8 @@ def enter(run: Interpreter, node: ast.With) -> list[Leave]:
         if isinstance(manager, Entered):
             leave, bound = manager.enter(run)
             left.append(leave)
+        elif isinstance(manager, Session) and manager.graph is not None:
+            left.append(_into(run, manager.graph))
         if item.optional_vars is not None:
             host.assign_target(run, item.optional_vars, bound, None)
     return left
@@ -33,6 +36,16 @@ class Entered(Value):
 
     def __init__(self, enter: Callable[[Interpreter], tuple[Leave, Value]]) -> None:
         self.enter = enter
+
+
+def _into(run: Interpreter, graph: GraphState) -> Leave:
+    """Makes a graph the default one."""
+    outer, run.graph = run.graph, graph
+
+    def leave() -> None:
+        run.graph = outer
+
+    return leave
 
 
 def _nothing() -> None:
@@ -135,18 +148,13 @@ def _graph_method(run: Interpreter, owner: Graph, name: str, node: ast.Call) -> 
     if name == "as_default":
 
         def opened(run: Interpreter) -> tuple[Leave, Value]:
-            outer = run.graph
-            run.graph = owner.state
-
-            def leave() -> None:
-                run.graph = outer
-
-            return leave, owner
+            return _into(run, owner.state), owner
 
         return Entered(opened)
     if name == "finalize":
         return _Forgotten(None)
-    return run.problem(node, f"a method .{name}() of a graph")
+    found = loading.graph_method(run, owner, name, node)
+    return found if found is not None else run.problem(node, f"a method .{name}() of a graph")
 
 
 def _control(run: Interpreter, name: str, node: ast.Call) -> Value:
