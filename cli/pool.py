@@ -19,25 +19,25 @@ WORTH_PROCESSES = 800_000
 WORTH_COLLECTING = 1_200_000
 _uncollected = 0
 
-Group = tuple[str, ...]
+Group = engine.Group
 
 
 def upgrade_all(
     groups: Sequence[Group], files: Mapping[str, bytes], options: engine.Options, jobs: int | None
 ) -> Iterator[tuple[int, ProgramResult]]:
     """Each program's index and result, as they are done."""
-    sizes = [sum(len(files[path]) for path in group) for group in groups]
+    sizes = [sum(len(files[path]) for path in group.files) for group in groups]
     if jobs is None:
         jobs = (os.cpu_count() or 1) if sum(sizes) >= WORTH_PROCESSES else 1
     jobs = min(jobs, len(groups))
     if jobs <= 1:
         for index, group in enumerate(groups):
-            yield index, _upgrade(_part(files, group), options)
+            yield index, _upgrade(*engine.parts(files, group), options)
         return
     yield from _spread(groups, files, options, jobs, sizes)
 
 
-def _upgrade(files: Mapping[str, bytes], options: engine.Options) -> ProgramResult:
+def _upgrade(files: Mapping[str, bytes], beside: Mapping[str, bytes], options: engine.Options) -> ProgramResult:
     """One program, without the cycle collector: a growing syntax tree makes it search for nothing, in 3/5 of the time."""
     global _uncollected
     size = sum(map(len, files.values()))
@@ -47,7 +47,7 @@ def _upgrade(files: Mapping[str, bytes], options: engine.Options) -> ProgramResu
     _uncollected += size
     gc.disable()
     try:
-        return engine.upgrade_program(files, options)
+        return engine.upgrade_program(files, options, beside)
     finally:
         gc.enable()
 
@@ -58,7 +58,9 @@ def _spread(
     largest_first = sorted(range(len(groups)), key=lambda index: -sizes[index])
     broken: list[int] = []
     with _pool(jobs) as pool:
-        futures = {pool.submit(_upgrade, _part(files, groups[index]), options): index for index in largest_first}
+        futures = {
+            pool.submit(_upgrade, *engine.parts(files, groups[index]), options): index for index in largest_first
+        }
         try:
             for future in as_completed(futures):
                 try:
@@ -70,20 +72,16 @@ def _spread(
             raise
     # A worker that dies takes the whole pool with it: the programs that it left undone get a process each.
     for index in sorted(broken):
-        part = _part(files, groups[index])
+        part, beside = engine.parts(files, groups[index])
         with _pool(1) as pool:
             try:
-                yield index, pool.submit(_upgrade, part, options).result()
+                yield index, pool.submit(_upgrade, part, beside, options).result()
             except BrokenProcessPool:
                 yield index, engine.given_up(part, "the process that worked on it died (out of memory?)")
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent)
-
-
-def _part(files: Mapping[str, bytes], group: Group) -> dict[str, bytes]:
-    return {path: files[path] for path in group}
 
 
 def _leave_interrupts_to_the_parent() -> None:

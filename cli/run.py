@@ -54,10 +54,10 @@ def run(request: Request) -> int:
     show = Show(request.quiet, request.verbose, apart=request.diff or request.from_stdin)
     sources = _stdin(request) if request.from_stdin else _collect(request)
     files = {key: source.data for key, source in sources.files.items()}
-    groups = engine.programs(files)
-    options = engine.Options(request.target, request.assume, _missing_parts(groups, sources))
+    groups = engine.groups(files)
+    options = engine.Options(request.target, request.assume, _missing_parts([group.files for group in groups], sources))
     found: dict[int, ProgramResult] = {}
-    with show.progress(sum(map(len, groups))) as advance:
+    with show.progress(sum(len(group.files) for group in groups)) as advance:
         for index, result in upgrade_all(groups, files, options, request.jobs):
             found[index] = result
             advance(len(result.files))

@@ -28,6 +28,9 @@ from .triage import mentions_tensorflow
 _ALIAS = re.compile(rb"\btensorflow\b[\w.]*(?:[ \t]+import[ \t]+\w+)?[ \t]+as[ \t]+(\w{3,})")
 
 
+_RUNS = re.compile(rb"\bsess(?:ion)?\.run\(")
+
+
 @dataclass(frozen=True)
 class Options:
     """What a user can ask for. `assume` decides the dialect where the source gives no evidence.
@@ -54,31 +57,60 @@ class _Outcome:
     requirements: frozenset[str] = frozenset()
 
 
-def programs(files: Mapping[str, bytes]) -> list[tuple[str, ...]]:
+@dataclass(frozen=True)
+class Group:
+    """The files of one connected program, and those without TensorFlow that they import: these are only read."""
+
+    files: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+
+
+def groups(files: Mapping[str, bytes]) -> list[Group]:
     """The connected programs among the files that use TensorFlow or reach it. The other files need nothing."""
     aliases = {found[1] for data in files.values() for found in _ALIAS.finditer(data)} - {b"tensorflow"}
     # A NUL byte is a wrong encoding (UTF-16), in which nothing would be found: to be reported, not passed over.
-    return projects.partition(files, lambda path: b"\0" in files[path] or mentions_tensorflow(files[path], aliases))
+    edges = projects.loads(files)
+    using = {path for path in files if b"\0" in files[path] or mentions_tensorflow(files[path], aliases)}
+    # A loop that is handed a session runs the graph, if it does not import TensorFlow.
+    using |= {other for path in using for other in edges[path] if _RUNS.search(files[other])}
+    found = projects.partition(edges, using)
+    return [Group(one, projects.beside(one, edges)) for one in found]
+
+
+def programs(files: Mapping[str, bytes]) -> list[tuple[str, ...]]:
+    """The files of each connected program."""
+    return [group.files for group in groups(files)]
 
 
 def upgrade(files: Mapping[str, bytes], options: Options | None = None) -> list[ProgramResult]:
     """Every connected program among the files. Files that are in no program are in no result: nothing is to be done there."""
-    return [upgrade_program({path: files[path] for path in group}, options) for group in programs(files)]
+    return [upgrade_program(own, options, beside) for own, beside in (parts(files, one) for one in groups(files))]
 
 
-def upgrade_program(files: Mapping[str, bytes], options: Options | None = None) -> ProgramResult:
-    """Upgrades the files of one connected program. Paths are POSIX, relative to one top."""
+def parts(files: Mapping[str, bytes], group: Group) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The bytes of a program's files, and of those beside them."""
+    return {path: files[path] for path in group.files}, {path: files[path] for path in group.beside}
+
+
+def upgrade_program(
+    files: Mapping[str, bytes], options: Options | None = None, beside: Mapping[str, bytes] | None = None
+) -> ProgramResult:
+    """Upgrades the files of one connected program. Paths are POSIX, relative to one top.
+
+    `beside` are files without TensorFlow that the program imports: they are read for what they bind, and stay as they are.
+    """
     options = options or Options()
+    beside = beside or {}
     modules: dict[str, Module] = {}
     failed: dict[str, FileResult] = {}
-    layout = projects.Layout(files)
+    layout = projects.Layout([*files, *beside])
     for path, data in files.items():
         try:
             modules[path] = parse(data, path, layout.name(path))
         except ParseError as error:
             failed[path] = _unparsed(path, data, error)
     try:
-        return _upgrade(files, modules, failed, layout, options)
+        return _upgrade(files, modules, failed, layout, options, beside)
     except Exception as error:
         return given_up(files, _failure(error, "this program"), failed)
 
@@ -89,6 +121,7 @@ def _upgrade(
     failed: Mapping[str, FileResult],
     layout: projects.Layout,
     options: Options,
+    beside: Mapping[str, bytes],
 ) -> ProgramResult:
     names = resolve_all(modules, {path: files[path] for path in modules}, layout)
     found = dialect.of_program(modules, names, options.assume)
@@ -106,7 +139,7 @@ def _upgrade(
             for path in modules
         }
         return ProgramResult(level, {**results, **failed}, found.dialect, found.evidence)
-    outcome = _emit(modules, names, options)
+    outcome = _emit(modules, names, options, layout, beside)
     texts = {path: text for path, text in outcome.texts.items() if text != modules[path].utf8.decode()}
     after = {path: modules[path].encode(text) for path, text in texts.items()}
     known = (*_left_names(outcome.diagnostics), *outcome.accounts)
@@ -178,12 +211,18 @@ def resolve_all(modules: Mapping[str, Module], files: Mapping[str, bytes], layou
     }
 
 
-def _emit(modules: Mapping[str, Module], names: Mapping[str, Names], options: Options) -> _Outcome:
+def _emit(
+    modules: Mapping[str, Module],
+    names: Mapping[str, Names],
+    options: Options,
+    layout: projects.Layout,
+    beside: Mapping[str, bytes],
+) -> _Outcome:
     """The native level where the plan succeeds, else the compat level with the reasons why."""
     reasons = tuple(_partial(path, options.missing[path]) for path in modules if path in options.missing)
     if options.target == "native" and not reasons:
         try:
-            native = _native(modules, names)
+            native = _native(modules, names, layout, beside)
         except Exception as error:
             native = (_tool_failed(min(modules), _failure(error, "the native level")),)
         if isinstance(native, _Outcome):
@@ -200,14 +239,32 @@ def _partial(path: str, missing: Sequence[str]) -> Diagnostic:
     return Diagnostic("partial-program", "TFM905", message, path, 1)
 
 
-def _native(modules: Mapping[str, Module], names: Mapping[str, Names]) -> _Outcome | tuple[Diagnostic, ...]:
-    from .emit import native
+def _native(
+    modules: Mapping[str, Module], names: Mapping[str, Names], layout: projects.Layout, beside: Mapping[str, bytes]
+) -> _Outcome | tuple[Diagnostic, ...]:
+    from .emit import entries
+    from .emit.native import Fallback
 
-    emitted = native.emit(modules, names)
-    if isinstance(emitted, native.Fallback):
+    emitted = entries.emit(modules, names, _helpers(beside, layout), layout)
+    if isinstance(emitted, Fallback):
         return tuple(emitted.reasons)
     _check_parses(emitted.texts)
     return _Outcome("native", emitted.texts, tuple(emitted.diagnostics), tuple(emitted.accounts), emitted.manifest)
+
+
+HELPER = 200_000  # bytes of a file without TensorFlow that is worth reading: a larger one holds data
+
+
+def _helpers(beside: Mapping[str, bytes], layout: projects.Layout) -> dict[str, Module]:
+    """The modules without TensorFlow that a program imports; one that can't be parsed is not known, as a package is not."""
+    found: dict[str, Module] = {}
+    for path, data in beside.items():
+        try:
+            if len(data) <= HELPER:
+                found[path] = parse(data, path, layout.name(path))
+        except ParseError:
+            continue
+    return found
 
 
 def _compat(modules: Mapping[str, Module], names: Mapping[str, Names], reasons: tuple[Diagnostic, ...]) -> _Outcome:

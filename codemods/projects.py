@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _REST = rb"(?:[^\n\r#;\\]|\\\r?\n)*"
@@ -145,15 +145,30 @@ def links(files: Mapping[str, bytes], layout: Layout) -> dict[str, dict[str, str
     }
 
 
-def partition(files: Mapping[str, bytes], uses_tensorflow: Callable[[str], bool]) -> list[tuple[str, ...]]:
-    """The connected programs among the files, each in the order of its paths. Files without TensorFlow are in none."""
+def loads(files: Mapping[str, bytes]) -> dict[str, set[str]]:
+    """The files that importing each file loads directly: what it imports, and the packages that it is part of."""
     layout = Layout(files)
-    edges = {path: {*targets.values(), *layout.packages(path)} for path, targets in links(files, layout).items()}
-    importers: dict[str, list[str]] = {path: [] for path in files}
+    return {path: {*targets.values(), *layout.packages(path)} for path, targets in links(files, layout).items()}
+
+
+def beside(group: Iterable[str], edges: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """The files that a program's files reach by their imports and that are no part of it: helpers without TensorFlow."""
+    reached = set(group)
+    pending = list(reached)
+    while pending:
+        for other in edges[pending.pop()] - reached:
+            reached.add(other)
+            pending.append(other)
+    return tuple(sorted(reached - set(group)))
+
+
+def partition(edges: Mapping[str, set[str]], uses_tensorflow: Iterable[str]) -> list[tuple[str, ...]]:
+    """The connected programs among the files, each in the order of its paths. Files without TensorFlow are in none."""
+    importers: dict[str, list[str]] = {path: [] for path in edges}
     for path, targets in edges.items():
         for target in targets:
             importers[target].append(path)
-    reaching = {path for path in files if uses_tensorflow(path)}
+    reaching = set(uses_tensorflow)
     pending = list(reaching)
     while pending:
         for importer in importers[pending.pop()]:

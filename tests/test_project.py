@@ -23,7 +23,9 @@ TF1 = b"import tensorflow as tf\nx = tf.placeholder(tf.float32)\n"
 
 def groups(files: dict[str, str]) -> list[set[str]]:
     data = {path: text.encode() for path, text in files.items()}
-    return [set(group) for group in projects.partition(data, lambda path: b"tf" in data[path])]
+    return [
+        set(group) for group in projects.partition(projects.loads(data), [path for path in data if b"tf" in data[path]])
+    ]
 
 
 @pytest.mark.parametrize(

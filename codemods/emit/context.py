@@ -66,10 +66,13 @@ class Context:
     leaves: dict[Member, str] = field(default_factory=dict)  # what Keras is told that they are called
     loaded: dict[ast.AST | None, str] = field(default_factory=dict)  # the functions of graphs that were read from files
     messages: dict[ast.AST | None, str] = field(default_factory=dict)  # what their .meta files hold
+    saved: dict[str, str] = field(default_factory=dict)  # TF1 name of what checkpoints hold -> its key in them
     parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
     late: list[tuple[Moves, ast.stmt, Callable[[], str]]] = field(
         default_factory=list
     )  # texts that need every other edit
+
+    helpers: frozenset[str] = frozenset()  # modules without TensorFlow: nothing may have to change there
 
     def __post_init__(self) -> None:
         for path, module in self.modules.items():
@@ -120,6 +123,12 @@ class Context:
     def note(self, symbol: str, code: str, message: str, node: ast.AST, path: str) -> None:
         """A diagnostic of the emitter."""
         self.diagnostics.append(Diagnostic(symbol, code, message, path, node.lineno, node.col_offset))  # type: ignore[attr-defined]
+
+    def interface(self, what: str, node: ast.AST, path: str) -> None:
+        """Tells of a function that is called otherwise now, where other files than those that were read may call it."""
+        if path != self.run.entry:
+            message = f"{what}: every call in these files is changed, one from elsewhere must be changed by hand"
+            self.note("changed-interface", "TFM914", message, node, path)
 
     def stop(self, message: str, node: ast.AST, path: str) -> Undecided:
         return Undecided(message, node, path)

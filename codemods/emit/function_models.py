@@ -125,6 +125,8 @@ class _Class:
         )
         written = text.text(context.indent(self.path), context.tf(self.path))
         context.moves[self.path].replaced[self.definition] = written
+        what = f"the function `{self.definition.name}` is the class `{context.classes[model]}` now"
+        context.interface(what, self.definition, self.path)
         batch_norm.define(context, self.made.layers, self.path, self.definition)
 
     def _docstring(self, node: ast.stmt) -> list[str]:

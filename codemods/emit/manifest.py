@@ -43,7 +43,7 @@ def manifest_of(context: Context, texts: Mapping[str, str]) -> Program:
     """The manifest's entry for a program that went native. `texts` are the new sources of the modules that changed."""
     lines = {path: functions(ast.parse(text)) for path, text in texts.items()}
     return Program(
-        files=tuple(sorted(context.modules)),
+        files=tuple(sorted(context.modules.keys() - context.helpers)),
         level="native",
         executions=tuple(_execution(context, run, lines) for run in context.plan.runs),
         variables=checkpoint_map.variables(context),

@@ -19,7 +19,7 @@ MAY_STAY = frozenset({"Variable"})
 def accounts(context: Context) -> list[Account]:
     """The accounts of every use that was not left. Those that are left have diagnostics of their own."""
     found: list[Account] = []
-    for path in context.modules:
+    for path in context.modules.keys() - context.helpers:
         names = context.names[path]
         left = context.rewritten[path].left if path in context.rewritten else {}
         kept = context.edits[path].kept()

@@ -29,6 +29,8 @@ def rewrite_symbols(context: Context) -> list[Diagnostic]:
     """Everything else is rewritten name by name; what can't be makes the program stay."""
     reasons: list[Diagnostic] = []
     for path, module in context.modules.items():
+        if path in context.helpers:
+            continue
 
         def keep(node: ast.AST, path: str = path) -> bool:
             current: ast.AST | None = node
@@ -47,12 +49,30 @@ def rewrite_symbols(context: Context) -> list[Diagnostic]:
             if name.startswith("examples"):
                 context.note("examples-left", "TFM104", why, node, path)
                 continue
-            reasons.append(reason(Problem(node, module, ""), f"tf.{name}: {why}" if name else why))
+            told = f"tf.{name}: {why}" if name else why
+            reasons.append(reason(Problem(node, module, ""), _unreached(context, node, path) or told))
         context.diagnostics.extend(numpy.register(module, context.edits[path], result.needs.imports))
         context.imports[path].update(result.needs.imports)
         if result.needs.tensorflow:
             context.imports[path].add(f"import tensorflow as {result.needs.tensorflow}")
     return reasons
+
+
+def _unreached(context: Context, node: ast.AST, path: str) -> str | None:
+    """Why a name stands in graph code that was not followed, where nothing runs that code."""
+    outer: ast.AST | None = node
+    while outer is not None:
+        if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)) and outer not in context.run.activations:
+            return f"TensorFlow 1 in `{outer.name}`, which nothing in the project calls"
+        if isinstance(outer, ast.If) and path != context.run.entry and is_main_block(outer):
+            return "TensorFlow 1 in code that runs only where a module is started that others import"
+        outer = context.parents.get(outer)
+    return None
+
+
+def is_main_block(node: ast.If) -> bool:
+    """Whether a statement is `if __name__ == "__main__":`."""
+    return any(isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test))
 
 
 def _is_owned_prefix(context: Context, node: ast.AST) -> bool:

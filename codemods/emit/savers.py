@@ -138,10 +138,20 @@ def _entries(context: Context, saver: Saver, frame: Frame, node: ast.AST, path: 
         if any(isinstance(one, Variable) and one not in saver.variables for one in members):
             raise context.stop("a Saver over some of the variables that a list or dict holds", node, path)
         entries.append((name, name))
+        for one in members:
+            if isinstance(one, Variable):
+                context.saved[one.name] = f"{name}/{_within(context, one)}"
         left = [one for one in left if one not in members]
     if not saver.explicit:
         for optimizer, name in context.optimizers.items():
             made = context.run.values.index(optimizer) < context.run.values.index(saver)
             if made and optimizer.graph is saver.graph:
                 entries.append((name, name))
+                context.saved[f"the optimizer {optimizer.name}"] = name
     return entries
+
+
+def _within(context: Context, variable: Variable) -> str:
+    """Where a checkpoint has a variable below the name of what holds it: by attributes of the model, which are the class's."""
+    made = context.models.owner(variable)
+    return context.classes.get(made.model, "") if made is not None and made.model is not None else ""

@@ -23,6 +23,10 @@ def drop_parameters(context: Context) -> None:
         if not gone:
             continue
         module = frames[0].module
+        lost = ", ".join(f"`{name}`" for name in names if name in gone)
+        context.interface(
+            f"the function `{definition.name}` takes no session any more ({lost})", definition, module.path
+        )
         spans = _parameter_spans(module, definition)
         _remove(
             context,

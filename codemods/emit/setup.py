@@ -150,6 +150,7 @@ def _name_parameter(context: Context, node: ast.Call, made: list[Variable]) -> s
     for call, variable in calls.items():
         if variable is not None:
             _append(context, call, callers[call] or path, f"name={quoted(variable.name)}")
+    context.interface(f"the function `{definition.name}` takes the name of its variable, too", definition, path)
     module, edits = context.modules[path], context.edits[path]
     last = [*parameters.posonlyargs, *parameters.args]
     if not last:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from .. import projects
 from ..names import Names
 from ..parse import Module
 from . import calls, expressions, ops, statements
@@ -24,9 +25,17 @@ LANGUAGE = Language(
 )
 
 
-def recover(modules: Mapping[str, Module], names: Mapping[str, Names], entry: str) -> Interpreter:
+def recover(
+    modules: Mapping[str, Module],
+    names: Mapping[str, Names],
+    entry: str,
+    links: Mapping[str, Mapping[str, str]] | None = None,
+) -> Interpreter:
     """Interprets the program from its entry module; what can't be decided is in the result's `problems`."""
-    run = Interpreter(modules, names, LANGUAGE)
+    if links is None:
+        files = {path: module.utf8 for path, module in modules.items()}
+        links = projects.links(files, projects.Layout(files))
+    run = Interpreter(modules, names, LANGUAGE, links, entry)
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, 10_000))
     try:

@@ -97,6 +97,9 @@ def _name(run: Interpreter, node: ast.Name) -> Value:
     value = run.load(node.id)
     if value is not None:
         return value
+    module = run.frame.module
+    if node.id == "__name__" and module.path != run.entry:
+        return Known(module.name)
     return host.builtin(node.id)
 
 
@@ -109,10 +112,7 @@ def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Valu
     if isinstance(owner, TFName):
         return TFName(f"{owner.name}.{name}" if owner.name else name)
     if isinstance(owner, ImportedModule):
-        inner = run.module_frames.get(run.by_name.get(owner.name, ""))
-        if inner is not None and name in inner.bindings:
-            return inner.bindings[name].value
-        return ImportedModule(f"{owner.name}.{name}")
+        return _of_module(run, owner, name)
     if isinstance(owner, Instance):
         return _instance_attribute(run, owner, name, node)
     if isinstance(owner, Class) and name in owner.attributes:
@@ -130,6 +130,18 @@ def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Valu
     if isinstance(owner, (Known, Sequence, Dict, TensorShape, Array, Function)) or type(owner) in UNKNOWN:
         return Method(owner, name)
     return host.attribute(run, owner, name, node)
+
+
+def _of_module(run: Interpreter, owner: ImportedModule, name: str) -> Value:
+    """What a module binds, or a module of a package; a package's own modules are its attributes, whoever imported them."""
+    path = run.linked(owner.origin, owner.spelt)
+    inner = run.module_frames.get(path or "")
+    if inner is not None and name in inner.bindings:
+        return inner.bindings[name].value
+    spelt = f"{owner.spelt}{'' if owner.spelt.endswith('.') else '.'}{name}"
+    if path is not None and run.linked(owner.origin, spelt) is None and run.linked(path, f".{name}") is not None:
+        return ImportedModule(f"{owner.name}.{name}", f".{name}", path)
+    return ImportedModule(f"{owner.name}.{name}", spelt, owner.origin)
 
 
 def _instance_attribute(run: Interpreter, owner: Instance, name: str, node: ast.expr) -> Value:

@@ -49,6 +49,10 @@ class Interpreter:
     modules: Mapping[str, Module]
     names: Mapping[str, Names]
     language: Language
+    links: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict
+    )  # each module's imports, as it spells them -> path
+    entry: str = ""
     graph: GraphState = field(default_factory=GraphState)
     graphs: list[GraphState] = field(default_factory=list)
     chain: tuple[Statement, ...] = ()
@@ -65,7 +69,6 @@ class Interpreter:
         default_factory=dict
     )  # host calls that may have effects
     module_frames: dict[str, Frame] = field(default_factory=dict)
-    by_name: dict[str, str] = field(default_factory=dict)
     frames: list[Frame] = field(default_factory=list)
     arg_scopes: list[Any] = field(default_factory=list)  # the defaults of contrib's functions, innermost scope last
     collected: dict[ast.Call, Any] = field(default_factory=dict)  # what calls took from the collections of losses
@@ -76,7 +79,6 @@ class Interpreter:
 
     def __post_init__(self) -> None:
         self.graphs.append(self.graph)
-        self.by_name = {module.name: path for path, module in self.modules.items() if module.name}
 
     @property
     def frame(self) -> Frame:
@@ -141,6 +143,11 @@ class Interpreter:
         if not any(old is value for old in known):
             known.append(value)
         return value
+
+    def linked(self, origin: str, spelt: str) -> str | None:
+        """The module of the program that another one imports under a name."""
+        path = self.links.get(origin, {}).get(spelt)
+        return path if path in self.modules else None
 
     # -- names ----------------------------------------------------------------------------------------------------------
 

@@ -322,19 +322,30 @@ def _import(run: Interpreter, node: ast.Import) -> None:
         name = alias.asname or alias.name.partition(".")[0]
         dotted = alias.name if alias.asname else alias.name.partition(".")[0]
         known = run.frame.names.bound.get(name)
-        run.bind(name, TFName(known) if known is not None and _is_tf(alias.name) else ImportedModule(dotted))
-        if alias.name in run.by_name:
-            run_module(run, run.by_name[alias.name])
+        imported = ImportedModule(dotted, dotted, run.frame.module.path)
+        run.bind(name, TFName(known) if known is not None and _is_tf(alias.name) else imported)
+        _load(run, alias.name)
 
 
 def _is_tf(dotted: str) -> bool:
     return dotted == "tensorflow" or dotted.startswith("tensorflow.")
 
 
+def _load(run: Interpreter, spelt: str) -> Frame | None:
+    """Runs a module of the program, after the packages that it is part of; None where it is not of the program."""
+    dots = len(spelt) - len(spelt.lstrip("."))
+    parts = spelt[dots:].split(".") if spelt[dots:] else []
+    frame = None
+    for count in range(len(parts) + 1):
+        path = run.linked(run.frame.module.path, spelt[:dots] + ".".join(parts[:count]))
+        frame = run_module(run, path) if path is not None else None
+    return frame
+
+
 def _import_from(run: Interpreter, node: ast.ImportFrom) -> None:
+    spelt = "." * node.level + (node.module or "")
     source = _absolute(run, node)
-    path = run.by_name.get(source)
-    inner = run_module(run, path) if path is not None and path in run.modules else None
+    inner = _load(run, spelt)
     for alias in node.names:
         name = alias.asname or alias.name
         if alias.name == "*":
@@ -348,10 +359,11 @@ def _import_from(run: Interpreter, node: ast.ImportFrom) -> None:
         elif inner is not None and alias.name in inner.bindings:
             run.bind(name, inner.bindings[alias.name].value)
         else:
-            nested = run.by_name.get(f"{source}.{alias.name}")
-            if nested is not None:
-                run_module(run, nested)
-            run.bind(name, ImportedModule(f"{source}.{alias.name}"))
+            nested = f"{spelt}.{alias.name}" if node.module else spelt + alias.name
+            _load(run, nested)
+            run.bind(
+                name, ImportedModule(f"{source}.{alias.name}" if source else alias.name, nested, run.frame.module.path)
+            )
 
 
 def _absolute(run: Interpreter, node: ast.ImportFrom) -> str:

@@ -108,9 +108,11 @@ class Instance(Value):
 
 @dataclass(eq=False)
 class ImportedModule(Value):
-    """A module outside TensorFlow, by its full name."""
+    """A module outside TensorFlow, or something in one, by its full name; `spelt` is how the module `origin` imports it."""
 
     name: str
+    spelt: str = ""
+    origin: str = ""
 
 
 @dataclass(eq=False)
