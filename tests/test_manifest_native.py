@@ -28,7 +28,12 @@ FOLDERS = {
 
 @cache
 def upgraded(folder: str) -> ProgramResult | None:
-    results = upgrade({path.name: path.read_bytes() for path in sorted(FOLDERS[folder].glob("*.py"))})
+    results = upgrade(
+        {
+            path.relative_to(FOLDERS[folder]).as_posix(): path.read_bytes()
+            for path in sorted(FOLDERS[folder].rglob("*.py"))
+        }
+    )
     return results[0] if results else None
 
 
