@@ -69,7 +69,7 @@ def main() -> None:
         sys.exit("tf_upgrade_v2 is not installed beside this interpreter: install the extra `verify`")
     theirs = [str(Path(sys.executable).parent / "tf_upgrade_v2"), "--intree", str(tree)]
     theirs += ["--outtree", str(outputs["tf_upgrade_v2"]), "--reportfile", str(args.work / "report.txt")]
-    commands = {"tf-modernize": [*ours, "-j", str(args.jobs), "--quiet"], "tf_upgrade_v2": theirs}
+    commands = {"tf-modernize": [*ours, "-j", str(args.jobs), "--quiet", "--no-cache"], "tf_upgrade_v2": theirs}
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for pair in range(args.pairs):
         for name, command in commands.items():

@@ -18,7 +18,7 @@ from tf_modernize.codemods import engine, manifest, report
 from tf_modernize.codemods.report import FileResult, ProgramResult
 
 from . import writing
-from .pool import upgrade_all
+from .cache import default_folder, upgrade_cached
 from .show import Show
 from .sources import Collision, Problem, Source, Sources, collect, missing_imports, places, reason
 
@@ -39,6 +39,7 @@ class Request:
     report: Path | None = None
     manifest: Path | None = None
     jobs: int | None = None
+    cache: bool = True
     stdin_filename: str | None = None
     quiet: bool = False
     verbose: bool = False
@@ -56,9 +57,10 @@ def run(request: Request) -> int:
     files = {key: source.data for key, source in sources.files.items()}
     groups = engine.groups(files)
     options = engine.Options(request.target, request.assume, _missing_parts([group.files for group in groups], sources))
+    folder = default_folder() if request.cache else None
     found: dict[int, ProgramResult] = {}
     with show.progress(sum(len(group.files) for group in groups)) as advance:
-        for index, result in upgrade_all(groups, files, options, request.jobs):
+        for index, result in upgrade_cached(groups, files, options, request.jobs, folder):
             found[index] = result
             advance(len(result.files))
     programs = [found[index] for index in sorted(found)]

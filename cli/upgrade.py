@@ -53,6 +53,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     metavar="N",
     help="Processes to spread the programs over. [default: one for each core, for trees of some size]",
 )
+@click.option(
+    "--cache/--no-cache",
+    default=True,
+    help="Take programs that have not changed since an earlier run from the user's cache folder. [default: cache]",
+)
 @click.option("--stdin-filename", metavar="NAME", help="The name to report for `-`, the source on standard input.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Print every finding, and every file with its level.")

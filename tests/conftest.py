@@ -19,6 +19,14 @@ from tf_modernize.harness.verify.oracles import ENVIRONMENT
 Start = Callable[[Path, bool], "Future[Run]"]
 
 
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """No test sees what another one, or the user, keeps in the cache folder."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder / "tf-modernize"
+
+
 @pytest.fixture(scope="session")
 def tf2_python() -> str:
     """The interpreter that runs programs on TensorFlow 2.21: this one, or the one that TF2_PYTHON names."""
