@@ -35,6 +35,10 @@ class Origins:
             return old.line, before[words.index(column)]
         return old.line, min(column, max(len(old.text) - 1, 0))
 
+    def known(self, line: int) -> bool:
+        """Whether a line of the present text has a counterpart: one that was written in between has none."""
+        return not 1 <= line <= len(self.of) or bool(self.of[line - 1].text)
+
 
 def identity(text: str) -> Origins:
     """The origins of a text that was not changed."""

@@ -18,15 +18,16 @@ from ..names import Names, resolve
 from ..names.meaning import Others
 from ..origins import Origins, at
 from ..parse import Module
-from ..plan.reasons import Undecided
+from ..plan.reasons import ToHoist, ToOutline, Undecided
 from .inlining import inlined
 from .lifting import lifted
 from .manifest import together
 from .native import Emitted, Fallback
 from .native import emit as emit_entry
 from .native_symbols import reason
+from .outlining import rewritten
 
-MAX_INLINED = 40
+MAX_REWRITTEN = 40  # rounds of writing TF1 otherwise before it is planned
 
 
 @dataclass(frozen=True)
@@ -74,29 +75,44 @@ def _project(
 
 
 def _program(project: Project, entry: str) -> Emitted | Fallback:
-    """One entry module with what it imports. Functions that build graph at one place are written out there first."""
+    """One entry module with what it imports. What can't be planned as it stands is written otherwise first."""
     reached = _reached(entry, project.loads)
     modules = {path: module for path, module in project.modules.items() if path in reached}
     helpers = {path: module for path, module in project.helpers.items() if path in reached}
     origins: dict[str, Origins] = {}
     names = dict(project.names)
-    run = recover({**modules, **helpers}, names, entry, project.links)
-    for _ in range(MAX_INLINED):
-        changed = {} if run.problems else inlined(run, origins) or lifted(run, origins)
-        if not changed or changed.keys() & helpers.keys():
+    result: Emitted | Fallback | None = None
+    for _ in range(MAX_REWRITTEN):
+        run = recover({**modules, **helpers}, names, entry, project.links)
+        if run.problems:
+            result = Fallback([_at_home(project, entry, problem) for problem in run.problems])
             break
+        changed = inlined(run, origins) or lifted(run, origins)
+        if not changed or changed.keys() & helpers.keys():
+            try:
+                result = emit_entry(modules, helpers, names, run)
+                break
+            except Undecided as undecided:
+                module = {**modules, **helpers}[undecided.path]
+                result = Fallback([_at_home(project, entry, Problem(undecided.node, module, str(undecided)))])
+                changed = _otherwise(undecided, modules, origins)
+                if not changed:
+                    break
         modules.update({path: module for path, (module, _) in changed.items()})
         origins.update({path: origin for path, (_, origin) in changed.items()})
         names.update(_resolved(project, modules, changed))
-        run = recover({**modules, **helpers}, names, entry, project.links)
-    if run.problems:
-        return _at_origin(Fallback([_at_home(project, entry, problem) for problem in run.problems]), origins)
-    try:
-        result = emit_entry(modules, helpers, names, run)
-    except Undecided as undecided:
-        module = {**modules, **helpers}[undecided.path]
-        result = Fallback([_at_home(project, entry, Problem(undecided.node, module, str(undecided)))])
+    assert result is not None
     return _at_origin(result, origins)
+
+
+def _otherwise(
+    why: Undecided, modules: Mapping[str, Module], origins: Mapping[str, Origins]
+) -> dict[str, tuple[Module, Origins]]:
+    """The module in which statements that can't be planned are written otherwise; empty where that is no way."""
+    if not isinstance(why, (ToOutline, ToHoist)) or why.path not in modules:
+        return {}
+    found = rewritten(why, modules, origins)
+    return {why.path: found} if found is not None else {}
 
 
 def _resolved(project: Project, modules: Mapping[str, Module], paths: Iterable[str]) -> dict[str, Names]:
@@ -126,7 +142,11 @@ def _at_origin(result: Emitted | Fallback, origins: Mapping[str, Origins]) -> Em
             replace(
                 one,
                 old=_place_at(one.old, origins),
-                values=tuple(replace(value, old=_place_at(value.old, origins)) for value in one.values),
+                values=tuple(
+                    replace(value, old=_place_at(value.old, origins))
+                    for value in one.values
+                    if value.old.file not in origins or origins[value.old.file].known(value.old.line)
+                ),
             )
             for one in manifest.executions
         )

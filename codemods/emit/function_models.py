@@ -271,7 +271,7 @@ class _Class:
         if len(leaves) == 1:
             return quoted(leaves.pop())
         node = name_argument(self.context.run, site) if site.kind == "object" else name_node(site)
-        if node is not None:
+        if node is not None and not isinstance(node, ast.Constant):
             return overlay.render(node)
         counted = self._counted(site) if site.loop is not None else None
         if counted is None:

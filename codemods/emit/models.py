@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ..edits import Edits
 from ..graph.values import Dict, Known, Layer, Sequence, Tensor, Value, Variable
 from ..plan.executions import is_scalar
-from ..plan.models import BlockModel, FunctionModel, Object, Site
+from ..plan.models import BlockModel, FunctionModel, Member, Object, Site
 from ..plan.phases import name_argument, name_node
 from . import batch_norm, layer_names
 from .context import Context, quoted
@@ -109,16 +109,12 @@ def _wish(model: FunctionModel, site: Site) -> tuple[str, bool]:
     shorts = {made.short(one) for made, members in site.members.items() for one in members}
     target = _target(model.definition, site.node)
     if isinstance(member, Variable):
-        return target or member.name.rpartition("/")[2], True
+        named = name_node(site) is not None or site.helper is not None
+        return target or (member.name.rpartition("/")[2] if named else "variable"), True
     if isinstance(member, Layer):
-        return (shorts.pop() if len(shorts) == 1 else _word(member, target)), _keeps_capitals(member)
+        return (shorts.pop() if len(shorts) == 1 else snake(member.cls)), _keeps_capitals(member)
     assert site.callee is not None
     return (shorts.pop() if len(shorts) == 1 and "" not in shorts else site.callee.definition.name), False
-
-
-def _word(layer: Layer, target: str) -> str:
-    """A word for layers whose names differ: the name that a result is bound to, if it is bound once, or the class's."""
-    return snake(layer.cls) if not target or len(target) < 3 else target
 
 
 def _keeps_capitals(layer: Layer) -> bool:
@@ -145,8 +141,14 @@ def _leaf(context: Context, made: Object, member: Layer | Variable, site: Site, 
     if len({one.short(other) for one, members in site.members.items() for other in members}) > 1:
         node = name_node(site)
         if isinstance(node, ast.Constant):
-            return str(node.value)
+            return _counted(str(node.value), site, made, member)
     return made.short(member)
+
+
+def _counted(base: str, site: Site, made: Object, member: Member) -> str:
+    """The name of one of a loop's members, which the source names alike."""
+    place = site.members[made].index(member)
+    return f"{base}_{place}" if place else base
 
 
 def _given(context: Context, variable: Variable, node: ast.expr) -> str:
@@ -189,8 +191,11 @@ def _name_object(context: Context, model: FunctionModel, made: Object) -> None:
     if made.holder is not None:
         attribute = context.attributes[made]
         context.objects[made] = f"{context.objects[made.holder]}.{attribute}{made.holder.place(made)}"
-        inner = made.holder.short(made)
-        context.leaves[made] = str(own.value) if isinstance(own, Known) else inner or attribute
+        inner = made.holder.short(made) or attribute
+        site = next((one for one in _sites_of(made.holder) if made in one.members.get(made.holder, [])), None)
+        if site is not None and site.repeated and name_argument(context.run, site) is None:
+            inner = _counted(snake(model.definition.name), site, made.holder, made)
+        context.leaves[made] = str(own.value) if isinstance(own, Known) else inner
         return
     scope = last(made.scope)
     free = {model.definition.name} if len(model.objects) == 1 else set()
@@ -199,6 +204,10 @@ def _name_object(context: Context, model: FunctionModel, made: Object) -> None:
     alone = sum(one.scope == made.scope for one in model.objects) == 1
     unscoped = snake(context.classes[model]) if alone else context.objects[made]
     context.leaves[made] = str(own.value) if isinstance(own, Known) else scope or unscoped
+
+
+def _sites_of(made: Object) -> Iterable[Site]:
+    return made.model.sites.values() if made.model is not None else ()
 
 
 def _object_name(context: Context, wanted: str, free: Iterable[str], kind: str) -> str:

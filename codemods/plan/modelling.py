@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graph.values import Layer, Tensor, Variable
-from . import block_models, function_models
+from . import block_models, function_models, regions
 from .models import Models
 from .units import Units
 
@@ -12,6 +12,7 @@ def find(units: Units) -> Models:
     """Sorts the layers and the functions' variables of a program into models, and makes their units parts of the graph."""
     models = Models()
     function_models.find(units, models)
+    regions.check(units, models)
     if any(isinstance(value, Layer) for value in units.run.values):
         direct = [
             value

@@ -293,8 +293,10 @@ class _Sorting:
         name = name_node(site)
         if name is not None and literal_name(site) is None and not isinstance(name, ast.Constant):
             yield name
-        if isinstance(member, Object) and literal_name(site) is None:
+        if isinstance(member, Object) and literal_name(site) is None and not site.repeated:
             yield self.name_given(site)
+        elif isinstance(member, Object) and site.repeated:
+            yield from [one for one in [name_argument(self.run, site)] if one is not None]
 
     def name_given(self, site: Site) -> ast.expr:
         """The argument of a call that is the name of the object called."""

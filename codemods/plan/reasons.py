@@ -18,3 +18,22 @@ class Undecided(Exception):
 
 def undecided(message: str, node: ast.AST, statement: Statement) -> Undecided:
     return Undecided(message, node, statement.frame.module.path)
+
+
+class ToOutline(Undecided):
+    """Statements that would go native if they were a function of their own: what it takes and gives, by names."""
+
+    def __init__(self, statements: list[ast.stmt], inputs: list[str], outputs: list[str], path: str) -> None:
+        super().__init__("layers or variables made in a loop or under a condition", statements[0], path)
+        self.statements = statements
+        self.inputs = inputs
+        self.outputs = outputs
+
+
+class ToHoist(Undecided):
+    """A statement that would go native if the variables that it makes had statements of their own."""
+
+    def __init__(self, statement: ast.stmt, calls: list[ast.Call], path: str) -> None:
+        super().__init__("a statement that makes both variables and tensors", statement, path)
+        self.statement = statement
+        self.calls = calls
