@@ -6,7 +6,7 @@ TensorFlow are read for what they bind, and never written: another program may i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .. import projects
@@ -48,18 +48,37 @@ def emit(
     layout: projects.Layout | None = None,
 ) -> Emitted | Fallback:
     """Takes the modules of one connected program to the native level, or says why not."""
+    results = []
+    for one in each_entry(modules, names, helpers, layout):
+        if isinstance(one.result, Fallback):
+            return one.result
+        results.append(one.result)
+    if not results:
+        return Fallback([reason(_first(modules), "modules that import each other in a circle")])
+    return _together(modules, results)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry module with what became of it and of all that it imports; `builds` says whether these make any graph."""
+
+    path: str
+    builds: bool
+    result: Emitted | Fallback
+
+
+def each_entry(
+    modules: Mapping[str, Module],
+    names: Mapping[str, Names],
+    helpers: Mapping[str, Module] | None = None,
+    layout: projects.Layout | None = None,
+) -> Iterator[Entry]:
+    """The modules that no other module of the program imports, one by one."""
     project = _project(modules, names, helpers or {}, layout or projects.Layout(modules))
     imported = {target for path in modules for target in project.loads[path] - {path}}
-    entries = [path for path in modules if path not in imported]
-    if not entries:
-        return Fallback([reason(_first(modules), "modules that import each other in a circle")])
-    results = []
-    for entry in entries:
-        result = _program(project, entry)
-        if isinstance(result, Fallback):
-            return result
-        results.append(result)
-    return _together(modules, results)
+    for path in modules:
+        if path not in imported:
+            yield _program(project, path)
 
 
 def _project(
@@ -74,7 +93,7 @@ def _project(
     return Project(modules, {**names, **{path: resolve(one) for path, one in helpers.items()}}, helpers, links, loads)
 
 
-def _program(project: Project, entry: str) -> Emitted | Fallback:
+def _program(project: Project, entry: str) -> Entry:
     """One entry module with what it imports. What can't be planned as it stands is written otherwise first."""
     reached = _reached(entry, project.loads)
     modules = {path: module for path, module in project.modules.items() if path in reached}
@@ -82,8 +101,10 @@ def _program(project: Project, entry: str) -> Emitted | Fallback:
     origins: dict[str, Origins] = {}
     names = dict(project.names)
     result: Emitted | Fallback | None = None
+    builds = False
     for _ in range(MAX_REWRITTEN):
         run = recover({**modules, **helpers}, names, entry, project.links)
+        builds = bool(run.values)
         if run.problems:
             result = Fallback([_at_home(project, entry, problem) for problem in run.problems])
             break
@@ -102,7 +123,7 @@ def _program(project: Project, entry: str) -> Emitted | Fallback:
         origins.update({path: origin for path, (_, origin) in changed.items()})
         names.update(_resolved(project, modules, changed))
     assert result is not None
-    return _at_origin(result, origins)
+    return Entry(entry, builds, _at_origin(result, origins))
 
 
 def _otherwise(
