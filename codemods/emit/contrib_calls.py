@@ -16,7 +16,7 @@ from ..graph import host
 from ..graph.ops import contrib_names
 from ..graph.ops.arg_scopes import ArgScope, EnteredArgs
 from ..graph.ops.contrib_kinds import KINDS
-from ..graph.values import Initializer, Layer, Regularizer, Setting, Tensor, TFName
+from ..graph.values import Initializer, Known, Layer, Regularizer, Setting, Tensor, TFName
 from ..symbols.rules_nn import complement
 from ..symbols.sites import is_atom
 from .context import Context, quoted
@@ -43,7 +43,7 @@ def pieces(context: Context, layer: Layer, path: str, overlay: Edits, name: str 
             continue
         text = render(context, settings[key], path, overlay)
         if key == "rate":
-            text = _rest(settings[key].node, text)
+            text = _rest(settings[key], text)
         elif key.endswith("_initializer"):
             text = _own_instance(settings[key], text)
         parts.append(text if key in POSITIONAL else f"{key}={text}")
@@ -71,12 +71,14 @@ def _plain(setting: Setting) -> object:
     return ast.literal_eval(setting.text) if setting.node is None else host.plain(setting.value)
 
 
-def _rest(node: ast.expr | None, text: str) -> str:
-    """1 - keep_prob, computed where that is a number."""
-    literal = complement(node) if node is not None else ""
-    if literal:
-        return literal
-    return f"1 - {text}" if node is None or is_atom(node) else f"1 - ({text})"
+def _rest(setting: Setting, text: str) -> str:
+    """1 - keep_prob, computed where that is a number; Keras' own word for TF1's default."""
+    node = setting.node
+    if node is None and not isinstance(setting.value, Known):
+        return text
+    number = node if node is not None else ast.Constant(host.plain(setting.value))
+    literal = complement(number)
+    return literal or (f"1 - {text}" if is_atom(number) else f"1 - ({text})")
 
 
 def call(context: Context, node: ast.Call, layer: Layer, inputs: str, overlay: Edits, called: str = "") -> str:

@@ -127,7 +127,7 @@ def indentation(module: Module) -> str:
 
 def snake(name: str) -> str:
     """A name in snake case."""
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z](?!$|_))", "_", name)
     return re.sub(r"\W+", "_", text).strip("_").lower()
 
 
