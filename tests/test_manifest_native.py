@@ -141,7 +141,9 @@ def test_outputs_are_what_is_handed_back(folder: str) -> None:
             assert "".join(fetch.split()) in "".join(text.split())
         if one.kind == "function":
             handed = [node for node in function_of(result, one).body if isinstance(node, ast.Return)]
-            assert len(counted) == sum(leaves(node.value) for node in handed if node.value is not None)
+            returned = sum(leaves(node.value) for node in handed if node.value is not None)
+            watched = "TensorHook(" in text  # what a session's hooks watch comes behind what the program fetched
+            assert len(counted) == returned or (watched and len(counted) < returned)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

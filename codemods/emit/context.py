@@ -13,7 +13,7 @@ from ..graph.interpreter import Interpreter
 from ..graph.values import DataIterator, Dict, GraphValue, Known, Layer, Optimizer, Schedule, Sequence, Value, Variable
 from ..names import Names
 from ..parse import Module
-from ..plan.executions import Plan
+from ..plan.executions import Fetched, Plan
 from ..plan.models import BlockModel, FunctionModel, Member, Models, Object
 from ..plan.reasons import Undecided
 from ..plan.units import Units
@@ -68,6 +68,12 @@ class Context:
     messages: dict[ast.AST | None, str] = field(default_factory=dict)  # what their .meta files hold
     saved: dict[str, str] = field(default_factory=dict)  # TF1 name of what checkpoints hold -> its key in them
     parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
+    checkpoints: dict[tuple[Frame, str], str] = field(default_factory=dict)  # by what they hold
+    loops: dict[DataIterator, ast.While] = field(
+        default_factory=dict
+    )  # iterators of which a loop over the dataset is left
+    elements: dict[DataIterator, str] = field(default_factory=dict)  # the name that such a loop gives an element
+    watched: dict[Fetched, str] = field(default_factory=dict)  # the names of what only hooks fetch
     late: list[tuple[Moves, ast.stmt, Callable[[], str]]] = field(
         default_factory=list
     )  # texts that need every other edit

@@ -33,9 +33,7 @@ from ..plan.units import Unit, summarizes, weight_summary
 from .block_models import block_call
 from .context import Context, quoted
 from .setup import NOISE, module_of
-from .text import column, comments_above, reindent, snake, trailing_comment
-
-WIDTH = 100
+from .text import WIDTH, column, comments_above, reindent, snake, trailing_comment
 
 
 class Writer:
@@ -481,7 +479,7 @@ class Writer:
         returned = [part for part in self.function.returns if self.returned(part)]
         if not returned:
             return []
-        fetches = self.function.runs[0].execution.fetches
+        fetches = self.function.runs[0].fetches
         if isinstance(fetches, Sequence):
             entries = [
                 self._structure(item, (index,), returned)

@@ -7,6 +7,7 @@ import ast
 from ..graph.frames import Frame
 from ..graph.ops.arg_scopes import EnteredArgs
 from ..graph.ops.collections import VariableList
+from ..graph.ops.monitored import Creator
 from ..graph.ops.scopes import Entered
 from ..graph.ops.training import GradientList
 from ..graph.values import (
@@ -15,8 +16,10 @@ from ..graph.values import (
     DataIterator,
     Gradients,
     Group,
+    Hook,
     Init,
     Layer,
+    MonitoredSession,
     Optimizer,
     Placeholder,
     Saver,
@@ -63,7 +66,7 @@ def _own_call(context: Context, node: ast.Call, value: Value) -> None:
     context.owned.add(node.func)
     if isinstance(value, DataIterator):
         return
-    if isinstance(value, GONE) and not isinstance(value, EnteredArgs):
+    if isinstance(value, GONE) and not isinstance(value, (EnteredArgs, MonitoredSession)):
         context.own(node)
     for kind, kept in KEPT_ARGUMENTS.items():
         if isinstance(value, kind):
@@ -75,7 +78,7 @@ def _own_call(context: Context, node: ast.Call, value: Value) -> None:
 def _structural(value: Value) -> bool:
     kinds = (
         Placeholder, Session, Init, Saver, Writer, Optimizer, TrainOp, Gradients, GradientList, Group, UpdateOps, Summary, Assign,
-        Config, Entered, DataIterator, Schedule, VariableList, Layer,
+        Config, Entered, DataIterator, Schedule, VariableList, Layer, Hook, Creator,
     )  # fmt: skip
     if isinstance(value, Variable):
         return value.maker in {"Variable", "get_variable", "global_step"}

@@ -148,6 +148,7 @@ def _outputs(context: Context, run: Run, path: str, names: Mapping[GraphValue, s
             names.get(one.value, ""),
         )
         for one in run.fetched
+        if one not in run.added
     )
 
 

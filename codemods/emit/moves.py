@@ -21,13 +21,22 @@ class Moves:
     taken: set[ast.stmt] = field(default_factory=set)  # dropped, and their comments went along
     trailing: set[ast.stmt] = field(default_factory=set)  # whose comment behind went along
     unwrapped: set[ast.stmt] = field(default_factory=set)
+    guarded: dict[ast.stmt, str] = field(default_factory=dict)  # with blocks that pass over an exception, as a try does
     replaced: dict[ast.stmt, str] = field(default_factory=dict)
     before: dict[ast.stmt, list[str]] = field(default_factory=dict)
     after: dict[ast.stmt, list[str]] = field(default_factory=dict)
     comments: dict[ast.stmt, list[str]] = field(default_factory=dict)  # from within statements that are written anew
 
     def __bool__(self) -> bool:
-        return bool(self.dropped or self.unwrapped or self.replaced or self.before or self.after or self.comments)
+        return bool(
+            self.dropped
+            or self.unwrapped
+            or self.guarded
+            or self.replaced
+            or self.before
+            or self.after
+            or self.comments
+        )
 
 
 def apply(text: str, tree: ast.Module, moves: Moves) -> str:
@@ -50,7 +59,7 @@ class _Mover:
         self.module = module
         self.moves = moves
         self.touched: set[ast.AST] = {*moves.dropped, *moves.taken, *moves.unwrapped, *moves.replaced, *moves.before}
-        self.touched |= {*moves.after, *moves.comments}
+        self.touched |= {*moves.after, *moves.comments, *moves.guarded}
 
     def parse(self, text: str, top: bool) -> list[CstStatement]:
         """New statements, set off by blank lines where they define something."""
@@ -187,7 +196,16 @@ class _Mover:
             inner[0] = inner[0].with_changes(leading_lines=_together(lead, list(inner[0].leading_lines)))
             inner[0] = self._after(inner[0], defined, top)
             return [*out, *inner], lost, False
+        if node in moves.guarded and isinstance(node, ast.With) and isinstance(statement, cst.With):
+            return [*out, self._after(self._guarded(node, statement), defined, top)], [], False
         return [*out, self._after(self._inside(node, statement), defined, top)], [], False
+
+    def _guarded(self, node: ast.With, statement: cst.With) -> cst.Try:
+        """A with block as the try block that passes over an exception."""
+        body = self._suite(node.body, statement.body)
+        caught = cst.parse_expression(self.moves.guarded[node])
+        nothing = cst.IndentedBlock([cst.SimpleStatementLine([cst.Pass()])])
+        return cst.Try(body, [cst.ExceptHandler(nothing, caught)], leading_lines=statement.leading_lines)
 
     def _body(
         self, nodes: Sequence[ast.stmt], suite: cst.BaseSuite, top: bool

@@ -30,6 +30,7 @@ from . import (
     function_models,
     loading,
     models,
+    monitored,
     savers,
     sessions,
     setup,
@@ -115,7 +116,9 @@ def emit(
     function_models.write(context)
     block_models.write(context)
     loading.rewrite(context)
+    monitored.prepare(context)
     sites.rewrite(context)
+    monitored.write(context)
     for function in plan.functions:
         batch_norm.check(context, function)
         place(context, function)

@@ -49,3 +49,14 @@ def _anchor(context: Context, path: str) -> ast.stmt | None:
         elif not _is_docstring(node) or last is not None:
             break
     return last
+
+
+def numpy_name(context: Context, path: str) -> str:
+    """How a module spells NumPy; asks for the import where it does not."""
+    for node in context.modules[path].tree.body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name == "numpy":
+                    return alias.asname or "numpy"
+    context.imports[path].add("import numpy as np")
+    return "np"

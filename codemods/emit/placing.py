@@ -87,7 +87,7 @@ def keep_optimizers(context: Context) -> None:
         for train in trains:
             lines.extend(_slots(context, unit, train))
         for value in unit.made:
-            if isinstance(value, DataIterator) and context.iterators[value].inline:
+            if isinstance(value, DataIterator) and context.iterators[value].inline and value not in context.loops:
                 form = context.iterators[value]
                 lines.append(f"{form.name} = iter({edits.render(form.source)})")
         if lines:

@@ -6,7 +6,7 @@ import ast
 
 from ..edits import Part
 from ..graph.frames import Frame, Use
-from ..graph.values import Known, Saver, Variable
+from ..graph.values import GraphValue, Known, Saver, Variable
 from ..names import Names
 from .context import Context, quoted
 
@@ -41,7 +41,7 @@ def _saver(context: Context, saver: Saver, uses: list[Use], managed: bool) -> No
     if not uses:
         context.moves_of(statement).dropped.add(statement.node)
         return
-    entries = _entries(context, saver, statement.frame, node, path)
+    entries = checkpoint_entries(context, saver, saver.variables, saver.explicit, statement.frame, node, path)
     own = next((name for name, value in statement.writes.items() if value is saver), None)
     if own is None:
         raise context.stop("a Saver that no name is bound to", node, path)
@@ -123,11 +123,19 @@ def _split(context: Context, node: ast.expr, path: str) -> tuple[list[Part], lis
     raise context.stop("a checkpoint's path that can't be split into folder and name", node, path)
 
 
-def _entries(context: Context, saver: Saver, frame: Frame, node: ast.AST, path: str) -> list[tuple[str, str]]:
-    """What the checkpoint holds: variables or their containers by name, and the optimizers."""
+def checkpoint_entries(
+    context: Context,
+    made: GraphValue,
+    variables: list[Variable],
+    explicit: bool,
+    frame: Frame,
+    node: ast.AST,
+    path: str,
+) -> list[tuple[str, str]]:
+    """What a checkpoint holds: variables or their containers by name, and the optimizers; `made` is what saves it."""
     entries: list[tuple[str, str]] = []
-    left = [variable for variable in saver.variables if variable not in context.steps]
-    if saver.explicit and any(variable in context.steps for variable in saver.variables):
+    left = [variable for variable in variables if variable not in context.steps]
+    if explicit and any(variable in context.steps for variable in variables):
         raise context.stop("a Saver over chosen variables with a global step among them", node, path)
     while left:
         variable = left[0]
@@ -135,17 +143,17 @@ def _entries(context: Context, saver: Saver, frame: Frame, node: ast.AST, path: 
         if found is None:
             raise context.stop(f"the saved variable {variable.name}, which no name of the program reaches", node, path)
         name, members = found
-        if any(isinstance(one, Variable) and one not in saver.variables for one in members):
+        if any(isinstance(one, Variable) and one not in variables for one in members):
             raise context.stop("a Saver over some of the variables that a list or dict holds", node, path)
         entries.append((name, name))
         for one in members:
             if isinstance(one, Variable):
                 context.saved[one.name] = f"{name}/{_within(context, one)}"
         left = [one for one in left if one not in members]
-    if not saver.explicit:
+    if not explicit:
         for optimizer, name in context.optimizers.items():
-            made = context.run.values.index(optimizer) < context.run.values.index(saver)
-            if made and optimizer.graph is saver.graph:
+            before = context.run.values.index(optimizer) < context.run.values.index(made)
+            if before and optimizer.graph is made.graph:
                 entries.append((name, name))
                 context.saved[f"the optimizer {optimizer.name}"] = name
     return entries

@@ -19,10 +19,11 @@ from ..graph.values import (
 )
 from ..plan.executions import Feed, Fetched, FunctionPlan, Parameter, Run
 from ..symbols.sites import atom
-from . import loading
+from . import loading, monitored
 from .context import Context
 from .feeds import FeedDicts, is_pure
 from .functions import is_returned
+from .native_imports import numpy_name
 
 NUMPY_TYPES = {"int8", "int16", "int32", "int64", "uint8", "uint16", "bool"}
 
@@ -138,6 +139,9 @@ def _call(context: Context, run: Run, feeds: FeedDicts) -> None:
     returned = [part for part in parts if is_returned(function, part)]
     single = len(parts) == 1 and parts[0].place == ()
     _summary_site(context, run)
+    if run.added:
+        monitored.site(context, run, call)
+        return
     if single:
         _single(context, run, call, parts[0], returned)
         return
@@ -331,6 +335,8 @@ def _argument(context: Context, run: Run, parameter: Parameter, feeds: FeedDicts
         unit = context.units.unit(value)
         if unit is not None and unit.statement.frame is not statement.frame and unit.statement.frame.parent is not None:
             raise _stop(context, run, "an iterator that is read in another function")
+        if iterator in context.elements:
+            return [context.elements[iterator]]
         return [f"{context.iterators[iterator].name}.get_next()"]
     assert value is not None
     feed = run.feeds.get(value)
@@ -342,7 +348,7 @@ def _argument(context: Context, run: Run, parameter: Parameter, feeds: FeedDicts
     dtype = getattr(value, "dtype", None)
     if dtype in NUMPY_TYPES and not _converts(feed.value, dtype):
         path = statement.frame.module.path
-        return [f"{_numpy(context, path)}.asarray(", *wanted, f", {_numpy(context, path)}.{dtype})"]
+        return [f"{numpy_name(context, path)}.asarray(", *wanted, f", {numpy_name(context, path)}.{dtype})"]
     return wanted
 
 
@@ -355,16 +361,6 @@ def _converts(value: object, dtype: str | None) -> bool:
     if isinstance(value, Sequence):
         return all(_converts(item, dtype) for item in value.items)
     return False
-
-
-def _numpy(context: Context, path: str) -> str:
-    for node in context.modules[path].tree.body:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.name == "numpy":
-                    return alias.asname or "numpy"
-    context.imports[path].add("import numpy as np")
-    return "np"
 
 
 # -- summaries ----------------------------------------------------------------------------------------------------------

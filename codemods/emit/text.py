@@ -148,3 +148,14 @@ def joined(head: str, pieces: list[str], width: int) -> list[str]:
         else:
             lines.append(indent + text)
     return lines
+
+
+WIDTH = 100
+
+
+def call_lines(head: str, arguments: list[str], tab: str) -> list[str]:
+    """A call on one line, or with a line for each argument where it is too long for that."""
+    line = f"{head}({', '.join(arguments)})"
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"{head}(", *(f"{tab}{argument}," for argument in arguments), ")"]

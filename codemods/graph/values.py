@@ -442,6 +442,23 @@ class LoadedShape(Value):
 
 
 @dataclass(eq=False)
+class MonitoredSession(Session):
+    """A session that initializes and restores itself, and runs hooks: `name` is its TF1 class, `values` what it was given."""
+
+    name: str = ""
+    values: dict[str, Value] = field(default_factory=dict)
+    hooks: list[Value] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Hook(GraphValue):
+    """One of TF1's own session hooks: `name` is its class, `values` what it was given."""
+
+    name: str = ""
+    values: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
 class Config(Value):
     """A ConfigProto or RunOptions, or a part of one: it goes with the session."""
 
@@ -451,6 +468,7 @@ class Config(Value):
 @dataclass(eq=False)
 class Dataset(GraphValue):
     components: Value | None = None
+    endless: bool = False  # it repeats without an end
 
 
 @dataclass(eq=False)

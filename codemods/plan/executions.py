@@ -13,9 +13,11 @@ from ..graph.values import (
     Gradients,
     GraphValue,
     Group,
+    Hook,
     Init,
     IteratorInit,
     Known,
+    MonitoredSession,
     Op,
     Placeholder,
     Schedule,
@@ -64,6 +66,19 @@ class Run:
     function: FunctionPlan | None = None
     statement: Statement | None = None
     summary: SummaryUse | None = None
+    watched: list[Watched] = field(default_factory=list)  # what hooks of its session fetch beside
+    added: list[Fetched] = field(default_factory=list)  # of these, what the run itself does not fetch
+    fetches: Value = field(default_factory=Value)  # the structure of all of it
+
+
+@dataclass(eq=False)
+class Watched:
+    """What a session's hook fetches at a run: a tensor under a tag; `part` is the fetch that gives it, none for a variable."""
+
+    hook: Hook
+    tag: str
+    value: GraphValue
+    part: Fetched | None = None
 
 
 @dataclass(eq=False)
@@ -117,6 +132,33 @@ class FunctionPlan:
 
 
 @dataclass(eq=False)
+class Saving:
+    """When checkpoints are written: every so many steps or seconds, at the start and at the end."""
+
+    steps: ast.expr | None = None
+    seconds: ast.expr | None = None
+
+
+@dataclass(eq=False)
+class Monitored:
+    """One monitored session. `block` is its `with` statement, `place` the statement that makes it."""
+
+    session: MonitoredSession
+    place: Statement
+    block: ast.With | None
+    step: Variable | None
+    stop: Hook | None = None
+    directory: ast.expr | None = None
+    saving: Saving | None = None
+    watching: list[Hook] = field(default_factory=list)
+    counting: bool = False  # hooks report the speed, which nothing takes over
+    executions: list[Execution] = field(default_factory=list)
+    tests: list[Use] = field(default_factory=list)  # should_stop
+    end: Use | None = None  # close
+    may_end: bool = False  # an iterator that it runs may come to its end
+
+
+@dataclass(eq=False)
 class Plan:
     """The native plan of a program."""
 
@@ -125,6 +167,7 @@ class Plan:
     functions: list[FunctionPlan] = field(default_factory=list)
     loaded: list[FunctionPlan] = field(default_factory=list)  # parts of graphs that were read from files
     models: Models = field(default_factory=Models)
+    monitored: list[Monitored] = field(default_factory=list)
 
 
 def resolve(units: Units, execution: Execution) -> Run:
@@ -135,7 +178,7 @@ def resolve(units: Units, execution: Execution) -> Run:
     if node is None:
         raise undecided("a run without fetches", execution.node, statement)
     fetched = list(_expand(units, execution, node, execution.fetches, ()))
-    run = Run(execution, "function", fetched, statement=statement)
+    run = Run(execution, "function", fetched, statement=statement, fetches=execution.fetches)
     for part in fetched:
         part.thrown_away = bool(part.place) and target_at(statement.node, execution.node, part.place[:1]) == "_"
     run.feeds = _feeds(units, execution)

@@ -22,7 +22,7 @@ from ..graph.values import (
     Value,
     Variable,
 )
-from . import loading, modelling, slices
+from . import loading, modelling, monitored, slices
 from .executions import (
     FunctionPlan,
     Parameter,
@@ -40,10 +40,11 @@ from .units import Unit, Units, ancestors, weight_summary
 def make(units: Units) -> Plan:
     """Plans every execution. Raises Undecided with the reason where the program can't go native."""
     loading.check(units)
-    plan = Plan(units, models=modelling.find(units))
+    plan = Plan(units, models=modelling.find(units), monitored=monitored.find(units))
     seen: dict[ast.Call, Run] = {}
     for execution in units.run.executions:
         run = loading.resolve(units, execution) if loading.is_loaded(execution) else resolve(units, execution)
+        monitored.watch(units, plan.monitored, run)
         known = seen.get(execution.node)
         if known is not None:
             if not _alike(known, run):

@@ -19,10 +19,12 @@ from ..graph.values import (
     Dataset,
     Dict,
     GraphValue,
+    Hook,
     Init,
     Instance,
     IteratorInit,
     Layer,
+    MonitoredSession,
     Op,
     Optimizer,
     Placeholder,
@@ -155,7 +157,8 @@ def _only_builds(statement: Statement) -> bool:
 def moves(value: Value) -> bool:
     """Whether a value can only exist within a function: a tensor that depends on the graph's inputs or variables."""
     if isinstance(
-        value, (Variable, Layer, Optimizer, Schedule, Dataset, DataIterator, Saver, Writer, Session, Init, IteratorInit)
+        value,
+        (Variable, Layer, Optimizer, Schedule, Dataset, DataIterator, Saver, Writer, Session, Hook, Init, IteratorInit),
     ):
         return False
     if isinstance(value, (Tensor, Op)):
@@ -173,7 +176,7 @@ def _kind(unit: Unit) -> str:
     if any(isinstance(value, Dict) and any(isinstance(key, GraphValue) for key in value.keys) for value in writes):
         return "feed"
     kinds = {type(value) for value in made}
-    if kinds and kinds <= {Session, Init, IteratorInit, DataIterator}:
+    if kinds and kinds <= {Session, MonitoredSession, Hook, Init, IteratorInit, DataIterator}:
         return "session" if not any(isinstance(value, DataIterator) for value in made) else "iterator"
     defaults = ancestors(
         leaf

@@ -28,6 +28,10 @@ _DEEP = (
 )
 
 
+_CALLER = "caller"  # the key under which a monitored session fetches what the program asked for
+_OF_HOOKS = ("before_run", "after_run", "after_create_session", "end", "_create_session")
+
+
 def observe(tf: Any, config: dict[str, Any]) -> None:
     """Patches `BaseSession.run` and `Optimizer.apply_gradients` for good."""
     observer = _Observer(tf, config)
@@ -99,8 +103,23 @@ class _Observer:
     def run(self, session: Any, fetches: Any, feeds: Any, options: Any, metadata: Any) -> Any:
         """In place of `Session.run`: the same, and a record of it where it is wanted."""
         number = self._execution(sys._getframe(2))
+        if number is not None and _is_of_hooks(fetches):
+            return self._hooked(number, session, fetches, feeds, options, metadata)
         if number is None:
             return self.run_of_session(session, fetches, feeds, options, metadata)
+        return self._observed(number, session, fetches, feeds, options, metadata)
+
+    def _hooked(self, number: int, session: Any, fetches: Any, feeds: Any, options: Any, metadata: Any) -> Any:
+        """A run of a monitored session, which fetches for its hooks beside what the program asked for."""
+        mine = fetches[_CALLER]
+        hooks = {key: value for key, value in fetches.items() if key != _CALLER}
+        result, others = self._observed(number, session, mine, feeds, options, metadata, hooks)
+        return {**others, _CALLER: result}
+
+    def _observed(
+        self, number: int, session: Any, fetches: Any, feeds: Any, options: Any, metadata: Any, hooks: Any = None
+    ) -> Any:
+        """Runs an execution that is known, and records it; what hooks fetch comes beside its result."""
         kind = self._kinds[number]
         nth = self._seen[number]
         wanted = nth < self._steps or nth & (nth - 1) == 0  # and the 8th, the 16th, …: schedules show late
@@ -111,10 +130,11 @@ class _Observer:
             self._loaded.add(id(session))
             self._load(session)
         if not wanted:
-            result = self.run_of_session(session, fetches, feeds, options, metadata)
+            asked = fetches if hooks is None else [fetches, hooks]
+            result = self.run_of_session(session, asked, feeds, options, metadata)
             self._count(number)
         else:
-            result = self._record(number, session, fetches, feeds, options, metadata)
+            result = self._record(number, session, fetches, feeds, options, metadata, hooks)
         if self._graphs and not self._graphs["records"]:
             self._writer.finish("graphs")
         if self._functions >= self._least and self._complete():
@@ -126,8 +146,10 @@ class _Observer:
         return result
 
     def _execution(self, frame: Any) -> int | None:
-        """The execution that the first frame outside of TensorFlow is at."""
+        """The execution that the first frame outside of TensorFlow is at; none of what hooks run for themselves."""
         while frame is not None and frame.f_code.co_filename.startswith(self._library):
+            if frame.f_code.co_name in _OF_HOOKS:
+                return None
             frame = frame.f_back
         return None if frame is None else self._places.at(frame)
 
@@ -149,7 +171,9 @@ class _Observer:
     def _complete(self) -> bool:
         return all(seen >= (self._steps if kind == "function" else 1) for seen, kind in zip(self._seen, self._kinds))
 
-    def _record(self, number: int, session: Any, fetches: Any, feeds: Any, options: Any, metadata: Any) -> Any:
+    def _record(
+        self, number: int, session: Any, fetches: Any, feeds: Any, options: Any, metadata: Any, hooks: Any = None
+    ) -> Any:
         function = self._kinds[number] == "function"
         graph = session.graph
         arrays: dict[str, Any] = {}
@@ -174,7 +198,8 @@ class _Observer:
         if self._graphs and [number, self._seen[number]] in self._graphs["records"]:
             dump = dumps.OfSession(graph, ancestors, lambda value: self.run_of_session(session, value))
             extra.update(dump.extra)
-        result, more = self.run_of_session(session, [fetches, extra], feeds, options, metadata)
+        asked = [fetches, extra, {} if hooks is None else hooks]
+        result, more, others = self.run_of_session(session, asked, feeds, options, metadata)
         record.update(self._count(number))
         record["fetches"] = [_name(graph, leaf) for leaf in leaves]
         for place, value in enumerate(_leaves(result, fetches)):
@@ -190,7 +215,7 @@ class _Observer:
             for name, value in self._variables(session).items():
                 arrays["after:" + name] = value
         self._writer.write(record, arrays)
-        return result
+        return result if hooks is None else [result, others]
 
     def _summaries(self, place: int, value: Any) -> dict[str, Any]:
         """The scalars of a summary that was fetched, by their tags."""
@@ -293,6 +318,15 @@ class _Observer:
                 initializer = variable.initializer
                 self.run_of_session(session, initializer, {initializer.inputs[1]: value})
         self._writer.write({"checkpoint": told})
+
+
+def _is_of_hooks(fetches: Any) -> bool:
+    """Whether a monitored session runs this: what was asked for is under one key, what hooks fetch under the hooks."""
+    return (
+        isinstance(fetches, dict)
+        and _CALLER in fetches
+        and all(key == _CALLER or hasattr(key, "before_run") for key in fetches)
+    )
 
 
 def _library() -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 
 from ..interpreter import Interpreter
-from ..values import DataIterator, Dataset, Dict, GraphValue, IteratorInit, Sequence, Tensor, Value, graph_values
+from ..values import DataIterator, Dataset, Dict, GraphValue, IteratorInit, Known, Sequence, Tensor, Value, graph_values
 from .arguments import Arguments
 
 
@@ -46,6 +46,7 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
         made = run.add(Dataset(node, run.chain))
         keep = name not in {"map", "flat_map", "interleave", "apply", "zip", "padded_batch", "from_generator"}
         made.components = owner.components if keep else None
+        made.endless = _repeats(values) if name == "repeat" else owner.endless and name not in SHORTENING
         return made
     if isinstance(owner, DataIterator):
         if name == "get_next":
@@ -55,6 +56,14 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
             return None
         return run.problem(node, f"a method .{name}() of an iterator")
     return None
+
+
+SHORTENING = frozenset({"take", "zip", "apply", "reduce"})
+
+
+def _repeats(values: list[Value]) -> bool:
+    """Whether `repeat` has no end: called without a count, with None or -1."""
+    return not values or all(isinstance(value, Known) and value.value in {None, -1} for value in values)
 
 
 def _iterator(run: Interpreter, node: ast.Call, dataset: Dataset, one_shot: bool) -> Value:

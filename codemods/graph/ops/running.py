@@ -94,7 +94,7 @@ def _no_op(run: Interpreter, name: str, node: ast.Call) -> Value:
 def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Value | None:
     """Methods that run something, and methods of sessions and savers."""
     if isinstance(owner, Session):
-        return _session_method(run, owner, name, node)
+        return session_method(run, owner, name, node)
     if isinstance(owner, Saver):
         return _saver_method(run, owner, name, node)
     if name == "eval" and isinstance(owner, Tensor):
@@ -104,7 +104,7 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
     return None
 
 
-def _session_method(run: Interpreter, owner: Session, name: str, node: ast.Call) -> Value:
+def session_method(run: Interpreter, owner: Session, name: str, node: ast.Call) -> Value:
     if name == "run":
         arguments = of_method(run, "run", node)
         for unusual in ("options", "run_metadata"):
