@@ -25,6 +25,7 @@ def _block(context: Context, block: BlockModel) -> None:
     made = block.object
     path = made.frame.module.path
     overlay = Edits(context.modules[path], context.edits[path])
+    training = _training(context, block, overlay)
     for layer in made.layers:
         for site in layer.sites:
             overlay.replace(site, layer_calls.call(context, site, layer, overlay))
@@ -37,7 +38,7 @@ def _block(context: Context, block: BlockModel) -> None:
         "Model",
         quoted(context.leaves[made]),
         init=[line for layer in made.layers for line in layer_calls.constructors(context, layer, path, plain, width)],
-        arguments=[*block.inputs, *(f"{name}=False" for name in block.switches)],
+        arguments=[*block.inputs, *(f"{name}=False" for name in block.switches), *training],
         call=body,
     ).text(context.indent(path), context.tf(path))
     moves = context.moves[path]
@@ -60,6 +61,21 @@ def _block(context: Context, block: BlockModel) -> None:
         moves.taken.add(unit.node)
 
 
+def _training(context: Context, block: BlockModel, overlay: Edits) -> list[str]:
+    """In a model function, whether layers train depends on the mode: it becomes an argument."""
+    if block.object.frame not in context.units.homes:
+        return []
+    given = [layer.nodes[site].get("training") for layer in block.object.layers for site in set(layer.sites)]
+    nodes = [node for node in given if node is not None and not isinstance(node, ast.Constant)]
+    path = block.object.frame.module.path
+    if len({ast.unparse(node) for node in nodes}) > 1:
+        raise context.stop("layers that train at different times", nodes[0], path)
+    for node in nodes:
+        context.trainings[block] = node
+        overlay.replace(node, "training")
+    return ["training=False"] if nodes else []
+
+
 def _last_names(block: BlockModel) -> list[str]:
     return list(block.units[-1].statement.writes)[:1]
 
@@ -78,5 +94,7 @@ def block_call(context: Context, block: BlockModel, overlay: Edits, function: Fu
         value = _value_read(block, name)
         constant = function.constants.get(value) if isinstance(value, GraphValue) else None
         parts.append(f"{name}={constant if constant is not None else name}")
+    if block in context.trainings:
+        parts.append(f"training={overlay.render(context.trainings[block])}")
     outputs = block.outputs or _last_names(block)
     return [f"{', '.join(outputs)} = {context.objects[made]}({', '.join(parts)})"]

@@ -78,7 +78,7 @@ def _frame(context: Context, variable: Variable) -> Frame:
     """The frame whose names reach a variable: that of the statement that had it made."""
     unit = context.units.unit(variable)
     if unit is not None:
-        return unit.statement.frame
+        return context.units.homes.get(unit.statement.frame, unit.statement.frame)
     return variable.chain[0].frame
 
 

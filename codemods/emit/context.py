@@ -10,7 +10,20 @@ from ..diagnostics import Diagnostic
 from ..edits import Edits
 from ..graph.frames import Frame, Statement
 from ..graph.interpreter import Interpreter
-from ..graph.values import DataIterator, Dict, GraphValue, Known, Layer, Optimizer, Schedule, Sequence, Value, Variable
+from ..graph.values import (
+    DataIterator,
+    Dict,
+    GraphValue,
+    ImportedModule,
+    Known,
+    Layer,
+    Metric,
+    Optimizer,
+    Schedule,
+    Sequence,
+    Value,
+    Variable,
+)
 from ..names import Names
 from ..parse import Module
 from ..plan.executions import Fetched, Plan
@@ -72,6 +85,12 @@ class Context:
     loops: dict[DataIterator, ast.While] = field(
         default_factory=dict
     )  # iterators of which a loop over the dataset is left
+    emptied: dict[ast.stmt, ast.stmt] = field(default_factory=dict)  # model functions that go, and where to
+    trainings: dict[BlockModel, ast.expr] = field(default_factory=dict)  # what says whether its layers train
+    metrics: dict[Metric, str] = field(default_factory=dict)  # the name of each metric of an evaluation
+    datasets: dict[tuple[str, str], str] = field(
+        default_factory=dict
+    )  # what a name of an input function became, by path
     elements: dict[DataIterator, str] = field(default_factory=dict)  # the name that such a loop gives an element
     watched: dict[Fetched, str] = field(default_factory=dict)  # the names of what only hooks fetch
     late: list[tuple[Moves, ast.stmt, Callable[[], str]]] = field(
@@ -125,6 +144,16 @@ class Context:
             candidate, count = f"{name}_{count}", count + 1
         self.taken.add(candidate)
         return candidate
+
+    def need(self, path: str, name: str, line: str) -> None:
+        """Asks for a module under its own name, which must be free for it."""
+        bound = self.run.module_frames[path].bindings.get(name)
+        module = bound.value.name if bound is not None and isinstance(bound.value, ImportedModule) else ""
+        wanted = f"absl.{name}" if "absl" in line else name
+        if name in self.taken and module != wanted:
+            tree = self.modules[path].tree
+            raise self.stop(f"the name `{name}`, which is taken and would be needed", tree.body[0], path)
+        self.imports[path].add(line)
 
     def note(self, symbol: str, code: str, message: str, node: ast.AST, path: str) -> None:
         """A diagnostic of the emitter."""

@@ -32,6 +32,7 @@ from ..plan.reasons import Undecided
 from ..plan.units import Unit, summarizes, weight_summary
 from .block_models import block_call
 from .context import Context, quoted
+from .metrics import update_line
 from .setup import NOISE, module_of
 from .text import WIDTH, column, comments_above, reindent, snake, trailing_comment
 
@@ -87,7 +88,31 @@ class Writer:
                 if own[value] == "placeholder" and isinstance(node, ast.Call):
                     continue
                 overlay.replace(node, parameters[value])
+        self._fold_mode(overlay)
         return overlay
+
+    def _fold_mode(self, overlay: Edits) -> None:
+        """In a model function's mode, what asks for the mode is known."""
+        mode = self.function.frame.arguments.get("mode")
+        if self.function.frame not in self.context.units.homes or not isinstance(mode, Known):
+            return
+        for node in ast.walk(self.function.frame.node):
+            if isinstance(node, ast.Name) and node.id == "mode" and isinstance(node.ctx, ast.Load):
+                around = self.context.parents.get(node)
+                known = self._asked(around, node, mode) if isinstance(around, ast.Compare) else None
+                if known is not None and around is not None:
+                    overlay.replace(around, str(known))
+                else:
+                    overlay.replace(node, quoted(mode.value))
+
+    def _asked(self, node: ast.Compare, name: ast.Name, mode: Known) -> bool | None:
+        """The answer to `mode == …`."""
+        other = node.comparators[0] if node.left is name else node.left
+        values = self.context.run.meanings.get(other, [])
+        asked = {value.value for value in values if isinstance(value, Known)}
+        if len(node.ops) != 1 or len(asked) != 1 or not isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
+            return None
+        return (asked == {mode.value}) is isinstance(node.ops[0], ast.Eq)
 
     def _is_rate(self, node: ast.Name) -> bool:
         """Whether a name stands for the learning rate that an optimizer is given."""
@@ -129,6 +154,7 @@ class Writer:
             lines.extend(self._before_updates())
         lines.extend(self._updates(losses))
         lines.extend(line for unit in late for line in self._statement(unit))
+        lines.extend(self._metrics())
         lines.extend(self._return())
         return lines or ["pass"]
 
@@ -159,6 +185,8 @@ class Writer:
 
     def _spec(self, parameter: Parameter) -> tuple[str | None, str]:
         value = parameter.value
+        if parameter.kind == "feature":
+            return None, ""
         if parameter.kind == "step":
             return f"{self.tf}.TensorSpec([], {self.tf}.int64)", ""
         if isinstance(value, Placeholder):
@@ -473,12 +501,22 @@ class Writer:
             self.bound[part] = name
         return lines
 
+    def _metrics(self) -> list[str]:
+        """The updates of an evaluation's metrics."""
+        if self.function.plain:
+            return []
+        used = self.function.runs[0].metrics
+        return [update_line(self.context, one, [self.overlay.render(node) for node, _ in one.inputs]) for one in used]
+
     def _return(self) -> list[str]:
         if self.function.plain:
             return [f"return {self.function.output}"]
         returned = [part for part in self.function.returns if self.returned(part)]
         if not returned:
             return []
+        whole = self.function.runs[0].execution.fetch_node
+        if self.function.mode == "predict" and isinstance(whole, ast.Name):
+            return [f"return {whole.id}"]
         fetches = self.function.runs[0].fetches
         if isinstance(fetches, Sequence):
             entries = [
@@ -541,7 +579,7 @@ def _unknown_rank(value: Value) -> bool:
 
 
 def is_returned(function: FunctionPlan, part: Fetched) -> bool:
-    if part.thrown_away:
+    if part.thrown_away or part.at is not None:
         return False
     if isinstance(part.value, Summary):
         summary = function.runs[0].summary

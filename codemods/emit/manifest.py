@@ -138,6 +138,8 @@ def _text(context: Context, run: Run, node: ast.AST) -> str:
 def _outputs(context: Context, run: Run, path: str, names: Mapping[GraphValue, str]) -> tuple[Output, ...]:
     """The fetches in the source's order. They are counted in the order of `tf.nest.flatten` over what is handed back."""
     function = run.function
+    if run.execution.use is not None and run.execution.use.method == "evaluate":
+        return ()  # TF1 fetched nothing but the updates of its metrics
     handed = [one for one in run.fetched if (is_returned(function, one) if function is not None else _has_value(one))]
     order = {id(one): place for place, one in enumerate(sorted(handed, key=lambda one: _sortable(one)))}
     return tuple(
@@ -148,7 +150,7 @@ def _outputs(context: Context, run: Run, path: str, names: Mapping[GraphValue, s
             names.get(one.value, ""),
         )
         for one in run.fetched
-        if one not in run.added
+        if one not in run.added and one.at is None
     )
 
 

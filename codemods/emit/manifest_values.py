@@ -42,7 +42,7 @@ def values(context: Context, function: FunctionPlan, lines: Lines) -> tuple[Valu
 
 
 def function_name(function: FunctionPlan) -> str:
-    scope = qualname(function.frame)
+    scope = qualname(function.home or function.frame)
     return f"{scope}.<locals>.{function.name}" if scope else function.name
 
 

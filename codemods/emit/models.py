@@ -51,7 +51,9 @@ def prepare(context: Context) -> None:
         for made in model.objects:
             _name_object(context, model, made)
     for block in context.models.blocks:
-        base = last(block.object.scope) or "model"
+        frame = block.object.frame
+        of_mode = frame.node.name.removesuffix("_fn") if frame in context.units.homes else "model"  # type: ignore[attr-defined]
+        base = last(block.object.scope) or of_mode
         context.classes[block] = context.fresh(_camel(base))
         free = {name for unit in block.units for part in unit.parts for name in part.writes} - set(block.outputs)
         context.objects[block.object] = _object_name(context, snake(base), free - _read_elsewhere(block), "model")

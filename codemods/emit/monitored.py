@@ -10,17 +10,18 @@ import ast
 
 from ..edits import Part
 from ..graph.frames import Frame, Statement
-from ..graph.values import DataIterator, Hook, ImportedModule, Known, Sequence
+from ..graph.values import DataIterator, Hook, Known, Sequence
 from ..plan import slices
 from ..plan.executions import FunctionPlan, Monitored, Run, Watched, target_at
 from ..plan.monitored import DEFAULT_SECONDS, loops_left, trains
 from ..plan.units import BLOCKS
 from . import savers
+from .checkpoints import Checkpoints
 from .context import Context, quoted
 from .feeds import CHEAP
 from .functions import is_returned
 from .native_imports import numpy_name
-from .text import call_lines, snake
+from .text import snake
 
 
 def prepare(context: Context) -> None:
@@ -87,8 +88,7 @@ class _Session:
         self.tf = context.tf(self.path)
         self.tab = context.indent(self.path)
         self.step = self._step()
-        self.manager = context.fresh("manager") if one.directory is not None else ""
-        self.saved_at = ""
+        self.saved: Checkpoints | None = None
         self.setup: list[str] = []
 
     def write(self) -> None:
@@ -122,14 +122,6 @@ class _Session:
             raise self._stop("a global step that no name reaches")
         return found or ""
 
-    def _import(self, name: str, line: str) -> None:
-        """Asks for a module under its own name, which must be free for it."""
-        bound = self.one.place.frame.top.bindings.get(name)
-        module = bound.value.name if bound is not None and isinstance(bound.value, ImportedModule) else ""
-        if name in self.context.taken and module not in {name, f"absl.{name}"} - ({name} if "absl" in line else set()):
-            raise self._stop(f"the name `{name}`, which is taken and would be needed")
-        self.context.imports[self.path].add(line)
-
     # -- arguments ------------------------------------------------------------------------------------------------------
 
     def _text(self, node: ast.expr, name: str) -> str:
@@ -162,41 +154,32 @@ class _Session:
 
     def _restore(self, directory: ast.expr) -> None:
         context, one = self.context, self.one
-        graph = one.session.graph
+        graph, saving = one.session.graph, one.saving
         assert graph is not None
         where = one.session.node or one.place.node
         entries = savers.checkpoint_entries(
-            context, one.session, list(graph.variables), False, one.place.frame, where, self.path
+            context, graph, list(graph.variables), False, one.place.frame, where, self.path, one.session
         )
         owners = {context.models.owner(variable) for variable in graph.variables}
         late = any(made in owners or made.root in owners for made, _, _ in context.unbuilt)
         held = ", ".join(f"{key}={value}" for key, value in entries)
-        known = context.checkpoints.get((one.place.frame, held))
-        checkpoint = known or context.fresh("checkpoint")
-        context.checkpoints[one.place.frame, held] = checkpoint
-        folder = self._stable(directory)
-        interval: list[str] = []
-        if one.saving is not None and one.saving.steps is not None:
-            interval = [f"step_counter={self.step}", f"checkpoint_interval={self._stable(one.saving.steps)}"]
-        arguments = [checkpoint, folder, "max_to_keep=5", 'checkpoint_name="model.ckpt"', *interval]
-        self.setup += [
-            *([] if known else [f"{checkpoint} = {self.tf}.train.Checkpoint({held})"]),
-            *call_lines(f"{self.manager} = {self.tf}.train.CheckpointManager", arguments, self.tab),
-            f"{self.manager}.restore_or_initialize()",
-        ]
-        if one.saving is not None:
-            if late:
-                message = (
-                    "the first checkpoint comes after the first step, not before it: the model makes its variables at its "
-                    "first call"
-                )
-                context.note("first-checkpoint", "TFM403", message, where, self.path)
-            else:
-                self.setup.append(f"{self.manager}.save(checkpoint_number={self.step})")
-            if one.saving.seconds is not None:
-                self._import("time", "import time")
-                self.saved_at = context.fresh("saved_at")
-                self.setup.append(f"{self.saved_at} = time.time()")
+        known = context.checkpoints.get((one.place.frame, held), "")
+        context.checkpoints[one.place.frame, held] = checkpoint = known or context.fresh("checkpoint")
+        steps = self._stable(saving.steps) if saving is not None and saving.steps is not None else ""
+        seconds = self._seconds(saving.seconds) if saving is not None and saving.seconds is not None else ""
+        self.saved = Checkpoints(context, self.path, self.step, self._stable(directory), "5", steps, seconds)
+        if not known:
+            self.setup.append(f"{checkpoint} = {self.tf}.train.Checkpoint({held})")
+        self.setup += [*self.saved.made(held, late, checkpoint), *self.saved.begun()]
+        if late and self.saved.saves:
+            message = (
+                "the first checkpoint comes after the first step, not before it: the model makes its variables at its "
+                "first call"
+            )
+            context.note("first-checkpoint", "TFM403", message, where, self.path)
+
+    def _seconds(self, node: ast.expr) -> str:
+        return str(DEFAULT_SECONDS) if _is_made(node) else self._stable(node)
 
     # -- whether to stop ------------------------------------------------------------------------------------------------
 
@@ -265,16 +248,9 @@ class _Session:
     def _after(self, run: Run) -> None:
         """What the hooks did after a run, in their order."""
         assert run.statement is not None
-        lines = []
-        saving = self.one.saving
-        if saving is not None and trains(run):
-            save = f"{self.manager}.save(checkpoint_number={self.step})"
-            if saving.seconds is None:
-                lines.append(save)
-            else:
-                seconds = DEFAULT_SECONDS if _is_made(saving.seconds) else self._stable(saving.seconds)
-                lines.append(f"if time.time() - {self.saved_at} >= {seconds}:")
-                lines += [self.tab + save, f"{self.tab}{self.saved_at} = time.time()"]
+        lines: list[str] = []
+        if self.saved is not None and trains(run):
+            lines += self.saved.after_step()
         if run.watched:
             hooks = dict.fromkeys(watched.hook for watched in run.watched)
             for hook in hooks:
@@ -303,7 +279,7 @@ class _Session:
 
     def _told(self, hook: Hook, values: list[tuple[Watched, str]]) -> list[str]:
         """The lines of a LoggingTensorHook."""
-        self._import("logging", "from absl import logging")
+        self.context.need(self.path, "logging", "from absl import logging")
         if "formatter" in hook.arguments:
             pairs = ", ".join(f"{quoted(watched.tag)}: {text}" for watched, text in values)
             line = f"logging.info({self._stable(hook.arguments['formatter'])}({{{pairs}}}))"
@@ -334,10 +310,7 @@ class _Session:
 
     def _end(self) -> None:
         one = self.one
-        lines = []
-        if one.saving is not None:
-            at_once = ", check_interval=False" if one.saving.steps is not None else ""
-            lines.append(f"{self.manager}.save(checkpoint_number={self.step}{at_once})\n")
+        lines = [line + "\n" for line in self.saved.ended()] if self.saved is not None else []
         if one.block is not None:
             self.moves.after.setdefault(one.block, []).extend(lines)
             if one.may_end:

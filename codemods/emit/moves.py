@@ -71,6 +71,8 @@ class _Mover:
             if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
                 blanks = 2 if top else 1
                 lead = [cst.EmptyLine(indent=False)] * blanks + [part for part in lead if part.comment is not None]
+            elif out and isinstance(out[-1], (cst.FunctionDef, cst.ClassDef)):
+                lead = _set_off(lead, 2 if top else 1)
             out.append(statement.with_changes(leading_lines=lead))
         return out
 
@@ -107,7 +109,8 @@ class _Mover:
                 if lead != list(first.leading_lines):
                     new[0] = first.with_changes(leading_lines=lead)
                 out.extend(new)
-                after_definition = defined and len(new) > 0 and isinstance(new[-1], (cst.FunctionDef, cst.ClassDef))
+                written = defined or any(node in self.moves.replaced for node in own)
+                after_definition = written and isinstance(new[-1], (cst.FunctionDef, cst.ClassDef))
             pending = [*pending, *lost]
         return out, [line for line in pending if line.comment is not None]
 

@@ -26,6 +26,7 @@ from . import (
     block_models,
     collected_losses,
     contrib_calls,
+    estimators,
     function_attributes,
     function_models,
     loading,
@@ -97,6 +98,7 @@ def emit(
     setup.iterators(context)
     setup.writers(context)
     loading.own(context)
+    estimators.prepare(context)
     drop_statements(context)
     contrib_calls.drop(context)
     check_reads(context)
@@ -123,6 +125,7 @@ def emit(
         batch_norm.check(context, function)
         place(context, function)
     keep_optimizers(context)
+    estimators.write(context)
     context.check_built()
     for late, node, written in context.late:
         late.replaced[node] = written()
@@ -145,6 +148,18 @@ def _check_helpers(context: Context) -> None:
             raise context.stop("graph code in a module that does not import TensorFlow", node, path)
 
 
+def _still_there(context: Context, path: str, lost: dict[ast.stmt, list[str]]) -> dict[ast.stmt, list[str]]:
+    """Comments from within a model function go to where its Estimator was."""
+    found: dict[ast.stmt, list[str]] = {}
+    for node, comments in lost.items():
+        around: ast.AST | None = node
+        while around is not None and around not in context.emptied:
+            around = context.parents.get(around)
+        place = context.emptied[around] if isinstance(around, ast.stmt) else node
+        found.setdefault(place, []).extend(comments)
+    return found
+
+
 def _module_text(context: Context, path: str) -> str | None:
     edits, moves = context.edits[path], context.moves[path]
     native_imports(context, path)
@@ -156,7 +171,7 @@ def _module_text(context: Context, path: str) -> str | None:
     text = moving.apply(edited, module.tree, moves) if moves else edited
     lost = lost_comments(module, text)
     if lost:
-        moves.comments = lost
+        moves.comments = _still_there(context, path, lost)
         text = moving.apply(edited, module.tree, moves)
     name = unbound(module.tree, ast.parse(text))
     if name is not None:

@@ -21,7 +21,7 @@ def native_imports(context: Context, path: str) -> None:
     for statement in context.rewritten[path].needs.aliases:
         context.edits[path].replace(statement, "pass")  # something must stand there until it is taken out
         moves.dropped.add(statement)
-    wanted = sorted(context.imports[path])
+    wanted = sorted(context.imports[path], key=lambda line: (line.startswith("from "), line))
     have = module.utf8.decode()
     wanted = [line for line in wanted if not re.search(rf"^{re.escape(line)}\b", have, re.MULTILINE)]
     if not wanted:

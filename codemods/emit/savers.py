@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from ..edits import Part
-from ..graph.frames import Frame, Use
+from ..graph.frames import Frame, GraphState, Use
 from ..graph.values import GraphValue, Known, Saver, Variable
 from ..names import Names
 from .context import Context, quoted
@@ -41,7 +41,9 @@ def _saver(context: Context, saver: Saver, uses: list[Use], managed: bool) -> No
     if not uses:
         context.moves_of(statement).dropped.add(statement.node)
         return
-    entries = checkpoint_entries(context, saver, saver.variables, saver.explicit, statement.frame, node, path)
+    entries = checkpoint_entries(
+        context, saver.graph, saver.variables, saver.explicit, statement.frame, node, path, saver
+    )
     own = next((name for name, value in statement.writes.items() if value is saver), None)
     if own is None:
         raise context.stop("a Saver that no name is bound to", node, path)
@@ -125,14 +127,15 @@ def _split(context: Context, node: ast.expr, path: str) -> tuple[list[Part], lis
 
 def checkpoint_entries(
     context: Context,
-    made: GraphValue,
+    graph: GraphState | None,
     variables: list[Variable],
     explicit: bool,
     frame: Frame,
     node: ast.AST,
     path: str,
+    made: GraphValue | None = None,
 ) -> list[tuple[str, str]]:
-    """What a checkpoint holds: variables or their containers by name, and the optimizers; `made` is what saves it."""
+    """What a checkpoint holds: variables or their containers by name, and the graph's optimizers that were there by `made`."""
     entries: list[tuple[str, str]] = []
     left = [variable for variable in variables if variable not in context.steps]
     if explicit and any(variable in context.steps for variable in variables):
@@ -152,8 +155,8 @@ def checkpoint_entries(
         left = [one for one in left if one not in members]
     if not explicit:
         for optimizer, name in context.optimizers.items():
-            before = context.run.values.index(optimizer) < context.run.values.index(made)
-            if before and optimizer.graph is made.graph:
+            before = made is None or context.run.values.index(optimizer) < context.run.values.index(made)
+            if before and optimizer.graph is graph:
                 entries.append((name, name))
                 context.saved[f"the optimizer {optimizer.name}"] = name
     return entries

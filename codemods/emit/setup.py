@@ -404,7 +404,7 @@ def iterators(context: Context) -> None:
         path = _path(value)
         if unit is None or unit.statement.frame is not value.chain[-1].frame:
             raise context.stop("an iterator made in a function", value.node, path)
-        source = _source(value.node)
+        source = source_of(value.node)
         if source is None:
             raise context.stop("an iterator over a dataset that is not followed", value.node, path)
         context.owned.add(value.node.func)
@@ -421,7 +421,7 @@ def iterators(context: Context) -> None:
                 context.moves_of(unit.statement).dropped.add(unit.node)
 
 
-def _source(node: ast.Call) -> ast.expr | None:
+def source_of(node: ast.Call) -> ast.expr | None:
     """The dataset's expression in `dataset.make_…_iterator()` or `tf.data.make_…_iterator(dataset)`."""
     if node.args:
         return node.args[0]

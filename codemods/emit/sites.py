@@ -32,6 +32,8 @@ def rewrite(context: Context) -> None:
     """Rewrites every execution of the plan."""
     feeds = FeedDicts(context)
     for run in context.plan.runs:
+        if run.execution.use is not None:
+            continue  # estimators.py writes these
         if run.kind == "dropped":
             _dropped(context, run)
         elif run.kind == "iterator":

@@ -159,3 +159,11 @@ def call_lines(head: str, arguments: list[str], tab: str) -> list[str]:
     if len(line) <= WIDTH:
         return [line]
     return [f"{head}(", *(f"{tab}{argument}," for argument in arguments), ")"]
+
+
+def dict_text(entries: list[str], room: int, indent: str, tab: str) -> str:
+    """A dict on one line, or with a line for each entry where that leaves less than no room."""
+    line = "{" + ", ".join(entries) + "}"
+    if len(line) <= room:
+        return line
+    return "\n".join(["{", *(f"{indent}{tab}{entry}," for entry in entries), indent + "}"])

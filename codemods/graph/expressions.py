@@ -58,6 +58,12 @@ COMPARISONS: dict[type, Callable[[Any, Any], bool]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
+# The constants of tf.estimator.ModeKeys are strings.
+MODES = {
+    f"{module}.ModeKeys.{key}": value
+    for module in ("estimator", "contrib.learn")
+    for key, value in (("TRAIN", "train"), ("EVAL", "eval"), ("PREDICT" if module == "estimator" else "INFER", "infer"))
+}
 MAX_KNOWN = 10_000  # characters or items that a known value may have
 
 
@@ -67,7 +73,7 @@ def evaluate(run: Interpreter, node: ast.expr) -> Value:
     name = run.frame.names.name_of(node)
     if name is not None:
         _note_reads(run, node)
-        return run.mean(node, TFName(name))
+        return run.mean(node, Known(MODES[name]) if name in MODES else TFName(name))
     handler = HANDLERS.get(type(node))
     if handler is None:
         return _unknown(run, node)

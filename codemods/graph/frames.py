@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..names import Names
 from ..parse import Module
-from .values import GraphValue, Layer, LoadedGraph, Value, Variable
+from .values import Estimator, GraphValue, Layer, LoadedGraph, Value, Variable
 
 
 @dataclass(eq=False)
@@ -53,6 +53,7 @@ class Statement:
     parent: Statement | None
     reads: dict[tuple[Frame, str], set[Statement]] = field(default_factory=dict)
     reads_values: dict[tuple[Frame, str], Value] = field(default_factory=dict)
+    decided: bool = False  # an `if` of which it is known which way it goes
     writes: dict[str, Value] = field(default_factory=dict)
     made: list[GraphValue] = field(default_factory=list)
     executions: list[Execution] = field(default_factory=list)
@@ -75,6 +76,7 @@ class Execution:
     session: Value | None
     kind: str = "run"
     result: Value | None = None
+    use: Use | None = None  # the call of an Estimator's method that runs it
 
 
 @dataclass(eq=False)
@@ -112,6 +114,12 @@ class GraphState:
     collections: dict[str, list[Value]] = field(default_factory=dict)
     controls: list[list[Value]] = field(default_factory=list)
     loaded: LoadedGraph | None = None  # what a file gave the graph
+    estimator: Estimator | None = None  # whose modes build it, one after the other
+
+    def begin_again(self) -> None:
+        """Another mode of an Estimator: the same names from the start, over the variables that are there."""
+        self.used, self.scope_counts, self.collections, self.controls = {}, {}, {}, []
+        self.scopes, self.name_scopes = [VariableScope("", "auto")], [""]
 
     def unique(self, name: str) -> str:
         """TF1's Graph.unique_name within the current name scope."""

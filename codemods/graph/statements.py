@@ -148,6 +148,7 @@ def _leave(run: Interpreter, node: ast.stmt) -> None:
 def _if(run: Interpreter, node: ast.If) -> None:
     truth = host.truth(evaluate(run, node.test))
     if truth is not None:
+        run.chain[-1].decided = True
         run_block(run, node.body if truth else node.orelse)
         return
     _branches(run, [node.body, node.orelse])

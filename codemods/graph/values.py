@@ -459,6 +459,52 @@ class Hook(GraphValue):
 
 
 @dataclass(eq=False)
+class Estimator(GraphValue):
+    """An Estimator over a function of the program. Its modes share one graph here: the checkpoint carried the variables over."""
+
+    model_fn: Function | None = None
+    values: dict[str, Value] = field(default_factory=dict)
+    specs: dict[str, Spec] = field(default_factory=dict)  # what the function gave in each mode
+
+
+@dataclass(eq=False)
+class Spec(Value):
+    """An EstimatorSpec: `chain` leads to the statement that made it."""
+
+    nodes: dict[str, ast.expr] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
+    chain: tuple[Statement, ...] = ()
+
+
+@dataclass(eq=False)
+class InputFn(Value):
+    """What numpy_input_fn gives: a function that feeds arrays."""
+
+    node: ast.Call
+    nodes: dict[str, ast.expr] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Feature(Tensor):
+    """What an input function hands to a model function, by the name of its parameter."""
+
+    name: str = ""
+
+    @property
+    def is_root(self) -> bool:
+        return True
+
+
+@dataclass(eq=False)
+class Metric(Op):
+    """The update of one of tf.metrics; `values` is what it was given."""
+
+    name: str = ""
+    values: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
 class Config(Value):
     """A ConfigProto or RunOptions, or a part of one: it goes with the session."""
 

@@ -14,7 +14,33 @@ from .units import Unit, Units
 def find(units: Units, models: Models, tensors: list[Tensor]) -> None:
     """Makes models of the layers that the unit's own statements call."""
     for group in _groups(units, tensors):
-        _block(units, models, group)
+        twin = _of_another_mode(units, models, group)
+        if twin is None:
+            _block(units, models, group)
+        else:
+            _repeat(units, models, twin, group[0].chain[-1].frame)
+
+
+def _of_another_mode(units: Units, models: Models, tensors: list[Tensor]) -> BlockModel | None:
+    """The model that another mode of a model function made of the same layers."""
+    frame = tensors[0].chain[-1].frame
+    layers = {tensor.layer for tensor in tensors}
+    others = [one for one in models.blocks if frame in units.homes and one.object.frame.node is frame.node]
+    found = next((one for one in others if layers & set(one.object.layers)), None)
+    if found is not None and layers != set(found.object.layers):
+        raise undecided("layers that differ from mode to mode", tensors[0].node or ast.Pass(), tensors[0].chain[-1])
+    return found
+
+
+def _repeat(units: Units, models: Models, model: BlockModel, frame: Frame) -> None:
+    """The same statements in another mode: another call of the model."""
+    chosen: list[Unit] = []
+    for unit in model.units:
+        statement = frame.statements.get(unit.node)
+        if statement is None:
+            raise undecided("layers that differ from mode to mode", unit.node, unit.statement)
+        chosen.append(units.of[statement])
+    _merge(units, models, model, chosen, frame)
 
 
 def _groups(units: Units, tensors: list[Tensor]) -> list[list[Tensor]]:
@@ -50,7 +76,7 @@ def _block(units: Units, models: Models, tensors: list[Tensor]) -> None:
     layers = [tensor.layer for tensor in tensors if tensor.layer is not None]
     if len(set(layers)) != len(layers):
         raise undecided("layers that are called twice outside of a function", tensors[0].node or ast.Pass(), statement)
-    if any(len(layer.sites) > 1 for layer in layers):
+    if any(len(set(layer.sites)) > 1 for layer in layers):
         raise undecided("layers that are reused outside of a function", tensors[0].node or ast.Pass(), statement)
     block = _scope_block(units, statement)
     members = {units.leaf(tensor.chain) for tensor in tensors}
@@ -69,13 +95,15 @@ def _block(units: Units, models: Models, tensors: list[Tensor]) -> None:
         unit
         for unit in units.ordered
         if unit.statement.frame is frame and first <= unit.index <= last and unit.kind in {"graph", "layers"}
+        if unit.made or frame not in units.homes
     }
     chosen = _ancestors(units, chosen, candidates)
     ordered = sorted(chosen, key=lambda unit: unit.index)
     made = Object(scope_of(layers), list(layers), frame, ordered[0].statement)
     models.holders.update(dict.fromkeys(layers, made))
     model = BlockModel(made, ordered, block=block)
-    _merge(units, models, model)
+    models.blocks.append(model)
+    _merge(units, models, model, ordered, frame)
 
 
 def _ancestors(units: Units, chosen: set[Unit], candidates: set[Unit]) -> set[Unit]:
@@ -95,16 +123,15 @@ def _ancestors(units: Units, chosen: set[Unit], candidates: set[Unit]) -> set[Un
     return found
 
 
-def _merge(units: Units, models: Models, model: BlockModel) -> None:
+def _merge(units: Units, models: Models, model: BlockModel, chosen: list[Unit], frame: Frame) -> None:
     """Makes one unit of a model's statements: in a slice it is one call of the model."""
-    statements = {part for unit in model.units for part in unit.parts}
-    frame = model.object.frame
-    for unit in model.units:
+    statements = {part for unit in chosen for part in unit.parts}
+    for unit in chosen:
         for part in unit.parts:
             for (where, name), makers in part.reads.items():
                 value = part.reads_values[where, name]
                 outside = [maker for maker in makers if maker not in statements]
-                if where not in units.frames or not outside:
+                if where not in units.frames or (makers and not outside):
                     continue
                 if isinstance(value, Placeholder) and value.dtype == "bool":
                     _add(model.switches, name)
@@ -113,7 +140,7 @@ def _merge(units: Units, models: Models, model: BlockModel) -> None:
                 ) and not _is_variable(value):
                     _add(model.inputs, name)
     written = {name for statement in statements for name in statement.writes}
-    around = {one for unit in model.units for value in unit.made for one in value.chain} - statements
+    around = {one for unit in chosen for value in unit.made for one in value.chain} - statements
     for statement in units.run.statements:
         if statement in statements:
             continue
@@ -124,17 +151,16 @@ def _merge(units: Units, models: Models, model: BlockModel) -> None:
                 if makers - {last}:
                     raise undecided(f"`{name}`, which means different layers' outputs in turn", last.node, last)
     merged = Unit(
-        model.units[-1].statement,
+        chosen[-1].statement,
         "graph",
-        [value for unit in model.units for value in unit.made],
+        [value for unit in chosen for value in unit.made],
         sorted(statements, key=lambda one: one.index),
     )
     for statement in statements:
         units.of[statement] = merged
     units.ordered = sorted(
-        [*(unit for unit in units.ordered if unit not in model.units), merged], key=lambda unit: unit.index
+        [*(unit for unit in units.ordered if unit not in chosen), merged], key=lambda unit: unit.index
     )
-    models.blocks.append(model)
     models.of_unit[merged] = model
 
 

@@ -17,6 +17,7 @@ from ..graph.values import (
     Init,
     IteratorInit,
     Known,
+    Metric,
     MonitoredSession,
     Op,
     Placeholder,
@@ -43,6 +44,7 @@ class Fetched:
     text: str | None  # else how the value is reached from the unit's names
     place: tuple[int | str, ...] = ()  # where in the structure of the result
     thrown_away: bool = False  # unpacked into `_`
+    at: Statement | None = None  # where a metric takes it, which is no part of the result
 
 
 @dataclass(eq=False)
@@ -69,6 +71,7 @@ class Run:
     watched: list[Watched] = field(default_factory=list)  # what hooks of its session fetch beside
     added: list[Fetched] = field(default_factory=list)  # of these, what the run itself does not fetch
     fetches: Value = field(default_factory=Value)  # the structure of all of it
+    metrics: list[MetricUse] = field(default_factory=list)  # of an Estimator's evaluation
 
 
 @dataclass(eq=False)
@@ -79,6 +82,15 @@ class Watched:
     tag: str
     value: GraphValue
     part: Fetched | None = None
+
+
+@dataclass(eq=False)
+class MetricUse:
+    """A metric that an evaluation gives under a key: `inputs` are the arguments of its update."""
+
+    key: str
+    metric: Metric
+    inputs: list[tuple[ast.expr, Value]] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -129,6 +141,13 @@ class FunctionPlan:
     shared: list[Shared] = field(default_factory=list)
     plain: bool = False
     output: str = ""
+    home: Frame | None = None  # where it goes, if not into the frame that builds its graph
+
+    @property
+    def mode(self) -> str:
+        """The method of an Estimator that runs it, or ""."""
+        use = self.runs[0].execution.use
+        return use.method if use is not None else ""
 
 
 @dataclass(eq=False)

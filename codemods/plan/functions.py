@@ -11,6 +11,7 @@ from ..graph.frames import Statement
 from ..graph.values import (
     Assign,
     DataIterator,
+    Feature,
     Gradients,
     GraphValue,
     Group,
@@ -22,7 +23,7 @@ from ..graph.values import (
     Value,
     Variable,
 )
-from . import loading, modelling, monitored, slices
+from . import estimators, loading, modelling, monitored, slices
 from .executions import (
     FunctionPlan,
     Parameter,
@@ -45,6 +46,7 @@ def make(units: Units) -> Plan:
     for execution in units.run.executions:
         run = loading.resolve(units, execution) if loading.is_loaded(execution) else resolve(units, execution)
         monitored.watch(units, plan.monitored, run)
+        estimators.fetched(units, execution, run)
         known = seen.get(execution.node)
         if known is not None:
             if not _alike(known, run):
@@ -257,7 +259,7 @@ def _assign_function(plan: Plan, run: Run) -> None:
     reads = []
     for part in run.fetched:
         if part.node is not None:
-            reads.extend(slices.reads_of(part.node, statement))
+            reads.extend(slices.reads_of(part.node, part.at or statement))
         else:
             unit = units.unit(part.value)
             if unit is not None and unit.kind == "graph":
@@ -272,6 +274,9 @@ def _assign_function(plan: Plan, run: Run) -> None:
     }
     inner = [frame for frame in frames if frame.parent is not None]
     made.frame = inner[0] if inner else next(iter(units.run.module_frames.values()))
+    if statement.frame in units.homes:
+        inner = [statement.frame]
+        made.home = units.homes[statement.frame]
     if inner and len(set(inner)) > 1:
         raise undecided("a graph that is built in several functions", execution.node, statement)
     made.frame = inner[0] if inner else statement.frame.top
@@ -342,6 +347,8 @@ def _parameters(plan: Plan, function: FunctionPlan, needed: set[GraphValue]) -> 
             function.parameters.append(Parameter(function.cut[root], root, "fed"))
         elif isinstance(root, Placeholder) and root not in function.constants:
             function.parameters.append(Parameter(_bound_name(plan, root), root))
+        elif isinstance(root, Feature):
+            function.parameters.append(Parameter(root.name, root, "feature"))
     used = set().union(*map(_all_inputs, function.runs))
     draws = [
         draw

@@ -6,6 +6,7 @@ import ast
 import re
 
 from ..graph.values import Assign, Group, LoadedTensor, Op, Variable
+from .estimators import STEPS
 from .executions import Fetched, FunctionPlan, Plan, effects, target_at
 
 NOISE = frozenset(
@@ -32,7 +33,9 @@ def name_functions(plan: Plan) -> None:
     taken = _taken(plan)
     steps = {train for function in plan.functions for train in function.trains}
     for function in [*plan.functions, *plan.loaded]:
-        if function.plain:
+        if function.mode and not function.plain:
+            wanted = STEPS[function.mode]
+        elif function.plain:
             wanted = "forward" if sum(one.plain for one in plan.functions) == 1 else f"forward_{function.output}"
         else:
             wanted = _train_name(function, len(steps)) if function.trains else _compute_name(function)

@@ -41,7 +41,7 @@ from ..graph.values import (
     flatten,
     graph_values,
 )
-from . import repeats
+from . import model_functions, repeats
 from .reasons import undecided
 
 
@@ -75,6 +75,7 @@ class Units:
     frames: set[Frame]
     of: dict[Statement, Unit] = field(default_factory=dict)
     ordered: list[Unit] = field(default_factory=list)
+    homes: dict[Frame, Frame] = field(default_factory=dict)  # activations of model functions, see model_functions
 
     def leaf(self, chain: Iterable[Statement]) -> Unit | None:
         """The unit that the innermost statement of the unit frames belongs to."""
@@ -99,9 +100,10 @@ def find(run: Interpreter) -> Units:
         if isinstance(value, Session):
             frames.update(statement.frame for statement in value.chain)
     units = Units(run, frames)
+    units.homes = model_functions.homes(run)
     for statement in run.statements:
         if statement.frame in frames:
-            top = _lifted(statement)
+            top = _lifted(statement, statement.frame in units.homes)
             unit = units.of.get(top)
             if unit is None:
                 unit = units.of[top] = Unit(top)
@@ -124,6 +126,7 @@ def find(run: Interpreter) -> Units:
     _changes_in_place(units)
     _closures(units)
     _initial_values(units)
+    model_functions.settle(units)
     return units
 
 
@@ -135,12 +138,16 @@ def _runs(unit: Unit) -> bool:
     return isinstance(unit.node, BLOCKS) and not _only_builds(unit.statement)
 
 
-def _lifted(statement: Statement) -> Statement:
-    """The outermost control statement around a statement that builds graph and runs nothing, else the statement."""
+def _lifted(statement: Statement, open_ifs: bool) -> Statement:
+    """The outermost control statement around a statement that builds graph and runs nothing, else the statement.
+
+    In a model function an `if` of which it is known which way it goes is looked through.
+    """
     result = statement
     outer = statement.parent
     while outer is not None and outer.frame is statement.frame:
-        if isinstance(outer.node, (ast.For, ast.While, ast.If, ast.Try)) and _only_builds(outer):
+        through = open_ifs and outer.decided
+        if isinstance(outer.node, (ast.For, ast.While, ast.If, ast.Try)) and not through and _only_builds(outer):
             result = outer
         outer = outer.parent
     return result

@@ -242,12 +242,16 @@ class _Observer:
         bound = inspect.signature(function._python_function).bind(*args, **kwargs)
         seen["unmatched"] = []
         for name, keys in record["inputs"].items():
-            if name not in bound.arguments:
+            names = name.split(",")
+            if not all(one in bound.arguments for one in names):
                 seen["unmatched"].append(f"{name} is not among the arguments")
                 continue
             # A placeholder's argument is one value, if a list of rows; an iterator's element may be a structure.
             whole = keys[0].startswith("feed:")
-            actual = [bound.arguments[name]] if whole else tf.nest.flatten(bound.arguments[name])
+            held = [bound.arguments[one] for one in names]
+            actual = held if whole else tf.nest.flatten(held)
+            if 0 < len(actual) < len(keys) and not whole:  # of an element's parts the first: features without labels
+                keys = keys[: len(actual)]
             if len(actual) != len(keys):
                 seen["unmatched"].append(f"{name} has {len(actual)} parts, not {len(keys)}")
                 continue
@@ -258,7 +262,8 @@ class _Observer:
             values = [
                 tf.constant(given[key]) if tf.is_tensor(value) else given[key] for key, value in zip(keys, actual)
             ]
-            bound.arguments[name] = values[0] if whole else tf.nest.pack_sequence_as(bound.arguments[name], values)
+            packed = values if whole else tf.nest.pack_sequence_as(held, values)
+            bound.arguments.update(zip(names, packed))
         return bound.args, bound.kwargs
 
     def _note_inputs(self, function: Any, args: Any, kwargs: Any, seen: dict[str, Any], arrays: dict[str, Any]) -> None:

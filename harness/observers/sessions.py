@@ -6,6 +6,7 @@ that is finalized can be observed.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from typing import Any
@@ -51,6 +52,23 @@ def observe(tf: Any, config: dict[str, Any]) -> None:
 
     session.run = run
     optimizer.apply_gradients = apply_gradients
+    _observe_predictions(observer)
+
+
+def _observe_predictions(observer: _Observer) -> None:
+    """An Estimator's `predict` runs while its results are taken one by one: what it runs is where it was called."""
+    estimators = sys.modules.get("tensorflow_estimator.python.estimator.estimator")
+    if estimators is None:
+        try:
+            estimators = importlib.import_module("tensorflow_estimator.python.estimator.estimator")
+        except ImportError:  # TensorFlow 2 has none
+            return
+    predict = estimators.Estimator.predict
+
+    def observed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return observer.numbered(observer.execution(sys._getframe(1)), predict(self, *args, **kwargs))
+
+    estimators.Estimator.predict = observed
 
 
 def _module(tail: str) -> Any:
@@ -86,6 +104,7 @@ class _Observer:
         self._loaded: set[int] = set()
         self._from_checkpoint = False
         self._bound: list[tuple[int, str]] = []
+        self._predicting: int | None = None
         self._graphs = config.get("graphs")  # what is to be dumped, and where
         self._detail = config.get("detail")
         if self._detail:
@@ -96,13 +115,27 @@ class _Observer:
         """The program has come to its own end: how often it would have called each new function."""
         self._writer.write({"calls": {str(target): calls for target, calls in self._calls.items()}})
 
+    def numbered(self, number: int | None, generator: Any) -> Any:
+        """A generator that runs, as far as is seen, where it was made."""
+        while True:
+            outer, self._predicting = self._predicting, number
+            try:
+                value = next(generator)
+            except StopIteration:
+                return
+            finally:
+                self._predicting = outer
+            yield value
+
     def _on_bound(self, number: int, value: Any) -> None:
         if isinstance(value, self.tf.Tensor):
             self._bound.append((number, value.name))
 
     def run(self, session: Any, fetches: Any, feeds: Any, options: Any, metadata: Any) -> Any:
         """In place of `Session.run`: the same, and a record of it where it is wanted."""
-        number = self._execution(sys._getframe(2))
+        number = self.execution(sys._getframe(2))
+        if self._predicting is not None and not _is_of_hooks(fetches):
+            number = None  # of the session's own beginning and end
         if number is not None and _is_of_hooks(fetches):
             return self._hooked(number, session, fetches, feeds, options, metadata)
         if number is None:
@@ -145,12 +178,14 @@ class _Observer:
             self._writer.finish("time")
         return result
 
-    def _execution(self, frame: Any) -> int | None:
+    def execution(self, frame: Any) -> int | None:
         """The execution that the first frame outside of TensorFlow is at; none of what hooks run for themselves."""
         while frame is not None and frame.f_code.co_filename.startswith(self._library):
             if frame.f_code.co_name in _OF_HOOKS:
                 return None
             frame = frame.f_back
+        if frame is not None and self._predicting is not None:
+            return self._predicting
         return None if frame is None else self._places.at(frame)
 
     def _count(self, number: int) -> dict[str, Any]:
@@ -249,8 +284,9 @@ class _Observer:
         """What the execution computes besides its fetches: elements of iterators, and the gradients that it applies."""
         extra: dict[str, Any] = {}
         for op in ancestors:
-            if op.type == "IteratorGetNext" and not any(output.name in fed for output in op.outputs):
-                for output in op.outputs:
+            outputs = op.outputs if op.type == "IteratorGetNext" else _from_arrays(op)
+            if outputs and not any(output.name in fed for output in outputs):
+                for output in outputs:
                     extra[f"element:{op._id:06d}:{output.name}"] = output
         pairs = [pair for op, applied in self.applied if op in ancestors for pair in applied]
         names = [variable.op.name for gradient, variable in pairs if gradient is not None]
@@ -318,6 +354,12 @@ class _Observer:
                 initializer = variable.initializer
                 self.run_of_session(session, initializer, {initializer.inputs[1]: value})
         self._writer.write({"checkpoint": told})
+
+
+def _from_arrays(op: Any) -> list[Any]:
+    """What numpy_input_fn's queue gives: the first output is the number of the row, which nobody asked for."""
+    of_arrays = op.type.startswith("QueueDequeue") and op.inputs[0].op.name.startswith("enqueue_input")
+    return list(op.outputs[1:]) if of_arrays else []
 
 
 def _is_of_hooks(fetches: Any) -> bool:

@@ -91,6 +91,8 @@ def inputs(execution: Execution, arrays: Arrays) -> tuple[dict[str, list[str]], 
         elif one.name and not one.placeholder and one.default is None:
             unknown.append(one)
     open_ones: list[str] = []
+    if elements and not fed and len(unknown) > 1:  # the parts of one element: an Estimator's features and labels
+        return {**found, ",".join(one.name for one in unknown): elements}, []
     for one in unknown:
         fitting = [key for key in fed.values() if _fits(one, arrays[key])]
         if len(fitting) == 1 or (fitting and len(unknown) == len(fed) and len(set(map(_kind, unknown))) < len(unknown)):

@@ -1,0 +1,60 @@
+"""Estimators: the model function's statements are units of their own in each mode; what each call of a mode runs and computes.
+
+The function itself goes: what it makes once (optimizers, models, metrics) is made where the Estimator was, and each mode becomes
+one function, `train_step`, `eval_step` or `predict_step`.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from ..graph.frames import Execution
+from ..graph.values import Dict, Estimator, GraphValue, Known, Metric, Sequence, Value
+from .executions import Fetched, MetricUse, Run
+from .reasons import undecided
+from .units import Units
+
+STEPS = {"train": "train_step", "evaluate": "eval_step", "predict": "predict_step"}
+# The arguments of tf.metrics in the order in which Keras' update_state takes them.
+UPDATES: dict[str, tuple[str, ...]] = {"mean": ("values", "weights")}
+COMPARING = ("labels", "predictions", "weights")
+
+
+def fetched(units: Units, execution: Execution, run: Run) -> None:
+    """Adds what the metrics of an evaluation compute with to its fetches."""
+    use = execution.use
+    node = execution.fetch_node
+    if use is not None and use.method == "predict" and isinstance(node, ast.Name):
+        part = run.fetched[0]  # the name of the whole: what makes it is in the slice
+        run.fetched.append(Fetched(part.value, node, None, ("whole",), at=execution.chain[-1]))
+    if use is None or use.method != "evaluate" or not isinstance(use.owner, Estimator):
+        return
+    statement = execution.chain[-1]
+    given = use.owner.specs["eval"].values.get("eval_metric_ops")
+    if given is None or (isinstance(given, Known) and given.value is None):
+        return
+    if not isinstance(given, Dict) or given.open:
+        raise undecided("metrics that are not known", execution.node, statement)
+    for key, value in zip(given.keys, given.values, strict=True):
+        if not isinstance(key, Known) or not isinstance(key.value, str):
+            raise undecided("metrics that are not known", execution.node, statement)
+        metric = _metric(value)
+        if metric is None:
+            raise undecided("a metric that is none of tf.metrics", execution.node, statement)
+        run.metrics.append(_use(key.value, metric))
+    for one in run.metrics:
+        for node, value in one.inputs:
+            if isinstance(value, GraphValue):
+                run.fetched.append(Fetched(value, node, None, ("metric", len(run.fetched)), at=one.metric.chain[-1]))
+    run.metrics.sort(key=lambda one: one.key)
+
+
+def _metric(value: Value) -> Metric | None:
+    members = value.items if isinstance(value, Sequence) else []
+    return members[1] if len(members) == 2 and isinstance(members[1], Metric) else None
+
+
+def _use(key: str, metric: Metric) -> MetricUse:
+    names = UPDATES.get(metric.name, COMPARING)
+    given = [name for name in names if name in metric.arguments]
+    return MetricUse(key, metric, [(metric.arguments[name], metric.values[name]) for name in given])
