@@ -97,8 +97,8 @@ class Site:
 
     @property
     def repeated(self) -> bool:
-        """Whether it makes several members of one object, in a loop."""
-        return any(len(members) > 1 for members in self.members.values())
+        """Whether it stands in a loop, or makes several members of one object all the same."""
+        return self.loop is not None or any(len(members) > 1 for members in self.members.values())
 
     @property
     def has_weights(self) -> bool:

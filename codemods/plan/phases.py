@@ -160,9 +160,9 @@ class _Sorting:
         for statement, sites in self.sites_in.items():
             for site in sites:
                 loops = [one for one in self.around[statement] if isinstance(one, ast.For)]
-                if len(loops) > 1 or (isinstance(statement, ast.For) or not loops) != (not site.repeated):
+                if len(loops) > 1 or (site.repeated and not loops):
                     raise Undecided("a layer called in a loop", site.node, self.model.path)
-                site.loop = loops[0] if site.repeated else None
+                site.loop = loops[0] if loops else None
                 site.conditional = site.loop is not None and self.around[statement][-1] is not site.loop
                 phase = "build" if site.kind == "weight" else "init"
                 for expression in self.settings(site):
@@ -215,6 +215,8 @@ class _Sorting:
         self.wanted[phase].update(_read(expression))
         if phase == "init" and self._tensors_in(expression):
             raise Undecided("a layer whose settings depend on a tensor", expression, self.model.path)
+        if phase == "build" and self._beyond_shapes(expression):
+            raise Undecided("a layer or variable whose settings depend on a tensor", expression, self.model.path)
 
     def _closure(self, phase: str) -> list[ast.stmt]:
         """The host statements that give what a phase needs: all that bind a name, so that it means the same in the end."""
@@ -237,7 +239,9 @@ class _Sorting:
 
     def _check_host(self, statement: ast.stmt, phase: str) -> None:
         made = [value for frame in self.frames for value in self._made(frame, statement) if moves(value)]
-        if made or self.sites_in[statement] or (phase == "init" and self._tensors_in(_head(statement))):
+        head = _head(statement)
+        reads = self._tensors_in(head) if phase == "init" else self._beyond_shapes(head)
+        if made or reads or self.sites_in[statement]:
             raise Undecided("a layer or variable whose settings depend on a tensor", statement, self.model.path)
 
     @staticmethod
@@ -253,6 +257,14 @@ class _Sorting:
             for value in self.run.meanings.get(part, [])
             for leaf in flatten(value)
         )
+
+    def _beyond_shapes(self, node: ast.AST) -> bool:
+        """Whether an expression reads more of a tensor than the static shape of what `call` is given."""
+        if isinstance(node, ast.Attribute) and node.attr in {"get_shape", "shape"} and isinstance(node.value, ast.Name):
+            return self._tensors_in(node.value) and node.value.id not in self.tensors
+        if isinstance(node, ast.Name):
+            return self._tensors_in(node)
+        return any(self._beyond_shapes(child) for child in ast.iter_child_nodes(node))
 
     def _is_summary(self, statement: ast.stmt) -> bool:
         """Whether a statement only makes a summary of a variable: where summaries are written, the variable is at hand."""
