@@ -47,7 +47,6 @@ KNOWN_SHORT: Mapping[str, str] = {
     "dataset_fed_initializer": "a dataset that depends on placeholders or variables",
     "dataset_two_splits": "tf.data.Iterator.from_structure",
     "losses_in_a_collection": "a value added to the collection losses",
-    "lstm_sequences": "tf.nn.rnn_cell.BasicLSTMCell",
     "metrics_and_local_variables": "tf.metrics.accuracy",
     "helper_that_runs": "one place that runs different things at different times",
     "random_draws": "an initial value taken from another variable",

@@ -8,9 +8,10 @@ from ..edits import Edits
 from ..graph.values import GraphValue, Value
 from ..plan.executions import FunctionPlan
 from ..plan.models import BlockModel
-from . import batch_norm, layer_calls
+from . import batch_norm, layer_calls, rnn_classes
 from .context import Context, quoted
 from .models import ClassText, statement_lines, symbolic_argument
+from .rnn_idle import only_states
 
 WIDTH = 100
 
@@ -29,7 +30,8 @@ def _block(context: Context, block: BlockModel) -> None:
     for layer in made.layers:
         for site in layer.sites:
             overlay.replace(site, layer_calls.call(context, site, layer, overlay))
-    body = [line for unit in block.units for line in statement_lines(context, path, unit.node, overlay)]
+    working = [unit for unit in block.units if unit.node not in context.idle]
+    body = [line for unit in working for line in statement_lines(context, path, unit.node, overlay)]
     outputs = block.outputs or _last_names(block)
     body.append(f"return {', '.join(outputs)}")
     plain, width = context.edits[path], WIDTH - 2 * len(context.indent(path))
@@ -43,8 +45,11 @@ def _block(context: Context, block: BlockModel) -> None:
     ).text(context.indent(path), context.tf(path))
     moves = context.moves[path]
     inputs: list[str] = []
+    states = only_states(made.layers, [unit.node for unit in block.units])
     for name in block.inputs:
         shown = symbolic_argument(context, name, _value_read(block, name), path, inputs)
+        if name in states:
+            shown = f"{name}=None"
         if shown is None:
             inputs = []
             break
@@ -56,6 +61,7 @@ def _block(context: Context, block: BlockModel) -> None:
         context.unbuilt.append((made, block.units[0].node, path))
     anchor: ast.stmt = block.block if block.block is not None else made.first.node
     batch_norm.define(context, made.layers, path, anchor)
+    rnn_classes.define(context, made.layers, path, anchor)
     moves.before.setdefault(anchor, []).extend([text, "\n".join(lines) + "\n"])
     for unit in block.units:
         moves.taken.add(unit.node)

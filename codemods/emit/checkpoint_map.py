@@ -14,6 +14,7 @@ from ..manifest import SlotMap, Transformation, VariableMap
 from ..plan.models import Object
 from .context import Context
 from .optimizers import OPTIMIZERS
+from .rnn_weights import weight_steps
 from .setup import module_of
 
 
@@ -105,7 +106,7 @@ def variable_path(context: Context, variable: Variable) -> str:
         own = [variable] if variable.layer is None else [variable.layer]
         names = [context.leaves[member] for member in own]
         if variable.layer is not None:
-            names.append(variable.leaf)
+            names.extend(weight_steps(variable))
         holder: Object | None = made
         while holder is not None:
             names.insert(0, context.leaves[holder])

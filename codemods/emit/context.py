@@ -33,6 +33,7 @@ from ..plan.units import Units
 from ..symbols import Rewritten
 from . import text
 from .moves import Moves
+from .rnn_weights import weight_access
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,25 @@ class IteratorForm:
     source: ast.expr
     name: str
     inline: bool = False
+
+
+@dataclass(eq=False)
+class RnnForm:
+    """What the calls of one RNN layer want of it."""
+
+    sequences: bool = False
+    state: bool = False
+    masked: bool = False
+
+
+@dataclass(eq=False)
+class CellClass:
+    """A class of RNN cells of one module: its TF1 kind, its name, and the settings that any cell of the module has."""
+
+    kind: str
+    name: str
+    features: set[str] = field(default_factory=set)
+    written: bool = False
 
 
 @dataclass(eq=False)
@@ -72,6 +92,12 @@ class Context:
     weights: set[ast.AST] = field(
         default_factory=set
     )  # what was called to make variables that are weights of models now
+    rnns: dict[Layer, RnnForm] = field(default_factory=dict)  # what is asked of each RNN
+    cells: dict[tuple[str, str], CellClass] = field(default_factory=dict)  # by module and variant
+    both_ways: dict[str, CellClass] = field(default_factory=dict)  # the bidirectional layer of a module
+    idle: set[ast.stmt] = field(default_factory=set)  # statements that a layer leaves nothing to do
+    sequences: dict[ast.Call, ast.expr] = field(default_factory=dict)  # what an RNN reads in place of a list of steps
+    fed: set[Value] = field(default_factory=set)  # tensors that some run feeds
     dense: set[Optimizer] = field(default_factory=set)  # whose gradients of embeddings are made dense
     classes: dict[FunctionModel | BlockModel, str] = field(default_factory=dict)
     objects: dict[Object, str] = field(default_factory=dict)  # the expression that reaches each
@@ -192,7 +218,9 @@ class Context:
         if made is not None and isinstance(value, Variable):
             if value.layer is None:
                 return f"{self.objects[made]}.{self.attributes[value]}{made.place(value)}"
-            return f"{self.objects[made]}.{self.attributes[value.layer]}{made.place(value.layer)}.{value.leaf}"
+            return (
+                f"{self.objects[made]}.{self.attributes[value.layer]}{made.place(value.layer)}.{weight_access(value)}"
+            )
         current: Frame | None = frame
         while current is not None:
             bound = self._bound(current, at)

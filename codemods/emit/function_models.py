@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterable
 
 from ..edits import Edits
+from ..graph.ops.scopes import is_setting
 from ..graph.values import Function, GraphValue, Layer, Placeholder, Tensor, Value, Variable, flatten
 from ..plan.handing import returned_tuple
 from ..plan.models import FunctionModel, Object, Site
 from ..plan.phases import arguments_of, flat, initial_call, is_scope, is_setting_statement, name_argument, name_node
-from . import batch_norm, layer_calls, weights
+from . import batch_norm, layer_calls, rnn_classes, weights
 from .context import Context, quoted
 from .models import (
     ClassText,
@@ -22,6 +23,7 @@ from .models import (
     symbolic_argument,
     takes_name,
 )
+from .rnn_idle import only_states
 from .setup import module_of
 from .text import column, comments_above, joined
 
@@ -38,6 +40,12 @@ def own(context: Context) -> None:
         ):
             if value.layer is None:
                 _own_variable(context, value, value.node)
+    for node, values in context.run.meanings.items():
+        if isinstance(node, ast.Call) and values and all(is_setting(value) for value in values):
+            context.own(node)  # reuse that is switched on: the statement goes
+    for settled in context.run.settled:
+        for handler in settled.handlers:
+            context.own(handler)
 
 
 def _own_variable(context: Context, variable: Variable, node: ast.Call) -> None:
@@ -128,6 +136,7 @@ class _Class:
         what = f"the function `{self.definition.name}` is the class `{context.classes[model]}` now"
         context.interface(what, self.definition, self.path)
         batch_norm.define(context, self.made.layers, self.path, self.definition)
+        rnn_classes.define(context, self.made.layers, self.path, self.definition)
 
     def _docstring(self, node: ast.stmt) -> list[str]:
         """The docstring, whose lines stand as deep in the class as in the function."""
@@ -239,6 +248,9 @@ class _Class:
         return [*lines, *(["else:", *(tab + line if line else "" for line in orelse)] if orelse else [])]
 
     def _loop(self, node: ast.For, phase: str, overlay: Edits) -> list[str]:
+        sites = self._made_in(node, phase)
+        if sites and all(site.loop is None for site in sites):  # called in each round, and made once
+            return [line for site in sites for line in self._making(site, overlay)]
         lines = self._phase(node.body, phase)
         lists = [f"self.{self._attribute(site)} = []" for site in self._made_in(node, phase) if site.loop is node]
         head = f"for {overlay.render(node.target)} in {overlay.render(node.iter)}:"
@@ -343,7 +355,12 @@ class _Class:
                 lines += [*comments_above(module, node), *self._lines(node.body, overlay)]
             elif isinstance(node, ast.stmt) and is_setting_statement(self.context.run, node):
                 continue
-            elif node in self.model.phases.gone:
+            elif isinstance(node, ast.Try) and node in self.context.run.settled:
+                lines += [
+                    *comments_above(module, node),
+                    *self._lines([*node.body, *node.orelse, *node.finalbody], overlay),
+                ]
+            elif node in self.model.phases.gone or node in self.context.idle:
                 lines += [one for one in comments_above(module, node) if one]
             elif isinstance(node, (ast.If, ast.For)) and self._is_taken_apart(node):
                 lines += [*comments_above(module, node), *self._nested(node, overlay)]
@@ -509,6 +526,12 @@ def _call(context: Context, model: FunctionModel, node: ast.Call, made: Object) 
     context.edits[path].replace(node, *_call_parts(context, model, node, context.objects[made]))
 
 
+def _is_variables(value: Value) -> bool:
+    """Whether a value holds the program's own variables alone, which stand for themselves."""
+    leaves = list(flatten(value))
+    return bool(leaves) and all(isinstance(leaf, Variable) for leaf in leaves)
+
+
 def _meaning(context: Context, node: ast.expr) -> Value | None:
     values = context.run.meanings.get(node, [])
     return values[0] if values else None
@@ -532,6 +555,11 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
             continue
         value = made.activations[0].arguments.get(name)
         text = symbolic_argument(context, name, value, path, inputs)
+        if name in only_states(made.layers, model.definition.body):
+            text = f"{name}=None"
+        elif name in given and value is not None and _is_variables(value):
+            plain = not any("=" in one.partition("(")[0] for one in inputs)
+            text = render(given[name]) if plain else f"{name}={render(given[name])}"
         if text is None:
             if _is_tensor(value):
                 inputs = []

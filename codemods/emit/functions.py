@@ -23,6 +23,7 @@ from ..graph.values import (
     TrainOp,
     Value,
     Variable,
+    flatten,
 )
 from ..parse import Module
 from ..plan import slices
@@ -518,7 +519,7 @@ class Writer:
         if self.function.mode == "predict" and isinstance(whole, ast.Name):
             return [f"return {whole.id}"]
         fetches = self.function.runs[0].fetches
-        if isinstance(fetches, Sequence):
+        if isinstance(fetches, Sequence) and self._whole(fetches, (), returned) is None:
             entries = [
                 self._structure(item, (index,), returned)
                 for index, item in enumerate(fetches.items)
@@ -534,6 +535,9 @@ class Writer:
         for part in returned:
             if part.place == place:
                 return self.fetched(part)
+        name = self._whole(value, place, returned)
+        if name is not None:
+            return name
         if isinstance(value, Sequence):
             entries = [self._structure(item, (*place, index), returned) for index, item in enumerate(value.items)]
             comma = "," if len(entries) == 1 and value.kind == "tuple" else ""
@@ -549,6 +553,19 @@ class Writer:
                 + "}"
             )
         raise self._stop("a train op within a nested list of fetches", self.function.runs[0].execution.node)
+
+    def _whole(self, value: Value, place: tuple[int | str, ...], returned: list[Fetched]) -> str | None:
+        """The name of a list of tensors that is fetched as a whole."""
+        node: ast.expr | None = self.function.runs[0].execution.fetch_node
+        for index in place:
+            if not isinstance(node, (ast.List, ast.Tuple)) or not isinstance(index, int):
+                return None
+            node = node.elts[index]
+        parts = [part for part in returned if part.place[: len(place)] == place]
+        whole = isinstance(node, ast.Name) and len(parts) == len(list(flatten(value)))
+        if not isinstance(node, ast.Name) or not whole:
+            return None
+        return node.id if all((part.text or "").startswith(f"{node.id}[") for part in parts) else None
 
     def returned(self, part: Fetched) -> bool:
         """Whether the function hands a fetch back: a train op's None is dropped, and summaries that are written inside."""

@@ -30,7 +30,7 @@ def drop_statements(context: Context) -> None:
         node = unit.node
         if isinstance(node, ast.With):
             _with(context, unit)
-        elif unit.kind in {"placeholder", "session", "graph"}:
+        elif unit.kind in {"placeholder", "session", "graph", "cell"}:
             if not isinstance(node, ast.FunctionDef) and unit.statement.executions and unit.kind != "graph":
                 continue
             if unit.kind == "session" and unit.statement.executions:
@@ -126,7 +126,7 @@ def check_reads(context: Context) -> None:
     """Statements that stay must not read what moves: printing and asserting it is dropped, known values are written out."""
     for unit in context.units.ordered:
         if (
-            unit.kind in {"graph", "placeholder", "session", "feed", "gone"}
+            unit.kind in {"graph", "placeholder", "session", "cell", "feed", "gone"}
             or unit.statement.frame in context.units.homes
         ):
             continue

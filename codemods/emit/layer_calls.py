@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..edits import Edits
 from ..graph.values import Layer
-from . import contrib_calls
+from . import contrib_calls, rnn
 from .context import Context, quoted
 from .layer_names import last
 from .text import joined
@@ -51,6 +51,8 @@ REFUSED = (
 
 def constructor(context: Context, layer: Layer, path: str, overlay: Edits, name: str = "") -> str:
     """The constructor of a layer; `name` is the expression of its name, where that is not TF1's own."""
+    if layer.cells:
+        return rnn.constructor(context, layer, path, overlay, name)
     node = layer.sites[0] if layer.sites else None
     assert isinstance(node, ast.Call)
     arguments: dict[str, ast.expr] = layer.nodes[node]
@@ -93,6 +95,8 @@ def constructors(
 
 def call(context: Context, node: ast.Call, layer: Layer, overlay: Edits, called: str = "") -> str:
     """A layer's call within the model's own."""
+    if layer.cells:
+        return rnn.call(context, node, layer, overlay, called or f"self.{context.attributes[layer]}")
     arguments: dict[str, ast.expr] = layer.nodes[node]
     inputs = overlay.render(arguments["inputs"])
     if layer.of_contrib:

@@ -18,7 +18,7 @@ from ..graph.values import Dict, Known, Layer, Sequence, Tensor, Value, Variable
 from ..plan.executions import is_scalar
 from ..plan.models import BlockModel, FunctionModel, Member, Object, Site
 from ..plan.phases import name_argument, name_node
-from . import batch_norm, layer_names
+from . import batch_norm, layer_names, rnn
 from .context import Context, quoted
 from .layer_names import last
 from .text import column, comments_above, reindent, snake, trailing_comment
@@ -44,6 +44,7 @@ RESERVED = frozenset(
 def prepare(context: Context) -> None:
     """Names every model and what it holds, so that the other parts can reach them."""
     batch_norm.prepare(context)
+    rnn.prepare(context)
     for model in context.models.functions:
         _name_class(context, model)
         _name_members(context, model)
@@ -74,7 +75,8 @@ def _name_class(context: Context, model: FunctionModel) -> None:
     scope = last(model.objects[0].scope)
     calls = list(model.calls)
     told = len(model.objects) > 1 or (bool(calls) and _is_told(context, model, calls[0], scope))
-    context.classes[model] = context.fresh(_camel(scope if scope and not told else model.definition.name))
+    wanted = _camel(scope if scope and not told else model.definition.name)
+    context.classes[model] = context.fresh(wanted, {model.definition.name})  # which the class takes the place of
 
 
 def _is_told(context: Context, model: FunctionModel, call: ast.Call, scope: str) -> bool:

@@ -32,6 +32,7 @@ from . import (
     loading,
     models,
     monitored,
+    rnn_states,
     savers,
     sessions,
     setup,
@@ -91,6 +92,7 @@ def emit(
     context = Context({**modules, **helpers}, names, run, units, plan, helpers=frozenset(helpers))
     models.prepare(context)
     function_models.own(context)
+    rnn_states.rewrite(context)
     contrib_calls.own(context)
     setup.optimizers(context)
     setup.variables(context)

@@ -10,6 +10,7 @@ from .frames import Frame
 from .interpreter import Interpreter
 from .values import (
     Array,
+    Cell,
     Class,
     Config,
     Dict,
@@ -57,6 +58,16 @@ def _is_pure(function: Value) -> bool:
     return isinstance(function, (Config, Function, Class, Partial, host.Builtin, TFName))
 
 
+def _collects(function: Value, arguments: list[Value]) -> bool:
+    """Whether a call puts graph values into a list that is followed: that happens anew wherever the graph is built."""
+    return (
+        isinstance(function, Method)
+        and isinstance(function.owner, Sequence)
+        and function.name in {"append", "extend", "insert"}
+        and any(graph_values(argument) for argument in arguments)
+    )
+
+
 # Packages that make no TensorFlow ops. Of any other, nobody knows.
 WITHOUT_TENSORFLOW = sys.stdlib_module_names | frozenset(
     "numpy np scipy pandas sklearn matplotlib pylab seaborn PIL cv2 skimage imageio h5py gym tqdm requests six yaml nltk "
@@ -77,6 +88,8 @@ def call_value(run: Interpreter, function: Value, node: ast.Call, given: list[Va
         return run.language.call_tensorflow(run, function.name, node)
     if isinstance(function, Method) and isinstance(function.owner, (GraphValue, Graph, Scope)):
         return run.language.call_method(run, function.owner, function.name, node)
+    if isinstance(function, Cell):
+        return run.language.call_method(run, function, "__call__", node)
     arguments = given if given is not None else host.evaluate_all(run, node.args)
     if isinstance(function, host.Builtin):
         keywords = [run.evaluate(keyword.value) for keyword in node.keywords]
@@ -93,7 +106,7 @@ def call_value(run: Interpreter, function: Value, node: ast.Call, given: list[Va
         return _instantiate(run, function, node, arguments)
     if isinstance(function, Partial):
         return call_value(run, function.function, node, [*function.arguments, *arguments])
-    if not _is_pure(function):
+    if not _is_pure(function) and not _collects(function, arguments):
         run.effect(node)
     keywords_values = {keyword.arg: run.evaluate(keyword.value) for keyword in node.keywords}
     if isinstance(function, ImportedModule) and function.name == "functools.partial" and arguments:

@@ -7,12 +7,13 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from . import host, shapes
+from . import cells, host, shapes
 from .frames import Frame
 from .interpreter import Interpreter
 from .values import (
     UNKNOWN,
     Array,
+    Cell,
     Class,
     Config,
     DataIterator,
@@ -31,6 +32,7 @@ from .values import (
     Method,
     Sequence,
     Session,
+    StateTuple,
     Tensor,
     TensorShape,
     TFName,
@@ -131,6 +133,8 @@ def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Valu
         return Value()
     if isinstance(owner, GraphValue):
         return _graph_attribute(run, owner, name, node)
+    if isinstance(owner, StateTuple) and (part := owner.named(name)) is not None:
+        return part
     if isinstance(owner, Array) and name in host.ARRAY_VALUES:
         return Value()
     if isinstance(owner, (Known, Sequence, Dict, TensorShape, Array, Function)) or type(owner) in UNKNOWN:
@@ -175,6 +179,8 @@ def _graph_attribute(run: Interpreter, owner: GraphValue, name: str, node: ast.e
             return run.add(Init(node, run.chain, (), [owner]))
         if name == "T":
             return run.problem(node, "an attribute `T` of a tensor")
+    if isinstance(owner, Cell) and name in {"state_size", "output_size"}:
+        return cells.state_size(owner) if name == "state_size" else cells.output_size(owner)
     if isinstance(owner, DataIterator) and name == "initializer":
         return owner.initializer or Value()
     if isinstance(owner, Session) and name == "graph":

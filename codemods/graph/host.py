@@ -23,6 +23,7 @@ from .values import (
     LoadedTensor,
     Method,
     Sequence,
+    Shape,
     Tensor,
     TensorShape,
     TFName,
@@ -222,7 +223,7 @@ def subscript(run: Interpreter, owner: Value, index: Value, node: ast.Subscript)
             and owner.shape is None
         ):
             return element(run, owner, index.value, node)
-        return run.tensor(node, "subscript", inputs, None, getattr(owner, "dtype", None))
+        return run.tensor(node, "subscript", inputs, _shape_at(owner, index), getattr(owner, "dtype", None))
     if isinstance(owner, Array):
         return Array()
     if isinstance(owner, Known) and isinstance(index, Known):
@@ -233,6 +234,23 @@ def subscript(run: Interpreter, owner: Value, index: Value, node: ast.Subscript)
     if graph_values(index):
         return run.problem(node, "a graph value as an index of a host object")
     return Value()
+
+
+def _shape_at(owner: GraphValue, index: Value) -> Shape:
+    """The static shape of a part of a tensor, where numbers and whole axes choose it."""
+    shape = owner.shape if isinstance(owner, Tensor) else None
+    parts = index.items if isinstance(index, Sequence) else [index]
+    if shape is None or len(parts) > len(shape):
+        return None
+    found: list[int | None] = []
+    for size, part in zip(shape, parts, strict=False):
+        if isinstance(part, Slice) and all(isinstance(one, Known) and one.value is None for one in part.parts):
+            found.append(size)
+        elif isinstance(part, Slice) and all(isinstance(one, Known) for one in part.parts) and size is not None:
+            found.append(len(range(size)[slice(*[one.value for one in part.parts if isinstance(one, Known)])]))
+        elif not (isinstance(part, Known) and isinstance(part.value, int)):
+            return None
+    return (*found, *shape[len(parts) :])
 
 
 def _item(run: Interpreter, owner: Sequence, index: Value, node: ast.Subscript) -> Value:

@@ -64,6 +64,7 @@ class Interpreter:
     activations: dict[ast.AST, list[Frame]] = field(default_factory=dict)
     calls: dict[ast.Call, list[tuple[Function, Frame, tuple[Statement, ...]]]] = field(default_factory=dict)
     meanings: dict[ast.AST, list[Value]] = field(default_factory=dict)
+    settled: set[ast.Try] = field(default_factory=set)  # whose bodies are known not to raise: their handlers never run
     mutated: list[tuple[Value, tuple[Statement, ...]]] = field(default_factory=list)
     impure: dict[ast.Call, list[tuple[Statement, ...]]] = field(
         default_factory=dict

@@ -141,6 +141,8 @@ def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shap
     shape = first.shape if isinstance(first, Tensor) else None
     if name in {"reduce_mean", "reduce_sum", "reduce_max", "reduce_min", "reduce_prod"}:
         return () if len(arguments) == 1 and not keywords else None
+    if name == "contrib.seq2seq.sequence_loss":
+        return ()
     if name in {"zeros", "ones", "random_normal", "truncated_normal", "random_uniform", "random.normal", "fill"}:
         return _shape_value(first)
     if name == "constant":
@@ -153,6 +155,9 @@ def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shap
     if name == "reshape":
         target = keywords.get("shape", arguments[1] if len(arguments) > 1 else None)
         return _reshaped(shape, target)
+    if name == "nn.embedding_lookup" and len(arguments) == 2 and isinstance(arguments[1], Tensor):
+        ids = arguments[1].shape
+        return (*ids, *shape[1:]) if ids is not None and shape is not None else None
     if name == "one_hot" and shape is not None:
         depth = host.plain(keywords.get("depth", arguments[1] if len(arguments) > 1 else Value()))
         return (*shape, _size(depth)) if "axis" not in keywords else None

@@ -297,6 +297,10 @@ def _try(run: Interpreter, node: ast.Try) -> None:
         outcomes.append(run.frame.bindings)
     except Unwind as unwind:
         left = unwind
+    if left is None and all(_succeeds(run, one) for one in node.body):
+        run.settled.add(node)
+        run_block(run, node.finalbody)
+        return
     for handler in node.handlers:
         run.frame.bindings = dict(before) if made != len(run.graph.variables) else dict(run.frame.bindings)
         if handler.type is not None:
@@ -316,6 +320,25 @@ def _try(run: Interpreter, node: ast.Try) -> None:
     run_block(run, node.finalbody)
     if not outcomes:
         raise left or Unwind
+
+
+# Calls that are followed in full: where the interpreter knows what they give, TF1 gave it, and did not raise.
+FOLLOWED = ("dynamic_rnn", "static_rnn", "bidirectional_dynamic_rnn", "static_bidirectional_rnn")
+
+
+def _succeeds(run: Interpreter, node: ast.stmt) -> bool:
+    """Whether a statement is known not to raise: a call that is followed in full, unpacked into as many names."""
+    if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call) or len(node.targets) != 1:
+        return False
+    name = run.frame.names.name_of(node.value.func) or ""
+    values, target = run.meanings.get(node.value, []), node.targets[0]
+    return (
+        name.rpartition(".")[2] in FOLLOWED
+        and isinstance(target, ast.Tuple)
+        and all(isinstance(part, ast.Name) for part in target.elts)
+        and bool(values)
+        and all(isinstance(value, Sequence) and len(value.items) == len(target.elts) for value in values)
+    )
 
 
 def _import(run: Interpreter, node: ast.Import) -> None:

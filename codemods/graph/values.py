@@ -52,6 +52,17 @@ class Sequence(Value):
 
 
 @dataclass(eq=False)
+class StateTuple(Sequence):
+    """The state of an LSTM: TF1's named tuple of `c` and `h`."""
+
+    kind: str = "tuple"
+
+    def named(self, name: str) -> Value | None:
+        """The part that an attribute of the tuple means."""
+        return self.items["ch".index(name)] if name in {"c", "h"} else None
+
+
+@dataclass(eq=False)
 class Dict(Value):
     """A dict with known keys. `nodes` has the expression of each value, `keys` the key values in order."""
 
@@ -246,6 +257,7 @@ class Layer(GraphValue):
     settings: dict[str, Setting] = field(default_factory=dict)  # of a contrib layer: what its constructor is given
     calls: dict[ast.Call, dict[str, Setting]] = field(default_factory=dict)  # ... and what each of its calls is given
     parts: list[Layer] = field(default_factory=list)  # the layers that one call applies besides, in order
+    cells: tuple[Cell, ...] = ()  # of an RNN: its cell, or those that run forward and backward
 
     @property
     def of_contrib(self) -> bool:
@@ -255,6 +267,17 @@ class Layer(GraphValue):
     def every(self) -> list[Layer]:
         """The layer itself, if it is more than its parts, and all of its parts."""
         return [*([self] if self.cls else []), *(one for part in self.parts for one in part.every)]
+
+
+@dataclass(eq=False)
+class Cell(GraphValue):
+    """An RNN cell: `kind` is the TF1 class's name. Its weights come with its first call, under the scope of that call."""
+
+    kind: str = ""
+    values: dict[str, Value] = field(default_factory=dict)  # what the constructor was given
+    inner: tuple[Cell, ...] = ()  # the cells of a MultiRNNCell, or the one that is wrapped
+    scope: str = ""  # the full TF1 name of what holds its weights
+    initializer: ast.expr | None = None  # what the variable scope around its first call gives
 
 
 @dataclass(eq=False)

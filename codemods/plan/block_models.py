@@ -6,6 +6,7 @@ import ast
 
 from ..graph.frames import Frame, GraphState, Statement
 from ..graph.values import Placeholder, Tensor, Value, Variable, graph_values
+from . import cells
 from .models import BlockModel, Models, Object, scope_of
 from .reasons import undecided
 from .units import Unit, Units
@@ -138,6 +139,11 @@ def _merge(units: Units, models: Models, model: BlockModel, chosen: list[Unit], 
                 elif any(
                     isinstance(leaf, Tensor) and not leaf.constant for leaf in graph_values(value)
                 ) and not _is_variable(value):
+                    _add(model.inputs, name)
+    for layer in model.object.layers:
+        for cell, _, node in cells.fed_rates(layer):
+            for name in (part.id for part in ast.walk(node) if isinstance(part, ast.Name)):
+                if any(where is frame and read == name for where, read in cell.chain[-1].reads):
                     _add(model.inputs, name)
     written = {name for statement in statements for name in statement.writes}
     around = {one for unit in chosen for value in unit.made for one in value.chain} - statements

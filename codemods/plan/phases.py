@@ -12,13 +12,16 @@ from collections.abc import Iterable, Iterator
 from ..graph.frames import Frame
 from ..graph.interpreter import Interpreter
 from ..graph.ops.scopes import Entered, is_setting
-from ..graph.values import Dict, GraphValue, Known, Layer, Summary, Tensor, Value, Variable, flatten
+from ..graph.values import Cell, Dict, GraphValue, Known, Layer, Summary, Tensor, Value, Variable, flatten
+from . import cells
 from .models import FunctionModel, Object, Site
 from .reasons import Undecided
 from .units import Units, moves, weight_summary
 
 # The arguments of a layer's call that are no settings of the layer.
-OF_THE_CALL = frozenset({"inputs", "training", "after"})
+OF_THE_CALL = frozenset(
+    "inputs training after state sequence_length initial_state initial_state_fw initial_state_bw".split()
+)
 OF_THE_SCOPE = frozenset({"name", "reuse", "scope"})
 
 
@@ -53,6 +56,8 @@ def flat(run: Interpreter, body: list[ast.stmt]) -> Iterator[ast.stmt]:
     for node in body:
         if isinstance(node, ast.With) and is_scope(run, node):
             yield from flat(run, node.body)
+        elif isinstance(node, ast.Try) and node in run.settled:
+            yield from flat(run, [*node.body, *node.orelse, *node.finalbody])
         elif not is_setting_statement(run, node):
             yield node
 
@@ -104,7 +109,7 @@ def name_node(site: Site) -> ast.expr | None:
     """The expression in a function's body that names what a site makes."""
     member = site.example
     if isinstance(member, Layer):
-        return member.nodes[site.node].get("name")
+        return member.nodes[site.node].get("scope" if member.cells else "name")
     if isinstance(member, Variable) and site.helper is None:
         return member.arguments.get("name")
     return None
@@ -160,6 +165,8 @@ class _Sorting:
         for statement, sites in self.sites_in.items():
             for site in sites:
                 loops = [one for one in self.around[statement] if isinstance(one, ast.For)]
+                once = isinstance(site.example, Layer) and site.example.cls == "Cell" and not site.repeated
+                loops = [] if once else loops  # one cell that is called in each round
                 if len(loops) > 1 or (site.repeated and not loops):
                     raise Undecided("a layer called in a loop", site.node, self.model.path)
                 site.loop = loops[0] if loops else None
@@ -168,7 +175,7 @@ class _Sorting:
                 for expression in self.settings(site):
                     self._want(phase, expression)
                 for outer in self.around[statement]:
-                    if isinstance(outer, ast.For) or site.has_weights:
+                    if (isinstance(outer, ast.For) or site.has_weights) and not once:
                         self._want(phase, _test(outer))
                 if site.has_weights and len(site.members) < len(self.model.objects) and not self.around[statement]:
                     why = "a function whose layers or variables differ from call to call"
@@ -177,6 +184,7 @@ class _Sorting:
         phases.build = [one for one in self._closure("build") if one not in phases.init]
         early = {*phases.init, *phases.build}
         phases.gone = {*phases.init, *(one for one in self.statements if self._is_weight(one) or self._is_summary(one))}
+        phases.gone.update(one for one in self.statements if cells.goes(self.run, one))
         late = [one for one in self.statements if one not in early and one not in phases.gone]
         while True:
             self.read_late = set().union(*map(self._reads, late)) if late else set()
@@ -288,7 +296,9 @@ class _Sorting:
     def settings(self, site: Site) -> Iterator[ast.expr]:
         """The expressions that a site's members are made with."""
         member = site.example
-        if isinstance(member, Layer):
+        if isinstance(member, Layer) and member.cells:
+            yield from cells.settings(self.run, self.model.definition, member)
+        elif isinstance(member, Layer):
             yield from (
                 value
                 for key, value in member.nodes[site.node].items()
@@ -349,16 +359,21 @@ class _Sorting:
                 member = site.example
                 assert isinstance(member, Layer)
                 for key, value in member.nodes[site.node].items():
-                    if key in OF_THE_SCOPE:
+                    if key in OF_THE_SCOPE or (member.cells and not is_of_the_call(key)):
                         skipped.update(ast.walk(value))
                 if member.of_contrib:  # of its arguments, and of an arg_scope's, what the call of the layer is given
                     given = [value for key, value in member.nodes[site.node].items() if is_of_the_call(key)]
                     inside = {part for value in given for part in ast.walk(value)}
                     skipped.update(part for part in ast.walk(site.node) if part not in inside)
                     scoped.update(*(_read(value) for value in given if value not in set(ast.walk(site.node))))
+        again = [size for part in ast.walk(_head(statement)) for size in cells.sizes(self.run, part)]
+        for site in self.sites_in[statement]:
+            if isinstance(site.example, Layer) and site.example.cells:
+                again.extend(cells.settings(self.run, self.model.definition, site.example, tensors=True))
         return scoped | {
             part.id
-            for part in ast.walk(_head(statement))
+            for node in (_head(statement), *again)
+            for part in ast.walk(node)
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and part not in skipped
         }
 
@@ -394,7 +409,8 @@ def _alike(one: Value | None, two: Value | None) -> bool:
 
 def _is_graph(frame: Frame, name: str) -> bool:
     value = frame.arguments.get(name)
-    return isinstance(value, Value) and any(isinstance(leaf, GraphValue) for leaf in flatten(value))
+    leaves = flatten(value) if isinstance(value, Value) else ()
+    return any(isinstance(leaf, GraphValue) and not isinstance(leaf, Cell) for leaf in leaves)
 
 
 def _bound(node: ast.AST) -> set[str]:

@@ -68,7 +68,7 @@ def _follow(
     value = maker.writes.get(name)
     if value is not None and isinstance(value, GraphValue) and value in cut:
         return
-    if unit is not None and unit.kind == "placeholder":
+    if unit is not None and unit.kind in {"placeholder", "cell"}:
         return
     if unit is not None and unit.kind == "graph" and not (isinstance(value, Variable) and value in unit.made):
         work.append(unit)

@@ -42,6 +42,7 @@ from ..graph.values import (
     graph_values,
 )
 from . import model_functions, repeats
+from .cells import only_cells
 from .reasons import undecided
 
 
@@ -50,7 +51,8 @@ class Unit:
     """One unit statement and what it makes.
 
     kind: "host" (stays), "setup" (stays, rewritten: variables, optimizers, datasets), "graph" (moves into functions),
-    "placeholder" and "session" (go), "feed" (a dict of feeds).
+    "placeholder" and "session" (go), "cell" (goes: RNN cells are written where their layers are made), "feed" (a dict of
+    feeds).
     """
 
     statement: Statement
@@ -195,6 +197,8 @@ def _kind(unit: Unit) -> str:
         return "placeholder"
     if any(isinstance(value, Layer) for value in made):
         return "layers"
+    if only_cells(made, writes):
+        return "cell"
     if any(isinstance(value, (Saver, Writer, Session)) for value in made):
         return "setup"
     if any(isinstance(value, Variable) for value in made):
@@ -259,6 +263,8 @@ def _changes_in_place(units: Units) -> None:
             unit.kind = "feed"
         elif _holds(owner):
             unit.kind = "graph"
+        elif only_cells((), [owner]):
+            unit.kind = "cell"
 
 
 def _closures(units: Units) -> None:

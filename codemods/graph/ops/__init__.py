@@ -19,6 +19,7 @@ from . import (
     loading,
     losses,
     monitored,
+    rnn,
     running,
     scopes,
     summaries,
@@ -31,6 +32,7 @@ FUNCTIONS = {
     **variables.FUNCTIONS,
     **collections.FUNCTIONS,
     **layers.FUNCTIONS,
+    **rnn.FUNCTIONS,
     **arg_scopes.FUNCTIONS,
     **contrib_layers.FUNCTIONS,
     **losses.FUNCTIONS,
@@ -45,6 +47,7 @@ FUNCTIONS = {
     **loading.FUNCTIONS,
 }
 METHODS = (
+    rnn.method,
     loading.method,
     variables.method,
     training.method,

@@ -6,7 +6,19 @@ import ast
 
 from .. import host, shapes
 from ..interpreter import Interpreter
-from ..values import Foreign, Function, GraphValue, Initializer, Known, Sequence, Summary, Tensor, Value, graph_values
+from ..values import (
+    Foreign,
+    Function,
+    GraphValue,
+    Initializer,
+    Known,
+    Sequence,
+    Shape,
+    Summary,
+    Tensor,
+    Value,
+    graph_values,
+)
 from . import op_names
 
 SYNONYMS = {
@@ -58,7 +70,7 @@ NOT_MODELLED = (
 )  # fmt: skip
 MODELLED = frozenset(
     "losses.mean_squared_error losses.softmax_cross_entropy losses.sparse_softmax_cross_entropy losses.sigmoid_cross_entropy "
-    "losses.absolute_difference losses.huber_loss losses.log_loss losses.hinge_loss nn.moments "
+    "losses.absolute_difference losses.huber_loss losses.log_loss losses.hinge_loss nn.moments contrib.seq2seq.sequence_loss "
     "contrib.losses.mean_squared_error contrib.losses.softmax_cross_entropy contrib.losses.sparse_softmax_cross_entropy "
     "contrib.losses.sigmoid_cross_entropy contrib.losses.absolute_difference".split()
 )
@@ -121,10 +133,17 @@ def _several(
             "num_or_size_splits" if name == "split" else "num", arguments[1] if len(arguments) > 1 else None
         )
         count = given.value if isinstance(given, Known) else len(given.items) if isinstance(given, Sequence) else None
+        shape: Shape = None
+        if name == "unstack":
+            axis = host.plain(keywords.get("axis", arguments[2] if len(arguments) > 2 else Known(0)))
+            if first.shape is not None and isinstance(axis, int) and -len(first.shape) <= axis < len(first.shape):
+                axis %= len(first.shape)
+                count = first.shape[axis] if count is None else count
+                shape = (*first.shape[:axis], *first.shape[axis + 1 :])
         if isinstance(count, int) and 0 < count <= 256:
             inputs = tuple(graph_values(Sequence([*arguments, *keywords.values()])))
             whole = run.tensor(node, name, inputs, None, first.dtype)
-            return Sequence([run.tensor(node, "element", (whole,), None, first.dtype) for _ in range(count)])
+            return Sequence([run.tensor(node, "element", (whole,), shape, first.dtype) for _ in range(count)])
     return None
 
 

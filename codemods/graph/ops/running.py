@@ -23,6 +23,7 @@ from ..values import (
     Saver,
     Sequence,
     Session,
+    StateTuple,
     Tensor,
     Value,
     Variable,
@@ -154,6 +155,8 @@ def _execute(
 
 def result_of(fetches: Value) -> Value:
     """The host value that fetching gives."""
+    if isinstance(fetches, StateTuple):
+        return StateTuple([result_of(item) for item in fetches.items])
     if isinstance(fetches, Sequence):
         return Sequence([result_of(item) for item in fetches.items], fetches.kind)
     if isinstance(fetches, Dict):
