@@ -571,8 +571,15 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
             inputs.append(f"{name}=False")
         else:
             inputs.append(text)
-    if inputs:
+    if inputs and not _loses_rank(made):
         lines.append(f"{context.objects[made]}({', '.join(inputs)})  # creates the variables")
     else:
         context.unbuilt.append((made, node, path))
     put(context, made, path, lines)
+
+
+def _loses_rank(made: Object) -> bool:
+    """Whether the function squeezes what has axes of unknown sizes: a symbolic call could not tell the result's rank."""
+    values = [value for frame in made.activations for one in frame.statements.values() for value in one.made]
+    calls = [value.node for value in values if isinstance(value, Tensor) and value.op == "squeeze"]
+    return any(isinstance(call, ast.Call) and len(call.args) + len(call.keywords) == 1 for call in calls)

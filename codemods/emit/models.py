@@ -267,7 +267,7 @@ def symbolic_input(context: Context, value: Value | None, path: str) -> str | No
     if isinstance(value, Tensor):
         if value.dtype == "bool":
             return "False"
-        if value.shape is None or len(value.shape) == 0:
+        if value.shape is None or len(value.shape) == 0 or (len(value.shape) > 1 and value.shape[-1] is None):
             return None
         batch = "" if value.shape[0] is None else f", batch_size={value.shape[0]}"
         dtype = "" if value.dtype in {None, "float32"} else f", dtype={quoted(value.dtype)}"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ast
 
-from ..graph.values import Sequence, Value, Variable, flatten
+from ..graph.frames import Statement
+from ..graph.values import GraphValue, Sequence, Value, Variable, flatten
 from .models import FunctionModel, Models
 from .reasons import Undecided
 from .units import Units
@@ -41,16 +42,21 @@ def _returns(model: FunctionModel) -> list[ast.Return]:
 
 def _places(model: FunctionModel, returned: list[Value]) -> tuple[int, ...]:
     value = returned[0] if len(returned) == 1 else None
-    if not any(isinstance(leaf, Variable) for one in returned for leaf in flatten(one)):
+    if not any(_is_handed(leaf) for one in returned for leaf in flatten(one)):
         return ()
     node = _returns(model)[0].value if _returns(model) else None
     if not isinstance(value, Sequence) or not isinstance(node, ast.Tuple) or len(node.elts) != len(value.items):
         raise Undecided(WHY, model.definition, model.path)
-    places = tuple(place for place, item in enumerate(value.items) if isinstance(item, Variable))
+    places = tuple(place for place, item in enumerate(value.items) if all(map(_is_handed, flatten(item))))
     others = [item for place, item in enumerate(value.items) if place not in places]
-    if not others or any(isinstance(leaf, Variable) for item in others for leaf in flatten(item)):
+    if not others or any(_is_handed(leaf) for item in others for leaf in flatten(item)):
         raise Undecided(WHY, model.definition, model.path)
     return places
+
+
+def _is_handed(value: Value) -> bool:
+    """Whether a function hands back what is no tensor: a variable, or a host value. Keras' layers hand back tensors."""
+    return isinstance(value, Variable) or not isinstance(value, GraphValue)
 
 
 def _calls(models: Models, model: FunctionModel) -> list[ast.Call]:
@@ -68,6 +74,8 @@ def _unpacked(units: Units, models: Models, model: FunctionModel, call: ast.Call
     for place in model.handed:
         name = target.elts[place]
         value = statements[0].writes.get(name.id) if isinstance(name, ast.Name) else None
+        if isinstance(name, ast.Name) and not isinstance(value, Variable) and _is_unread(units, statements[0], name.id):
+            continue
         if not isinstance(name, ast.Name) or not isinstance(value, Variable):
             raise Undecided(WHY, model.definition, model.path)
         scope = statements[0].frame.node
@@ -77,3 +85,11 @@ def _unpacked(units: Units, models: Models, model: FunctionModel, call: ast.Call
                 if not isinstance(part.ctx, ast.Load) or meanings not in ([value], []):
                     raise Undecided(f"`{name.id}`, a function's variable that is bound twice", part, model.path)
                 models.aliases[part] = value
+
+
+def _is_unread(units: Units, maker: Statement, name: str) -> bool:
+    return not any(
+        maker in makers and read == name and one.frame is maker.frame
+        for one in units.run.statements
+        for (_, read), makers in one.reads.items()
+    )
