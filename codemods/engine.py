@@ -311,7 +311,9 @@ def _failure(error: Exception, where: str) -> str:
     """An exception of a stage, as one line that a bug report can start from."""
     frames = traceback.extract_tb(error.__traceback__)
     at = f" ({frames[-1].name}, {PurePath(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"internal error in {where}: {type(error).__name__}: {error}{at}; please report it"
+    plain = all(isinstance(one, (str, int, type(None))) for one in error.args)  # a value's own text may be endless
+    said = str(error) if plain else ", ".join(type(one).__name__ for one in error.args)
+    return f"internal error in {where}: {type(error).__name__}: {said}{at}; please report it"
 
 
 def given_up(

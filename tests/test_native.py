@@ -202,8 +202,8 @@ STEP = "step = tf.train.get_or_create_global_step()\nrate = tf.train.exponential
         ),
         (
             "class Net:\n    def __init__(self):\n        self.z = tf.placeholder(tf.float32)\n\n\n"
-            "net = Net()\n" + START + "sess.run(net.z * 2, {net.z: 1})\n",
-            "",
+            "net, other = Net(), Net()\n" + START + "sess.run(net.z * 2, {net.z: 1})\n",
+            "several objects of a class that holds its graph",
         ),
         (LINE + "c = y == y\nz = y\n" + RUN, "compared by identity"),
         ("from other import weights\n" + LINE + "z = y + weights(2)\n" + RUN, "a value of other.weights in the graph"),

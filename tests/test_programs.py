@@ -32,12 +32,10 @@ NAMES = sorted(path.parent.name for path in PROGRAMS.glob("*/before.py"))
 KNOWN_SHORT: Mapping[str, str] = {
     "layers_in_loops": "tf.layers.dense",
     "other_spellings": "tf.Session: TensorFlow 2 has no tf.Session",
-    "target_network": "a fetched value that no name reaches",
     "two_models_in_one_run": "layers made in a loop or under a condition",
     "variable_names": "a variable that get_variable finds again",
     "shapes_while_building": "a layer or variable whose settings depend on a tensor",
     "twin_towers": "variables of one function that have the same name",
-    "class_with_session": "a class that holds its graph",
     "train_then_predict": "checkpoints of two graphs",
     "counters_and_assigns": "an initializer that runs again and starts the variables afresh",
     "folds_start_afresh": "an initializer that runs again and starts the variables afresh",

@@ -12,6 +12,7 @@ from ..graph.frames import Frame
 from ..graph.values import Known, Optimizer, Slot, TrainOp, Variable
 from ..manifest import SlotMap, Transformation, VariableMap
 from ..plan.models import Object
+from . import members
 from .context import Context
 from .optimizers import OPTIMIZERS
 from .rnn_weights import weight_steps
@@ -79,7 +80,8 @@ def _frame(context: Context, variable: Variable) -> Frame:
     """The frame whose names reach a variable: that of the statement that had it made."""
     unit = context.units.unit(variable)
     if unit is not None:
-        return context.units.homes.get(unit.statement.frame, unit.statement.frame)
+        home = members.home(unit.statement.frame)
+        return context.units.homes.get(home, home)
     return variable.chain[0].frame
 
 
@@ -102,6 +104,8 @@ def qualname(frame: Frame) -> str:
 def variable_path(context: Context, variable: Variable) -> str:
     """The path or name that the new program gives a variable."""
     made = context.models.owner(variable)
+    if made is not None and made.bare:
+        return variable.name
     if made is not None:
         own = [variable] if variable.layer is None else [variable.layer]
         names = [context.leaves[member] for member in own]
@@ -128,6 +132,8 @@ def _given_name(context: Context, variable: Variable, node: ast.Call) -> str:
         return "Variable"
     if isinstance(named[0], ast.Constant):
         return str(named[0].value)
+    if isinstance(named[0], ast.JoinedStr):
+        return variable.name
     given = next((one.value for one in node.keywords if one.arg == "name"), variable.arguments.get("name"))
     known = context.run.meanings.get(given, []) if given is not None else []
     spelt = [one.value for one in known if isinstance(one, Known) and isinstance(one.value, str)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Mapping
 
 from ..graph.frames import Statement
 from ..graph.values import (
@@ -79,6 +80,32 @@ def check_gone(context: Context) -> None:
                 run.kind != "dropped" and run.execution.node in set(ast.walk(statement)) for run in context.plan.runs
             ):
                 raise context.stop("an execution within a statement of the graph", statement, path)
+
+
+def check_attributes(context: Context, texts: Mapping[str, str]) -> None:
+    """No attribute may be read that was stored in the old program, and is nowhere stored in the new one."""
+    old = {path: module.tree for path, module in context.modules.items()}
+    new = {path: ast.parse(texts[path]) if path in texts else tree for path, tree in old.items()}
+    before = {name for tree in old.values() for name in _stored(tree)}
+    gone = before - {name for tree in new.values() for name in _stored(tree)}
+    for path, tree in new.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and node.attr in gone:
+                at = next(
+                    (one for one in ast.walk(old[path]) if isinstance(one, ast.Attribute) and one.attr == node.attr),
+                    old[path].body[0],
+                )
+                raise context.stop(
+                    f"the attribute `{node.attr}`, which is used in a way that is not followed", at, path
+                )
+
+
+def _stored(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
 
 
 def drops(context: Context, statement: Statement) -> bool:

@@ -106,6 +106,9 @@ class Context:
     loaded: dict[ast.AST | None, str] = field(default_factory=dict)  # the functions of graphs that were read from files
     messages: dict[ast.AST | None, str] = field(default_factory=dict)  # what their .meta files hold
     saved: dict[str, str] = field(default_factory=dict)  # TF1 name of what checkpoints hold -> its key in them
+    name_scopes: dict[ast.AST, ast.expr] = field(default_factory=dict)  # with blocks that stay, with their names
+    written_out: list[tuple[Frame, str, ast.stmt]] = field(default_factory=list)  # lists that methods say themselves
+    promoted: dict[tuple[Frame, str], str] = field(default_factory=dict)  # names of methods that are attributes now
     parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
     checkpoints: dict[tuple[Frame, str], str] = field(default_factory=dict)  # by what they hold
     loops: dict[DataIterator, ast.While] = field(
@@ -218,6 +221,8 @@ class Context:
         if made is not None and isinstance(value, Variable):
             if value.layer is None:
                 return f"{self.objects[made]}.{self.attributes[value]}{made.place(value)}"
+            if made.bare:
+                return f"{self.objects[made]}.{weight_access(value)}"
             return (
                 f"{self.objects[made]}.{self.attributes[value.layer]}{made.place(value.layer)}.{weight_access(value)}"
             )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 
 from ..edits import Part
-from ..graph.values import GraphValue, Tensor
+from ..graph.frames import Frame
+from ..graph.values import Dict, GraphValue, Tensor
 from ..plan.executions import Feed, Run
 from .context import Context
 
@@ -36,7 +37,11 @@ class FeedDicts:
         made = self._maker(run, holder)
         if made is not None and self._inline(run, made, holder) and node is not None:
             return [node]
-        self._key(run, holder)
+        held = made.writes.get(holder) if made is not None else None
+        if isinstance(held, Dict) and held.made and held.made[-1].frame is not statement.frame:
+            self._key_function(run, held.made[-1].frame)
+        else:
+            self._key(run, holder)
         return [f'{holder}["{name}"]']
 
     def written_out(self, run: Run, feed: Feed) -> ast.expr:
@@ -45,6 +50,23 @@ class FeedDicts:
         if made is None or feed.node is None or not self._inline(run, made, feed.holder or ""):
             raise self._stop(run, "feeds of a loaded graph that a variable holds")
         return feed.node
+
+    def _key_function(self, run: Run, frame: Frame) -> None:
+        """Turns the keys of a dict that a function builds into the parameters' names."""
+        if not isinstance(frame.node, ast.FunctionDef) or frame in self.context.units.frames:
+            raise self._stop(run, "a dict of feeds that is built in a way that is not followed")
+        for part in ast.walk(frame.node):
+            keys: list[ast.expr] = []
+            if isinstance(part, ast.Dict):
+                keys = [key for key in part.keys if key is not None]
+            elif isinstance(part, ast.Subscript) and not isinstance(part.ctx, ast.Load):
+                keys = [part.slice]
+            if any(self._is_tensor(key) for key in keys):
+                for key in keys:
+                    self._name_key(run, key, frame.module.path)
+
+    def _is_tensor(self, node: ast.expr) -> bool:
+        return any(isinstance(value, Tensor) for value in self.context.run.meanings.get(node, ()))
 
     def _maker(self, run: Run, holder: str):  # type: ignore[no-untyped-def]
         statement = run.statement
@@ -150,14 +172,14 @@ class FeedDicts:
                         raise self._stop(run, "a dict of feeds that takes in another")
                     self._name_key(run, key)
 
-    def _name_key(self, run: Run, key: ast.expr) -> None:
+    def _name_key(self, run: Run, key: ast.expr, path: str | None = None) -> None:
         values = self.context.run.meanings.get(key, [])
         placeholders = [value for value in values if isinstance(value, Tensor)]
         if len(placeholders) != 1:
             raise self._stop(run, "a feed whose key is not known to be one tensor")
         name = _key_name(self.context, placeholders[0], key)
         assert run.statement is not None
-        self.context.edits_of(run.statement).replace(key, f'"{name}"')
+        self.context.edits[path or run.statement.frame.module.path].replace(key, f'"{name}"')
 
     def _stop(self, run: Run, message: str) -> Exception:
         assert run.statement is not None
@@ -169,4 +191,6 @@ def _key_name(context: Context, value: Tensor, key: ast.expr) -> str:
         for parameter in function.parameters:
             if parameter.value is value:
                 return parameter.name
+    if isinstance(key, ast.Attribute):
+        return key.attr
     return key.id if isinstance(key, ast.Name) else "unused"

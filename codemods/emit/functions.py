@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from ..edits import Edits
+from ..graph.frames import Frame
+from ..graph.ops import slots
 from ..graph.values import (
     Assign,
     DataIterator,
@@ -31,6 +34,7 @@ from ..plan.executions import Fetched, FunctionPlan, Parameter, Shared, is_scala
 from ..plan.functions import before_a_call
 from ..plan.reasons import Undecided
 from ..plan.units import Unit, summarizes, weight_summary
+from . import member_layers, members
 from .block_models import block_call
 from .context import Context, quoted
 from .metrics import update_line
@@ -48,10 +52,15 @@ class Writer:
         self.module: Module = function.frame.module
         self.tab = context.indent(self.path)
         self.tf = context.tf(self.path)
+        self.method = function.frame.instance is not None
+        self.names = members.names(context, function) if self.method else {}
         self.overlay = self._overlay()
+        if self.method:
+            members.rename(context, function, self.names, self.overlay)
+            member_layers.calls(context, function, self.overlay)
         self.used = {name for unit in function.units for part in unit.parts for name in part.writes}
         self.used |= {name for unit in function.units for part in unit.parts for _, name in part.reads}
-        self.used |= {parameter.name for parameter in function.parameters}
+        self.used |= {parameter.name for parameter in function.parameters} | set(self.names.values())
         self.tape = self._free("tape")
         self.bound: dict[Fetched, str] = {}
         self.losses: dict[TrainOp, str] = {}
@@ -124,7 +133,8 @@ class Writer:
     def text(self) -> str:
         """The function's source at the indentation of the module, without blank lines around it."""
         function = self.function
-        names = ", ".join(parameter.name for parameter in function.parameters)
+        parameters = [parameter.name for parameter in function.parameters]
+        names = ", ".join(["self", *parameters] if self.method else parameters)
         lines = [*([] if function.plain else self._decorator()), f"def {function.name}({names}):"]
         body = self._body()
         lines.extend(self.tab + line if line else "" for line in body)
@@ -211,6 +221,8 @@ class Writer:
             shape_text = "[]" if isinstance(value.default, Known) else "None"
         elif shape is None:
             shape_text = "[]" if is_scalar(self.context.plan, value) else "None"
+        elif self.method:
+            shape_text = members.shape(self.context, value, shape)
         elif local:
             if value.shape is None:
                 raise self._stop("a placeholder made in a function, whose shape is not known", value.node)
@@ -256,17 +268,36 @@ class Writer:
         if grouped is not None:
             self.context.moves_of(unit.statement).taken.add(node)
             return [*lines, *grouped]
+        effects = self._effects(node)
         body = reindent(overlay.render_span(start, module.span(node)[1]), old, "").split("\n")
+        if effects is not None:
+            body = as_loop(effects, overlay, self.tab)
         comment = trailing_comment(module, node)
+        self.context.moves_of(unit.statement).taken.add(node)
+        if self.method and len(body) == 1 and _says_nothing(body[0]):
+            return [*lines, *before]
         if comment and body:
             body[-1] += f"  {comment}"
-        self.context.moves_of(unit.statement).taken.add(node)
         return [*lines, *before, *body]
+
+    def _effects(self, node: ast.stmt) -> ast.ListComp | None:
+        """The comprehension of a statement that makes assignments and whose values nothing takes."""
+        taken = any(self.returned(part) for part in self.function.returns)
+        call = node.value if isinstance(node, ast.Assign) else None
+        if taken or not isinstance(call, ast.ListComp) or len(call.generators) != 1 or call.generators[0].ifs:
+            return None
+        values = self.context.run.meanings.get(call, [])
+        all_assign = [isinstance(one, Assign) for value in values if isinstance(value, Sequence) for one in value.items]
+        return call if all_assign and all(all_assign) else None
 
     def _shared(self, shared: Shared) -> list[str]:
         """The call of the function that computes a slice for several."""
         names = ", ".join(parameter.name for parameter in shared.callee.parameters)
-        return [f"{shared.output} = {shared.callee.name}({names})"]
+        name = self.names.get((self._frame_of(shared), shared.output), shared.output)
+        return [f"{name} = {'self.' if self.method else ''}{shared.callee.name}({names})"]
+
+    def _frame_of(self, shared: Shared) -> Frame:
+        return self.function.frame if shared.output.startswith("self.") else shared.unit.statement.frame
 
     def _group(self, unit: Unit, overlay: Edits) -> list[str] | None:
         """What a tf.group statement runs, one statement each: names are there already, assignments are written out."""
@@ -331,7 +362,7 @@ class Writer:
                 continue
             node: ast.expr = train.arguments["loss"]
             text = self.overlay.render(node)
-            if not isinstance(node, ast.Name):
+            if not text.isidentifier():
                 name = self._free("loss")
                 lines.append(f"{name} = {text}")
                 text = name
@@ -346,12 +377,11 @@ class Writer:
     ) -> str:
         """The variables that are trained: those given, else those that the loss depends on."""
         if explicit and node is not None:
-            if isinstance(node, ast.Name):
-                return node.id
             text = self.overlay.render(node)
             return f"list({text})" if isinstance(node, ast.Call) else text
         if isinstance(loss, GraphValue):
-            variables = [variable for variable in variables if variable in loss.roots]
+            reached = slots.reached(loss)
+            variables = [variable for variable in variables if variable in reached]
         return self._reached(variables, where or ast.Pass())
 
     def _reached(self, variables: list[Variable], where: ast.AST) -> str:
@@ -490,7 +520,7 @@ class Writer:
         """Fetched expressions are computed before the variables change; variables themselves are read after."""
         lines = []
         for part in self.function.returns:
-            simple = part.node is None or isinstance(part.node, ast.Name)
+            simple = part.node is None or self.overlay.render(part.node).isidentifier()
             if (
                 not self.returned(part)
                 or isinstance(part.value, Variable | TrainOp)
@@ -511,7 +541,9 @@ class Writer:
 
     def _return(self) -> list[str]:
         if self.function.plain:
-            return [f"return {self.function.output}"]
+            unit, output = self.function.units[-1], self.function.output
+            frame = self.function.frame if output.startswith("self.") else unit.statement.frame
+            return [f"return {self.names.get((frame, output), output)}"]
         returned = [part for part in self.function.returns if self.returned(part)]
         if not returned:
             return []
@@ -583,16 +615,33 @@ class Writer:
             return self.context.steps[part.value]
         if part.node is not None:
             return self.overlay.render(part.node)
+        held = re.match(r"(self\.)?\w+", part.text or "")
+        for (_, key), name in self.names.items():
+            if held is not None and held[0] == key:
+                return name + (part.text or "")[held.end() :]
         return part.text or ""
 
     def _stop(self, message: str, node: ast.AST | None) -> Exception:
         return self.context.stop(message, node or ast.Pass(lineno=1, col_offset=0), self.path)
 
 
+def _says_nothing(line: str) -> bool:
+    """Whether a statement only gives a name its own value: two names became one."""
+    left, _, right = line.partition(" = ")
+    return left.isidentifier() and left == right
+
+
 def _unknown_rank(value: Value) -> bool:
     """Whether a tensor's rank follows from nothing but what is fed: TF2 wants a scalar summary's to be known."""
     fed = [root for root in value.roots if isinstance(root, Placeholder)] if isinstance(value, GraphValue) else []
     return isinstance(value, Tensor) and value.shape is None and any(root.shape is None for root in fed)
+
+
+def as_loop(node: ast.ListComp, edits: Edits, tab: str) -> list[str]:
+    """A comprehension that runs for its effects, as the loop that it is."""
+    generator = node.generators[0]
+    head = f"for {edits.render(generator.target)} in {edits.render(generator.iter)}:"
+    return [head, tab + edits.render(node.elt)]
 
 
 def is_returned(function: FunctionPlan, part: Fetched) -> bool:

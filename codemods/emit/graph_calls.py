@@ -32,7 +32,7 @@ from ..graph.values import (
     Variable,
     Writer,
 )
-from . import setup
+from . import members, setup
 from .context import Context
 
 
@@ -47,7 +47,7 @@ def rewrite_calls(context: Context) -> None:
         value = values[0]
         if isinstance(value, Assign):
             _assign(context, node, path)
-        elif isinstance(value, VariableList) and len(values) == 1:
+        elif isinstance(value, VariableList) and _same_items(values):
             _variable_list(context, node, value, path)
         if any(_structural(one) for one in values):
             _own_call(context, node, values[0])
@@ -112,6 +112,12 @@ def _variable_list(context: Context, node: ast.Call, value: VariableList, path: 
         context.owned.add(part)
 
 
+def _same_items(values: list[Value]) -> bool:
+    """Whether an expression, however often it was evaluated, meant lists of the same things."""
+    lists = [getattr(value, "items", None) for value in values]
+    return bool(lists) and all(isinstance(one, list) and one == lists[0] for one in lists)
+
+
 def _outermost_list(context: Context, node: ast.Call) -> tuple[ast.expr, list[Variable]] | None:
     """The list itself, or the comprehension around it that only filters it."""
     current: ast.AST | None = node
@@ -119,7 +125,7 @@ def _outermost_list(context: Context, node: ast.Call) -> tuple[ast.expr, list[Va
     while isinstance(current, (ast.expr, ast.comprehension)):
         if isinstance(current, ast.expr):
             values = context.run.meanings.get(current, [])
-            items = getattr(values[0], "items", None) if len(values) == 1 else None
+            items = getattr(values[0], "items", None) if _same_items(values) else None
             if items is not None and all(isinstance(item, Variable) for item in items):
                 found = (current, list(items))
         current = context.parents.get(current)
@@ -130,6 +136,6 @@ def _frame_of(context: Context, node: ast.AST, path: str) -> Frame:
     current: ast.AST | None = node
     while current is not None:
         if isinstance(current, ast.FunctionDef) and current in context.run.activations:
-            return context.run.activations[current][0]
+            return members.home(context.run.activations[current][0])
         current = context.parents.get(current)
     return context.run.module_frames[path]

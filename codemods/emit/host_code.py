@@ -11,6 +11,7 @@ from ..graph.ops.scopes import Entered, is_setting
 from ..graph.values import (
     Config,
     GraphValue,
+    Instance,
     Known,
     Session,
     TensorShape,
@@ -19,7 +20,7 @@ from ..graph.values import (
 )
 from ..plan.phases import is_scope
 from ..plan.units import Unit, moves
-from . import setup
+from . import sessions, setup
 from .context import Context, quoted
 
 
@@ -30,6 +31,12 @@ def drop_statements(context: Context) -> None:
         node = unit.node
         if isinstance(node, ast.With):
             _with(context, unit)
+        elif isinstance(node, ast.If) and unit.kind == "opened":
+            moves.opened[node] = True in context.run.decided[node]
+            message = (
+                "only the branch that this program takes is kept: what it makes can't depend on a condition any more"
+            )
+            context.note("decided-condition", "TFM914", message, node, unit.statement.frame.module.path)
         elif unit.kind in {"placeholder", "session", "graph", "cell"}:
             if not isinstance(node, ast.FunctionDef) and unit.statement.executions and unit.kind != "graph":
                 continue
@@ -107,6 +114,8 @@ def _with(context: Context, unit: Unit) -> None:
     """Scopes, devices and sessions are looked through; other managers stay."""
     node = unit.node
     assert isinstance(node, ast.With)
+    if node in context.name_scopes:
+        return
     kinds = []
     for item in node.items:
         values = context.run.meanings.get(item.context_expr, [])
@@ -124,6 +133,7 @@ def _with(context: Context, unit: Unit) -> None:
 
 def check_reads(context: Context) -> None:
     """Statements that stay must not read what moves: printing and asserting it is dropped, known values are written out."""
+    dropped = sessions.dropped_arguments(context)
     for unit in context.units.ordered:
         if (
             unit.kind in {"graph", "placeholder", "session", "cell", "feed", "gone"}
@@ -133,22 +143,26 @@ def check_reads(context: Context) -> None:
         for part in unit.parts:
             if part.node in context.moves_of(part).dropped or isinstance(part.node, (ast.FunctionDef, ast.ClassDef)):
                 continue
-            _host_read(context, unit, part)
+            _host_read(context, unit, part, dropped)
 
 
-def _host_read(context: Context, unit: Unit, part: Statement) -> None:
+def _host_read(context: Context, unit: Unit, part: Statement, dropped: set[ast.AST]) -> None:
     node = part.node
     inner = _own_expressions(node)
     for expression in inner:
         for name in [
-            one for one in _evaluated(expression) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)
+            one
+            for one in _evaluated(expression, dropped)
+            if isinstance(one, (ast.Name, ast.Attribute)) and isinstance(one.ctx, ast.Load)
         ]:
             values = context.run.meanings.get(name, [])
+            if isinstance(name, ast.Attribute) and not _is_of_object(context, name):
+                continue
             printed = _is_print(node) and context.parents.get(name) is expression
             leaves = [leaf for value in values for leaf in graph_values(value)]
             if not any(_goes(context, leaf) or (printed and isinstance(leaf, Variable)) for leaf in leaves):
                 continue
-            if _within_execution(context, name, expression):
+            if _within_execution(context, name, expression) or name in context.rates.values():
                 continue
             known = _known_around(context, name, expression, _is_print(node))
             if known is not None:
@@ -165,11 +179,18 @@ def _host_read(context: Context, unit: Unit, part: Statement) -> None:
             raise context.stop("host code that reads a tensor of the graph", node, part.frame.module.path)
 
 
-def _evaluated(expression: ast.expr) -> Iterator[ast.AST]:
-    """The nodes of an expression that are evaluated where it stands: not the bodies of lambdas."""
+def _is_of_object(context: Context, node: ast.Attribute) -> bool:
+    """Whether an expression is an attribute of one of the program's objects."""
+    return any(isinstance(owner, Instance) for owner in context.run.meanings.get(node.value, []))
+
+
+def _evaluated(expression: ast.expr, dropped: set[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes of an expression that are evaluated where it stands: not the bodies of lambdas, nor arguments that go."""
     stack: list[ast.AST] = [expression]
     while stack:
         node = stack.pop()
+        if node in dropped:
+            continue
         yield node
         stack.extend(() if isinstance(node, ast.Lambda) else ast.iter_child_nodes(node))
 

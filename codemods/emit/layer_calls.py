@@ -37,6 +37,8 @@ FORMS = {
     "AveragePooling1D": LayerForm(("pool_size", "strides", "padding")),
     "AveragePooling2D": LayerForm(("pool_size", "strides", "padding")),
 }
+# Of these, Keras takes trainable=False for "in inference mode" as well.
+RUNS_FROZEN = frozenset({"BatchNormalization"})
 REFUSED = (
     "renorm",
     "virtual_batch_size",
@@ -57,7 +59,7 @@ def constructor(context: Context, layer: Layer, path: str, overlay: Edits, name:
     assert isinstance(node, ast.Call)
     arguments: dict[str, ast.expr] = layer.nodes[node]
     form = FORMS[layer.cls]
-    refused = [key for key in arguments if key in REFUSED]
+    refused = [key for key in arguments if key in REFUSED and (key != "trainable" or layer.cls in RUNS_FROZEN)]
     if refused:
         raise context.stop(f"a tf.layers call with {', '.join(refused)}", node, path)
     parts: list[str] = []

@@ -43,6 +43,8 @@ def values(context: Context, function: FunctionPlan, lines: Lines) -> tuple[Valu
 
 def function_name(function: FunctionPlan) -> str:
     scope = qualname(function.home or function.frame)
+    if function.frame.instance is not None:
+        return f"{scope}.{function.name}"
     return f"{scope}.<locals>.{function.name}" if scope else function.name
 
 

@@ -14,13 +14,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..edits import Edits
+from ..graph.frames import Frame
 from ..graph.values import Dict, Known, Layer, Sequence, Tensor, Value, Variable
+from ..plan import objects
 from ..plan.executions import is_scalar
 from ..plan.models import BlockModel, FunctionModel, Member, Object, Site
 from ..plan.phases import name_argument, name_node
-from . import batch_norm, layer_names, rnn
+from . import batch_norm, layer_names, rnn, sizes
 from .context import Context, quoted
 from .layer_names import last
+from .members import going, new_attribute
 from .text import column, comments_above, reindent, snake, trailing_comment
 
 # What keras.Model and keras.layers.Layer have themselves.
@@ -202,6 +205,12 @@ def _name_object(context: Context, model: FunctionModel, made: Object) -> None:
         context.leaves[made] = str(own.value) if isinstance(own, Known) else inner
         return
     scope = last(made.scope)
+    one = objects.owner(made.frame)
+    if one is not None:
+        wish = snake(scope or model.definition.name)
+        context.objects[made] = new_attribute(context, one, wish, going(context, one), Value())
+        context.leaves[made] = scope or context.objects[made].removeprefix("self.")
+        return
     free = {model.definition.name} if len(model.objects) == 1 else set()
     kind = "layer" if has_own_weights(model) else "model"
     context.objects[made] = _object_name(context, snake(scope or model.definition.name), free, kind)
@@ -252,17 +261,19 @@ def put(context: Context, made: Object, path: str, lines: list[str]) -> None:
     moves.before.setdefault(made.first.node, []).append("\n".join(lines) + "\n")
 
 
-def symbolic_argument(context: Context, name: str, value: Value | None, path: str, before: list[str]) -> str | None:
+def symbolic_argument(
+    context: Context, name: str, value: Value | None, path: str, before: list[str], frame: Frame | None = None
+) -> str | None:
     """What a model is first called with for a tensor: a symbolic input, or a number for a scalar, by keyword."""
     if isinstance(value, Tensor) and value.dtype == "float32" and is_scalar(context.plan, value):
         return f"{name}=1.0"
-    text = symbolic_input(context, value, path)
+    text = symbolic_input(context, value, path, frame)
     by_keyword = any("=" in one.partition("(")[0] for one in before)
     return f"{name}={text}" if text is not None and by_keyword else text
 
 
-def symbolic_input(context: Context, value: Value | None, path: str) -> str | None:
-    """A symbolic input of a value's static shape; None where that is not known."""
+def symbolic_input(context: Context, value: Value | None, path: str, frame: Frame | None = None) -> str | None:
+    """A symbolic input of a value's static shape, in the words of an object's method; None where that is not known."""
     tf = context.tf(path)
     if isinstance(value, Tensor):
         if value.dtype == "bool":
@@ -273,14 +284,15 @@ def symbolic_input(context: Context, value: Value | None, path: str) -> str | No
         dtype = "" if value.dtype in {None, "float32"} else f", dtype={quoted(value.dtype)}"
         if value.dtype == "float64":
             raise context.stop("layers over float64 tensors", value.node or ast.Pass(), path)
-        return f"{tf}.keras.Input([{', '.join(map(str, value.shape[1:]))}]{batch}{dtype})"
+        known = sizes.of(context, value, frame) if frame is not None else [str(size) for size in value.shape]
+        return f"{tf}.keras.Input([{', '.join(known[1:])}]{batch}{dtype})"
     if isinstance(value, Dict) and all(isinstance(key, Known) for key in value.keys):
-        parts = [symbolic_input(context, item, path) for item in value.values]
+        parts = [symbolic_input(context, item, path, frame) for item in value.values]
         if parts and all(part is not None for part in parts):
             names = [quoted(key.value) for key in value.keys if isinstance(key, Known)]
             return "{" + ", ".join(f"{name}: {part}" for name, part in zip(names, parts, strict=True)) + "}"
     if isinstance(value, Sequence) and value.items:
-        parts = [symbolic_input(context, item, path) for item in value.items]
+        parts = [symbolic_input(context, item, path, frame) for item in value.items]
         if all(part is not None for part in parts):
             return f"[{', '.join(part for part in parts if part)}]"
     return None

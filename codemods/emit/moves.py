@@ -22,6 +22,7 @@ class Moves:
     trailing: set[ast.stmt] = field(default_factory=set)  # whose comment behind went along
     unwrapped: set[ast.stmt] = field(default_factory=set)
     guarded: dict[ast.stmt, str] = field(default_factory=dict)  # with blocks that pass over an exception, as a try does
+    opened: dict[ast.If, bool] = field(default_factory=dict)  # of which only one branch stays
     replaced: dict[ast.stmt, str] = field(default_factory=dict)
     before: dict[ast.stmt, list[str]] = field(default_factory=dict)
     after: dict[ast.stmt, list[str]] = field(default_factory=dict)
@@ -31,6 +32,7 @@ class Moves:
         return bool(
             self.dropped
             or self.unwrapped
+            or self.opened
             or self.guarded
             or self.replaced
             or self.before
@@ -58,8 +60,8 @@ class _Mover:
     def __init__(self, module: cst.Module, moves: Moves) -> None:
         self.module = module
         self.moves = moves
-        self.touched: set[ast.AST] = {*moves.dropped, *moves.taken, *moves.unwrapped, *moves.replaced, *moves.before}
-        self.touched |= {*moves.after, *moves.comments, *moves.guarded}
+        self.touched: set[ast.AST] = {*moves.dropped, *moves.taken, *moves.unwrapped, *moves.opened, *moves.replaced}
+        self.touched |= {*moves.before, *moves.after, *moves.comments, *moves.guarded}
 
     def parse(self, text: str, top: bool) -> list[CstStatement]:
         """New statements, set off by blank lines where they define something."""
@@ -106,6 +108,8 @@ class _Mover:
                     pending = []
                 if after_definition and not defined:
                     lead = _set_off(lead, 2 if top else 1)
+                if top and out and isinstance(out[-1], (cst.FunctionDef, cst.ClassDef)) and own[0] in self.touched:
+                    lead = _set_off(lead, 2)
                 if lead != list(first.leading_lines):
                     new[0] = first.with_changes(leading_lines=lead)
                 out.extend(new)
@@ -190,9 +194,11 @@ class _Mover:
                 return out, [line for line in lead if line.comment is None], defined
             texts = _inner_comments(self.module, statement)
             return out, [*lead, *(cst.EmptyLine(comment=cst.Comment(text)) for text in texts)], defined
-        if node in moves.unwrapped and isinstance(node, ast.With) and isinstance(statement, cst.With):
-            inner, lost = self._body(node.body, statement.body, top)
-            header = _header_comment(statement.body)
+        suite = self._opened(node, statement)
+        if suite is not None:
+            nodes, body = suite
+            inner, lost = self._body(nodes, body, top)
+            header = _header_comment(body)
             lead = [*lead, *([cst.EmptyLine(comment=header)] if header else [])]
             if not inner:
                 return out, [*lead, *lost], defined
@@ -209,6 +215,22 @@ class _Mover:
         caught = cst.parse_expression(self.moves.guarded[node])
         nothing = cst.IndentedBlock([cst.SimpleStatementLine([cst.Pass()])])
         return cst.Try(body, [cst.ExceptHandler(nothing, caught)], leading_lines=statement.leading_lines)
+
+    def _opened(
+        self, node: ast.stmt, statement: cst.BaseCompoundStatement
+    ) -> tuple[Sequence[ast.stmt], cst.BaseSuite] | None:
+        """The block that takes a statement's place."""
+        if node in self.moves.unwrapped and isinstance(node, ast.With) and isinstance(statement, cst.With):
+            return node.body, statement.body
+        if isinstance(node, ast.If) and node in self.moves.opened and isinstance(statement, cst.If):
+            if self.moves.opened[node]:
+                return node.body, statement.body
+            if isinstance(statement.orelse, cst.Else):
+                return node.orelse, statement.orelse.body
+            if statement.orelse is not None:
+                return node.orelse, cst.IndentedBlock(body=[statement.orelse])
+            return [], cst.IndentedBlock(body=[])
+        return None
 
     def _body(
         self, nodes: Sequence[ast.stmt], suite: cst.BaseSuite, top: bool

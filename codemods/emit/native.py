@@ -30,8 +30,11 @@ from . import (
     function_attributes,
     function_models,
     loading,
+    member_layers,
+    members,
     models,
     monitored,
+    remains,
     rnn_states,
     savers,
     sessions,
@@ -39,7 +42,7 @@ from . import (
     sites,
 )
 from . import moves as moving
-from .checks import check_gone, check_stable
+from .checks import check_attributes, check_gone, check_stable
 from .context import Context
 from .graph_calls import rewrite_calls
 from .host_code import check_reads, drop_statements
@@ -91,6 +94,8 @@ def emit(
     name_functions(plan)
     context = Context({**modules, **helpers}, names, run, units, plan, helpers=frozenset(helpers))
     models.prepare(context)
+    member_layers.prepare(context)
+    members.keep(context)
     function_models.own(context)
     rnn_states.rewrite(context)
     contrib_calls.own(context)
@@ -111,6 +116,7 @@ def emit(
     check_layer_weights(context)
     check_stable(context)
     check_gone(context)
+    remains.drop_nothings(context)
     left = rewrite_symbols(context)
     if left:
         return Fallback(left)
@@ -119,6 +125,7 @@ def emit(
     savers.rewrite(context)
     function_models.write(context)
     block_models.write(context)
+    member_layers.write(context)
     loading.rewrite(context)
     monitored.prepare(context)
     sites.rewrite(context)
@@ -128,6 +135,8 @@ def emit(
         place(context, function)
     keep_optimizers(context)
     estimators.write(context)
+    remains.drop_lists(context)
+    remains.drop_empty(context)
     context.check_built()
     for late, node, written in context.late:
         late.replaced[node] = written()
@@ -137,6 +146,7 @@ def emit(
         text = _module_text(context, path)
         if text is not None:
             texts[path] = text
+    check_attributes(context, texts)
     return Emitted(
         texts, context.diagnostics, accounts(context), manifest_of(context, texts), tuple(modules), context.saved
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 
 from ..graph.frames import Frame, Statement
+from ..graph.instances import line
+from ..graph.ops import slots
 from ..graph.values import (
     DataIterator,
     GraphValue,
@@ -14,6 +16,7 @@ from ..graph.values import (
 )
 from ..plan.executions import FunctionPlan
 from ..plan.units import Unit
+from . import members
 from .context import Context
 from .functions import Writer as FunctionWriter
 from .verify import read_too_early
@@ -22,6 +25,9 @@ from .verify import read_too_early
 def place(context: Context, function: FunctionPlan) -> None:
     """Puts a function before the statement of its frame that runs one first, once all that it reads is there."""
     frame = function.frame
+    if frame.instance is not None:
+        _in_class(context, function)
+        return
     needed = max(
         [
             *(
@@ -59,6 +65,25 @@ def place(context: Context, function: FunctionPlan) -> None:
         (place for place, block in enumerate(blocks) if not block.startswith(("@", "def ", "class "))), len(blocks)
     )
     blocks.insert(place, text)
+
+
+def _in_class(context: Context, function: FunctionPlan) -> None:
+    """Puts a method before the first of its class that runs one, behind what builds the graph: else at the class's end."""
+    text = FunctionWriter(context, function).text()
+    frames = {unit.statement.frame for unit in function.units}
+    owners = {frame.parent.node for frame in frames if frame.parent is not None}
+    assert function.frame.instance is not None
+    cls = next((one.node for one in line(function.frame.instance.cls) if one.node in owners), function.frame.node)
+    assert isinstance(cls, ast.ClassDef)
+    building = [cls.body.index(one) for one in cls.body if any(frame.node is one for frame in frames)]
+    runs = {statement.frame.node for run in context.plan.runs for statement in run.execution.chain}
+    later = cls.body[max(building, default=-1) + 1 :]
+    anchor = next((one for one in later if one in runs), None)
+    moves = context.moves[function.frame.module.path]
+    if anchor is not None:
+        moves.before.setdefault(anchor, []).append(text)
+    else:
+        moves.after.setdefault(cls.body[-1], []).append(text)
 
 
 def _made_at(context: Context, value: GraphValue) -> int:
@@ -111,7 +136,7 @@ def _slots(context: Context, unit: Unit, train: TrainOp) -> list[str]:
         for variable in context.run.values
         if isinstance(variable, Variable) and any(variable in one for one in lists)
     ]
-    lines = [f"{name}.build({context.variables(every, unit.statement.frame, unit.node)})"]
+    lines = [f"{name}.build({context.variables(every, members.home(unit.statement.frame), unit.node)})"]
     if starts_at_one:
         tab, tf = context.indent(path), context.tf(path)
         lines += [
@@ -126,4 +151,5 @@ def _trained(train: TrainOp) -> list[Variable]:
     """The variables that a train op changes: those given, else those that its loss depends on."""
     if train.explicit or not isinstance(train.loss, GraphValue):
         return train.variables
-    return [one for one in train.variables if one in train.loss.roots]
+    reached = slots.reached(train.loss)
+    return [one for one in train.variables if one in reached]

@@ -8,6 +8,8 @@ from ..edits import Part
 from ..graph.frames import Frame, GraphState, Use
 from ..graph.values import GraphValue, Known, Saver, Variable
 from ..names import Names
+from ..plan import objects
+from . import members, text
 from .context import Context, quoted
 
 STATE = frozenset({"train.latest_checkpoint", "train.get_checkpoint_state"})
@@ -42,14 +44,18 @@ def _saver(context: Context, saver: Saver, uses: list[Use], managed: bool) -> No
         context.moves_of(statement).dropped.add(statement.node)
         return
     entries = checkpoint_entries(
-        context, saver.graph, saver.variables, saver.explicit, statement.frame, node, path, saver
+        context, saver.graph, saver.variables, saver.explicit, members.home(statement.frame), node, path, saver
     )
     own = next((name for name, value in statement.writes.items() if value is saver), None)
     if own is None:
         raise context.stop("a Saver that no name is bound to", node, path)
-    name = own if own != "saver" or "checkpoint" in context.taken else context.fresh("checkpoint")
+    name = _checkpoint_name(context, saver, own)
     tf = context.tf(path)
-    checkpoint = f"{tf}.train.Checkpoint({', '.join(f'{key}={value}' for key, value in entries)})"
+    keys = [key.rpartition(".")[2] for key, _ in entries]
+    if len(set(keys)) != len(keys):
+        raise context.stop("a Saver over variables that several objects call alike", node, path)
+    arguments = [f"{key}={value}" for key, (_, value) in zip(keys, entries, strict=True)]
+    checkpoint = _wrapped(f"{tf}.train.Checkpoint(", arguments, text.column(context.modules[path], statement.node))
     edits = context.edits[path]
     if name != own and isinstance(statement.node, ast.Assign):
         edits.replace(statement.node.targets[0], name)
@@ -59,16 +65,53 @@ def _saver(context: Context, saver: Saver, uses: list[Use], managed: bool) -> No
     if not numbered and not managed:
         for use in uses:
             method = "write" if use.method == "save" else "read"
-            _call(context, use, f"{name}.{method}(", [use.arguments["save_path"]])
+            _call(context, use, f"{_seen_from(context, use, name)}.{method}(", [use.arguments["save_path"]])
         return
     if saves and len(numbered) != len(saves):
         raise context.stop("checkpoints found again by their state that are saved without a step", node, path)
     keep = saver.keywords.get("max_to_keep")
     for use in uses:
         if use.method == "restore":
-            _call(context, use, f"{name}.restore(", [use.arguments["save_path"]])
+            _call(context, use, f"{_seen_from(context, use, name)}.restore(", [use.arguments["save_path"]])
         else:
-            _manager(context, use, name, tf, keep)
+            _manager(context, use, _seen_from(context, use, name), tf, keep)
+
+
+def _wrapped(head: str, arguments: list[str], indent: str) -> str:
+    """A call, its arguments on lines of their own where it is long."""
+    if len(head) + sum(len(one) + 2 for one in arguments) + len(indent) <= WIDTH:
+        return f"{head}{', '.join(arguments)})"
+    lines, inner = [""], f"{indent}    "
+    for one in arguments:
+        if len(inner) + len(lines[-1]) + len(one) + 2 > WIDTH:
+            lines.append("")
+        lines[-1] += f" {one}," if lines[-1] else f"{one},"
+    return f"{head}\n" + "\n".join(inner + line for line in lines).removesuffix(",") + ")"
+
+
+WIDTH = 110
+
+
+def _checkpoint_name(context: Context, saver: Saver, own: str) -> str:
+    """What the checkpoint is called: `saver` would say what it no longer is."""
+    frame = saver.chain[-1].frame
+    if own == "saver":
+        return own if "checkpoint" in context.taken else context.fresh("checkpoint")
+    owner = objects.owner(frame)
+    if own == "self.saver" and owner is not None and "self.checkpoint" not in owner.frame.bindings:
+        return members.new_attribute(context, owner, "checkpoint", set(), saver)
+    return own
+
+
+def _seen_from(context: Context, use: Use, name: str) -> str:
+    """The checkpoint's name where it is used: an attribute is read of the same object as the saver was."""
+    function = use.node.func
+    if not name.startswith("self.") or not isinstance(function, ast.Attribute):
+        return name
+    held = function.value
+    if not isinstance(held, ast.Attribute):
+        raise context.stop("a Saver that an object and a name hold", use.node, use.chain[-1].frame.module.path)
+    return f"{context.edits_of(use.chain[-1]).render(held.value)}.{name.removeprefix('self.')}"
 
 
 def _is_none(use: Use, key: str) -> bool:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from ..graph.values import Session
+from ..graph.frames import Frame
+from ..graph.values import Known, Placeholder, Session, Value, graph_values
 from ..parse import Module
+from ..plan import objects
+from ..plan.units import moves
 from .context import Context
 
 
 def drop_parameters(context: Context) -> None:
-    """Drops every parameter whose value is a session at every call."""
-    for definition, frames in context.run.activations.items():
-        if not isinstance(definition, ast.FunctionDef):
-            continue
-        parameters = definition.args
-        names = [one.arg for one in (*parameters.posonlyargs, *parameters.args)]
-        gone = {
-            name for name in names if frames and all(isinstance(frame.arguments.get(name), Session) for frame in frames)
-        }
-        if not gone:
-            continue
+    """Drops every parameter whose value is a session at every call, or goes with the graph."""
+    for definition, frames, names, gone in _going(context):
         module = frames[0].module
         lost = ", ".join(f"`{name}`" for name in names if name in gone)
         context.interface(
@@ -34,10 +28,50 @@ def drop_parameters(context: Context) -> None:
             [spans[name] for name in names],
             [place for place, name in enumerate(names) if name in gone],
         )
-        for call, found in context.run.calls.items():
-            if any(function.node is definition for function, _, _ in found):
-                bound = any(function.bound is not None for function, _, _ in found)
-                _drop_arguments(context, call, names[1:] if bound else names, gone)
+        for call, given in _calls(context, definition, names):
+            _drop_arguments(context, call, given, gone)
+
+
+def dropped_arguments(context: Context) -> set[ast.AST]:
+    """What calls give for parameters that go."""
+    found: set[ast.AST] = set()
+    for definition, _, names, gone in _going(context):
+        for call, given in _calls(context, definition, names):
+            found.update(one for name, one in zip(given, call.args, strict=False) if name in gone)
+            found.update(keyword.value for keyword in call.keywords if keyword.arg in gone)
+    return found
+
+
+def _going(context: Context) -> Iterator[tuple[ast.FunctionDef, list[Frame], list[str], set[str]]]:
+    """The functions that lose parameters: their activations, all their parameters, those that go."""
+    for definition, frames in context.run.activations.items():
+        if isinstance(definition, ast.FunctionDef) and frames:
+            parameters = definition.args
+            names = [one.arg for one in (*parameters.posonlyargs, *parameters.args)]
+            gone = {name for name in names if all(_goes(context, frame, name) for frame in frames)}
+            if gone:
+                yield definition, frames, names, gone
+
+
+def _calls(context: Context, definition: ast.FunctionDef, names: list[str]) -> Iterator[tuple[ast.Call, list[str]]]:
+    """The calls of a function, with the parameters that each gives by position."""
+    for call, found in context.run.calls.items():
+        if any(function.node is definition for function, _, _ in found):
+            bound = any(function.bound is not None for function, _, _ in found)
+            yield call, names[1:] if bound else names
+
+
+def _goes(context: Context, frame: Frame, name: str) -> bool:
+    """Whether a parameter holds a session, or what only builds graph is given: a value that no longer exists there."""
+    value = frame.arguments.get(name)
+    if isinstance(value, Session):
+        return True
+    if type(value) is Value or (isinstance(value, Known) and value.value is None):
+        return name in frame.bindings and isinstance(frame.bindings[name].value, Session)
+    leaves = graph_values(value) if value is not None else []
+    if frame not in context.units.frames or objects.owner(frame) is None:
+        return False
+    return bool(leaves) and all(moves(leaf) or isinstance(leaf, Placeholder) for leaf in leaves)
 
 
 def _parameter_spans(module: Module, definition: ast.FunctionDef) -> dict[str, tuple[int, int]]:

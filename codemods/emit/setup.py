@@ -19,6 +19,8 @@ from ..graph.values import (
     Variable,
     Writer,
 )
+from ..plan import objects
+from . import members, scope_names
 from .context import Context, IteratorForm, quoted
 from .optimizers import DEFAULT_RATES, IGNORED, OPTIMIZERS, POSITIONAL, SCHEDULES
 from .text import snake
@@ -107,7 +109,10 @@ def _append(context: Context, node: ast.Call, path: str, argument: str) -> None:
 
 def _name_for(context: Context, node: ast.Call, made: list[Variable], given: ast.expr | None) -> str | None:
     """The expression that gives the variables of one call their TF1 names; None: as it is."""
-    names = [variable.name for variable in made]
+    names = [scope_names.relative(context, variable, variable.name) for variable in made]
+    scoped = scope_names.of(context, made)
+    if scoped is not None:
+        return scoped
     known = context.run.meanings.get(given, []) if given is not None else []
     spelt = [value.value for value in known if isinstance(value, Known)]
     if given is not None and set(spelt) == set(names) and len(set(names)) == len(names) == len(spelt):
@@ -239,10 +244,14 @@ def _optimizer_name(context: Context, optimizer: Optimizer, trains: list[TrainOp
         raise context.stop("an optimizer made where it is not followed", optimizer.node or ast.Pass(), _path(optimizer))
     own = [name for name, value in unit.statement.writes.items() if value is optimizer]
     if own:
-        return own[0]
+        return context.promoted.get((unit.statement.frame, own[0]), own[0])
     train = next((name for name, value in unit.statement.writes.items() if isinstance(value, TrainOp)), "")
+    owner = objects.owner(unit.statement.frame)
+    train = train.removeprefix("self.")
     words = [word for word in snake(train).split("_") if word and word not in NOISE]
     wanted = "_".join([*words, "optimizer"]) if count > 1 and words else "optimizer"
+    if owner is not None and unit.statement.frame in context.units.frames:
+        return members.new_attribute(context, owner, wanted, {train}, optimizer)
     return context.fresh(wanted, free={train})
 
 

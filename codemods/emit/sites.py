@@ -19,10 +19,10 @@ from ..graph.values import (
 )
 from ..plan.executions import Feed, Fetched, FunctionPlan, Parameter, Run
 from ..symbols.sites import atom
-from . import loading, monitored
+from . import loading, monitored, receivers
 from .context import Context
 from .feeds import FeedDicts, is_pure
-from .functions import is_returned
+from .functions import as_loop, is_returned
 from .native_imports import numpy_name
 
 NUMPY_TYPES = {"int8", "int16", "int32", "int64", "uint8", "uint16", "bool"}
@@ -38,6 +38,8 @@ def rewrite(context: Context) -> None:
             _dropped(context, run)
         elif run.kind == "iterator":
             _iterator(context, run)
+        elif run.kind == "assigned":
+            _assigned(context, run)
         elif run.kind in {"variable-read", "evaluated"}:
             _read(context, run)
         elif run.kind == "loaded":
@@ -62,6 +64,14 @@ def _dropped(context: Context, run: Run) -> None:
     if not isinstance(run.statement.node, (ast.Expr, ast.Assign)):
         raise _stop(context, run, "an initializer run within an expression")
     context.moves_of(run.statement).dropped.add(run.statement.node)
+
+
+def _assigned(context: Context, run: Run) -> None:
+    """Assignments of a comprehension are done in a loop."""
+    statement, node = run.statement, run.execution.fetch_node
+    assert statement is not None and isinstance(node, ast.ListComp)
+    edits, tab = context.edits_of(statement), context.indent(statement.frame.module.path)
+    context.moves_of(statement).replaced[statement.node] = "\n".join(as_loop(node, edits, tab))
 
 
 def _iterator(context: Context, run: Run) -> None:
@@ -113,7 +123,7 @@ def _read(context: Context, run: Run) -> None:
 def _expression(context: Context, run: Run, part: Fetched, bare: bool = False) -> list[Part]:
     assert run.statement is not None
     if isinstance(part.value, Variable) and part.value in context.steps:
-        return [context.steps[part.value]]
+        return [receivers.of(context, run, context.steps[part.value], part.value)]
     if isinstance(part.value, Schedule) and isinstance(part.node, ast.Name):
         return [context.schedule_value(part.value, part.node.id, part.node, run.statement.frame.module.path)]
     if part.node is None:
@@ -136,7 +146,7 @@ def _call(context: Context, run: Run, feeds: FeedDicts) -> None:
         arguments.extend([", "] if place else [])
         arguments.extend([f"{parameter.name}="] if keywords else [])
         arguments.extend(_argument(context, run, parameter, feeds))
-    call: list[Part] = [f"{function.name}(", *arguments, ")"]
+    call: list[Part] = [f"{receivers.prefix(context, run)}{function.name}(", *arguments, ")"]
     parts = run.fetched
     returned = [part for part in parts if is_returned(function, part)]
     single = len(parts) == 1 and parts[0].place == ()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from .. import projects
 from ..names import Names
 from ..parse import Module
-from . import calls, expressions, ops, statements
+from . import calls, expressions, methods, ops, statements
 from .frames import Problem
 from .interpreter import Interpreter, Language, TooMuch
 from .ops import scopes
@@ -40,6 +40,7 @@ def recover(
     sys.setrecursionlimit(max(limit, 10_000))
     try:
         statements.run_module(run, entry)
+        methods.run_uncalled(run)
     except TooMuch:
         run.problems.append(
             Problem(modules[entry].tree, modules[entry], "a program that takes too many steps to follow")

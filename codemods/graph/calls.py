@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 
-from . import host
+from . import host, instances
 from .frames import Frame
 from .interpreter import Interpreter
 from .values import (
@@ -19,7 +19,6 @@ from .values import (
     Graph,
     GraphValue,
     ImportedModule,
-    Instance,
     Known,
     Method,
     Partial,
@@ -245,8 +244,8 @@ def _default(run: Interpreter, node: ast.expr, function: Function) -> Value:
 
 
 def _instantiate(run: Interpreter, cls: Class, node: ast.Call, arguments: list[Value]) -> Value:
-    made = Instance(cls)
-    init = cls.attributes.get("__init__")
+    made = instances.make(run, cls)
+    init = instances.find(cls, "__init__")
     if isinstance(init, Function):
         call_function(run, Function(init.node, init.frame, made), node, arguments)
     elif any(graph_values(argument) for argument in arguments):

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from . import cells, host, shapes
+from . import cells, host, instances, shapes
 from .frames import Frame
 from .interpreter import Interpreter
 from .values import (
@@ -33,6 +33,7 @@ from .values import (
     Sequence,
     Session,
     StateTuple,
+    Super,
     Tensor,
     TensorShape,
     TFName,
@@ -122,9 +123,13 @@ def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Valu
     if isinstance(owner, ImportedModule):
         return _of_module(run, owner, name)
     if isinstance(owner, Instance):
-        return _instance_attribute(run, owner, name, node)
-    if isinstance(owner, Class) and name in owner.attributes:
-        return owner.attributes[name]
+        return instances.attribute(run, owner, name)
+    if isinstance(owner, Super):
+        return instances.of_super(owner, name)
+    if isinstance(owner, Class):
+        found = instances.find(owner, name)
+        if found is not None:
+            return found
     if isinstance(owner, Config):
         return owner
     if isinstance(owner, Known) and name == "value" and isinstance(owner.value, int):
@@ -152,17 +157,6 @@ def _of_module(run: Interpreter, owner: ImportedModule, name: str) -> Value:
     if path is not None and run.linked(owner.origin, spelt) is None and run.linked(path, f".{name}") is not None:
         return ImportedModule(f"{owner.name}.{name}", f".{name}", path)
     return ImportedModule(f"{owner.name}.{name}", spelt, owner.origin)
-
-
-def _instance_attribute(run: Interpreter, owner: Instance, name: str, node: ast.expr) -> Value:
-    if name in owner.attributes:
-        return owner.attributes[name]
-    if name in owner.cls.attributes:
-        found = owner.cls.attributes[name]
-        if isinstance(found, Function) and found.bound is None:
-            return Function(found.node, found.frame, owner)
-        return found
-    return Value()
 
 
 def _graph_attribute(run: Interpreter, owner: GraphValue, name: str, node: ast.expr) -> Value:
@@ -278,9 +272,8 @@ def _bool(run: Interpreter, node: ast.BoolOp) -> Value:
         value = evaluate(run, part)
         truth = host.truth(value)
         if truth is None:
-            for rest in node.values[node.values.index(part) + 1 :]:
-                evaluate(run, rest)
-            return Value()
+            others = [evaluate(run, rest) for rest in node.values[node.values.index(part) + 1 :]]
+            return host.join(value, others[0]) if stop and len(others) == 1 else Value()
         if truth is stop:
             return value
     return value

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..names import Names
 from ..parse import Module
-from .values import Estimator, GraphValue, Layer, LoadedGraph, Value, Variable
+from .values import Estimator, GraphValue, Instance, Layer, LoadedGraph, Value, Variable
 
 
 @dataclass(eq=False)
@@ -20,7 +20,7 @@ class Binding:
 
 @dataclass(eq=False)
 class Frame:
-    """One activation of a module, function, lambda, comprehension or class body."""
+    """One activation of a module, function, lambda, comprehension or class body; or an object, whose attributes it binds."""
 
     module: Module
     names: Names
@@ -33,6 +33,7 @@ class Frame:
     history: dict[str, list[Statement]] = field(default_factory=dict)
     arguments: dict[str, Value] = field(default_factory=dict)  # of a function: what its parameters were given
     order: tuple[int, int] = (0, 0)  # when it began: how many values of the graph there were, and a count
+    instance: Instance | None = None  # the object whose attributes the bindings are
 
     @property
     def top(self) -> Frame:
@@ -57,6 +58,7 @@ class Statement:
     writes: dict[str, Value] = field(default_factory=dict)
     made: list[GraphValue] = field(default_factory=list)
     executions: list[Execution] = field(default_factory=list)
+    stores: set[Frame] = field(default_factory=set)  # of the objects whose attributes it binds
 
     @property
     def line(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import instances
 from .interpreter import Interpreter
 from .values import (
     Array,
@@ -23,6 +24,7 @@ from .values import (
     LoadedTensor,
     Method,
     Sequence,
+    Session,
     Shape,
     Tensor,
     TensorShape,
@@ -89,7 +91,7 @@ def truth(value: Value) -> bool | None:
         return bool(value.items)
     if isinstance(value, Dict):
         return bool(value.keys) or (None if value.open else False)
-    if isinstance(value, (TFName, Function, Instance, Class)):
+    if isinstance(value, (TFName, Function, Instance, Class, Session)):
         return True
     return None
 
@@ -109,6 +111,9 @@ def join(one: Value, two: Value) -> Value:
         return one
     if isinstance(one, Array) and isinstance(two, Array):
         return Array()
+    for given, other in ((one, two), (two, one)):
+        if isinstance(given, Session) and (type(other) is Value or isinstance(other, Session)):
+            return given  # what is not known is a session as well, since it is used as one
     return Value()
 
 
@@ -166,7 +171,8 @@ def assign_target(run: Interpreter, target: ast.expr, value: Value, node: ast.ex
 def _assign_attribute(run: Interpreter, target: ast.Attribute, value: Value) -> None:
     owner = run.evaluate(target.value)
     if isinstance(owner, Instance):
-        owner.attributes[target.attr] = value
+        run.mean(target, value)
+        instances.store(run, owner, target.attr, value)
     elif isinstance(owner, Class):
         owner.attributes[target.attr] = value
     elif graph_values(value):
@@ -309,6 +315,8 @@ def call_builtin(run: Interpreter, name: str, arguments: list[Value], node: ast.
     function = BUILTIN_CALLS.get(name)
     if function is not None:
         return function(run, arguments, node)
+    if name == "super":
+        return instances.call_super(run, arguments)
     if name in {"print", "next", "iter"}:
         run.effect(node)
     if name in {"isinstance", "hasattr", "type", "repr", "print", "id", "callable", "vars"}:

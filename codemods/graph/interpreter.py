@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ..names import Names
 from ..parse import Module
 from .frames import Binding, Execution, Frame, GraphState, Problem, Statement, Use
-from .values import Assign, Function, GraphValue, Op, Shape, Tensor, Value, Variable
+from .values import Assign, Class, Function, GraphValue, Instance, Op, Session, Shape, Tensor, Value, Variable
 
 MAX_DEPTH = 24
 MAX_STEPS = 200_000
@@ -39,7 +39,7 @@ class Language:
     call_tensorflow: Callable[[Interpreter, str, ast.Call], Value]
     call_method: Callable[[Interpreter, Value, str, ast.Call], Value]
     run_body: Callable[[Interpreter, list[ast.stmt]], None]
-    enter: Callable[[Interpreter, ast.With], list[Callable[[], None]]]
+    enter: Callable[[Interpreter, ast.With], list[Callable[[], object]]]
 
 
 @dataclass(eq=False)
@@ -65,6 +65,7 @@ class Interpreter:
     calls: dict[ast.Call, list[tuple[Function, Frame, tuple[Statement, ...]]]] = field(default_factory=dict)
     meanings: dict[ast.AST, list[Value]] = field(default_factory=dict)
     settled: set[ast.Try] = field(default_factory=set)  # whose bodies are known not to raise: their handlers never run
+    decided: dict[ast.If, set[bool]] = field(default_factory=dict)  # conditions whose value was known
     mutated: list[tuple[Value, tuple[Statement, ...]]] = field(default_factory=list)
     impure: dict[ast.Call, list[tuple[Statement, ...]]] = field(
         default_factory=dict
@@ -74,6 +75,10 @@ class Interpreter:
     arg_scopes: list[Any] = field(default_factory=list)  # the defaults of contrib's functions, innermost scope last
     collected: dict[ast.Call, Any] = field(default_factory=dict)  # what calls took from the collections of losses
     named_losses: dict[ast.Expr, str] = field(default_factory=dict)  # losses that only their collection held
+    instances: list[Instance] = field(default_factory=list)
+    stored: list[tuple[Instance, str, Value, tuple[Statement, ...]]] = field(default_factory=list)  # attributes
+    changing: dict[Class, frozenset[str]] = field(default_factory=dict)  # attributes whose host values may change
+    default_sessions: list[Session] = field(default_factory=list)
     steps: int = 0
     effects: int = 0
     ticks: int = 0

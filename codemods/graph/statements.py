@@ -123,9 +123,7 @@ def _function(run: Interpreter, node: ast.FunctionDef) -> None:
 
 
 def _class(run: Interpreter, node: ast.ClassDef) -> None:
-    for base in node.bases:
-        evaluate(run, base)
-    made = Class(node, run.frame)
+    made = Class(node, run.frame, bases=[evaluate(run, base) for base in node.bases])
     frame = Frame(run.frame.module, run.frame.names, node, run.frame)
     with run.within(frame):
         run_block(run, node.body)
@@ -149,31 +147,51 @@ def _if(run: Interpreter, node: ast.If) -> None:
     truth = host.truth(evaluate(run, node.test))
     if truth is not None:
         run.chain[-1].decided = True
+        run.decided.setdefault(node, set()).add(truth)
         run_block(run, node.body if truth else node.orelse)
         return
+    run.decided.setdefault(node, set()).update({True, False})
     _branches(run, [node.body, node.orelse])
 
 
 def _branches(run: Interpreter, bodies: list[list[ast.stmt]]) -> None:
     """Runs each body from the same bindings, and joins what they leave. Raises Unwind where all of them leave early."""
-    before = dict(run.frame.bindings)
-    outcomes: list[dict[str, Binding]] = []
+    before = _bindings(run)
+    outcomes: list[Bindings] = []
     left: Unwind | None = None
     for body in bodies:
-        run.frame.bindings = dict(before)
+        _restore(before)
         try:
             run_block(run, body)
         except Unwind as unwind:
             left = unwind
             continue
-        outcomes.append(run.frame.bindings)
+        outcomes.append(_bindings(run))
     if not outcomes:
-        run.frame.bindings = before
+        _restore(before)
         raise left or Unwind
-    run.frame.bindings = _joined(run, outcomes)
+    _restore(_joined(outcomes))
 
 
-def _joined(run: Interpreter, outcomes: list[dict[str, Binding]]) -> dict[str, Binding]:
+Bindings = dict[Frame, dict[str, Binding]]
+
+
+def _bindings(run: Interpreter) -> Bindings:
+    """What the names of the current frame mean now, and the attributes of objects."""
+    return {frame: dict(frame.bindings) for frame in (run.frame, *(one.frame for one in run.instances))}
+
+
+def _restore(bindings: Bindings) -> None:
+    for frame, bound in bindings.items():
+        frame.bindings = dict(bound)
+
+
+def _joined(outcomes: list[Bindings]) -> Bindings:
+    frames = {frame for outcome in outcomes for frame in outcome}
+    return {frame: _join([outcome[frame] for outcome in outcomes if frame in outcome]) for frame in frames}
+
+
+def _join(outcomes: list[dict[str, Binding]]) -> dict[str, Binding]:
     result = dict(outcomes[0])
     for other in outcomes[1:]:
         for name in {*result, *other}:
@@ -287,14 +305,14 @@ def _with(run: Interpreter, node: ast.With) -> None:
 
 
 def _try(run: Interpreter, node: ast.Try) -> None:
-    before = dict(run.frame.bindings)
+    before = _bindings(run)
     made = len(run.graph.variables)
     left: Unwind | None = None
     outcomes = []
     try:
         run_block(run, node.body)
         run_block(run, node.orelse)
-        outcomes.append(run.frame.bindings)
+        outcomes.append(_bindings(run))
     except Unwind as unwind:
         left = unwind
     if left is None and all(_succeeds(run, one) for one in node.body):
@@ -302,7 +320,7 @@ def _try(run: Interpreter, node: ast.Try) -> None:
         run_block(run, node.finalbody)
         return
     for handler in node.handlers:
-        run.frame.bindings = dict(before) if made != len(run.graph.variables) else dict(run.frame.bindings)
+        _restore(before if made != len(run.graph.variables) else _bindings(run))
         if handler.type is not None:
             evaluate(run, handler.type)
         if handler.name:
@@ -310,13 +328,13 @@ def _try(run: Interpreter, node: ast.Try) -> None:
         count = len(run.graph.variables)
         try:
             run_block(run, handler.body)
-            outcomes.append(run.frame.bindings)
+            outcomes.append(_bindings(run))
         except Unwind as unwind:
             left = left or unwind
         if len(run.graph.variables) > count:
             run.problem(handler, "variables made in an except block")
     if outcomes:
-        run.frame.bindings = _joined(run, outcomes)
+        _restore(_joined(outcomes))
     run_block(run, node.finalbody)
     if not outcomes:
         raise left or Unwind

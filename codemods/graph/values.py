@@ -103,18 +103,33 @@ class Function(Value):
     frame: Frame
     bound: Value | None = None
 
+    @property
+    def decorated(self) -> bool:
+        return bool(getattr(self.node, "decorator_list", ()))
+
 
 @dataclass(eq=False)
 class Class(Value):
     node: ast.ClassDef
     frame: Frame
     attributes: dict[str, Value] = field(default_factory=dict)
+    bases: list[Value] = field(default_factory=list)
 
 
 @dataclass(eq=False)
 class Instance(Value):
+    """An object of one of the program's classes. Its attributes are the bindings of its frame."""
+
     cls: Class
-    attributes: dict[str, Value] = field(default_factory=dict)
+    frame: Frame
+
+
+@dataclass(eq=False)
+class Super(Value):
+    """`super()` of an object, as seen from a method of a class."""
+
+    cls: Class
+    instance: Instance
 
 
 @dataclass(eq=False)

@@ -59,7 +59,7 @@ class Feed:
 
 @dataclass(eq=False)
 class Run:
-    """One execution, resolved. kind: function | variable-read | evaluated | dropped | iterator | loaded."""
+    """One execution, resolved. kind: function | variable-read | evaluated | assigned | dropped | iterator | loaded."""
 
     execution: Execution
     kind: str
@@ -196,6 +196,8 @@ def resolve(units: Units, execution: Execution) -> Run:
     node = execution.fetch_node if execution.kind == "run" else _receiver(execution.node)
     if node is None:
         raise undecided("a run without fetches", execution.node, statement)
+    if isinstance(node, ast.ListComp) and _assigns_in_place(units, execution, node):
+        return Run(execution, "assigned", statement=statement)
     fetched = list(_expand(units, execution, node, execution.fetches, ()))
     run = Run(execution, "function", fetched, statement=statement, fetches=execution.fetches)
     for part in fetched:
@@ -236,6 +238,35 @@ def is_scalar(plan: Plan, value: GraphValue) -> bool:
         return value.shape == ()
     fed = [run.feeds[value].value for run in plan.runs if value in run.feeds]
     return bool(fed) and all(isinstance(one, Known) and isinstance(one.value, int | float) for one in fed)
+
+
+def _assigns_in_place(units: Units, execution: Execution, node: ast.ListComp) -> bool:
+    """Whether a run only makes and does assignments between variables, one for each round of a comprehension."""
+    fetches, statement = execution.fetches, execution.chain[-1]
+    if (
+        not isinstance(fetches, Sequence)
+        or not fetches.items
+        or execution.feeds is not None
+        or len(node.generators) != 1
+    ):
+        return False
+    simple = isinstance(statement.node, ast.Expr) and statement.node.value is execution.node
+    for one in fetches.items:
+        if not isinstance(one, Assign) or any(not isinstance(root, Variable) for root in one.roots):
+            return False
+    assigned = {one.variable for one in fetches.items if isinstance(one, Assign)}
+    read = {
+        root
+        for one in fetches.items
+        if isinstance(one, Assign) and isinstance(one.value, GraphValue)
+        for root in one.value.roots
+    }
+    reads = slices.reads_of(node, statement)
+    graph = any(
+        unit is not None and unit.kind in {"graph", "placeholder"}
+        for unit in (units.of.get(one) for _, _, one, _ in reads)
+    )
+    return simple and not node.generators[0].ifs and not assigned & read and not graph
 
 
 def _receiver(node: ast.Call) -> ast.expr | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 
-from ..graph.frames import Statement
+from ..graph.frames import Execution, Frame, Statement
 from ..graph.values import (
     Assign,
     DataIterator,
@@ -23,7 +23,7 @@ from ..graph.values import (
     Value,
     Variable,
 )
-from . import estimators, loading, modelling, monitored, slices
+from . import estimators, loading, modelling, monitored, objects, slices
 from .executions import (
     FunctionPlan,
     Parameter,
@@ -66,7 +66,19 @@ def make(units: Units) -> Plan:
             loading.assign_function(plan, run)
     for function in plan.functions:
         _order(plan, function)
+        _discard(function)
     return plan
+
+
+def _discard(function: FunctionPlan) -> None:
+    """Assignments that run for their effect only give nothing back."""
+    bare = all(
+        isinstance(run.execution.chain[-1].node, ast.Expr) and run.execution.chain[-1].node.value is run.execution.node
+        for run in function.runs
+    )
+    if bare and all(isinstance(part.value, Assign) for part in function.returns):
+        for part in (*function.returns, *(part for run in function.runs for part in run.fetched)):
+            part.thrown_away = True
 
 
 def _alike(one: Run, two: Run) -> bool:
@@ -272,17 +284,35 @@ def _assign_function(plan: Plan, run: Run) -> None:
     frames = {unit.statement.frame for unit in made.units} | {
         frame for frame, _ in made.outside if frame in units.frames
     }
-    inner = [frame for frame in frames if frame.parent is not None]
-    made.frame = inner[0] if inner else next(iter(units.run.module_frames.values()))
     if statement.frame in units.homes:
-        inner = [statement.frame]
+        made.frame = statement.frame
         made.home = units.homes[statement.frame]
-    if inner and len(set(inner)) > 1:
-        raise undecided("a graph that is built in several functions", execution.node, statement)
-    made.frame = inner[0] if inner else statement.frame.top
+    else:
+        made.frame = _frame(made, frames, execution)
     plan.functions.append(made)
     _parameters(plan, made, needed)
     _no_effects(plan, made)
+
+
+def _frame(function: FunctionPlan, frames: set[Frame], execution: Execution) -> Frame:
+    """Where a function is written: in the module, in the function that builds the graph, or in an object's class."""
+    statement = execution.chain[-1]
+    inner = [frame for frame in frames if frame.parent is not None]
+    try:
+        own = objects.home(inner)
+    except ValueError:
+        raise undecided("a graph that is built in several functions", execution.node, statement) from None
+    if own is None:
+        if len(inner) > 1:
+            raise undecided("a graph that is built in several functions", execution.node, statement)
+        return inner[0] if inner else statement.frame.top
+    if any(unit.statement.frame.parent is None for unit in function.units):
+        raise undecided("a graph that is built within an object and outside", execution.node, statement)
+    building = {unit.statement.frame for unit in function.units}
+    for frame, name in function.outside:
+        if frame.parent is not None and frame.instance is None and frame not in building:
+            raise undecided(f"`{name}`, which a fetch reads from the method that runs it", execution.node, statement)
+    return own
 
 
 def _roots(value: GraphValue, cut: set[GraphValue]) -> set[GraphValue]:
@@ -373,7 +403,7 @@ def _bound_name(plan: Plan, value: GraphValue) -> str:
         for part in unit.parts:
             for name, bound in part.writes.items():
                 if bound is value:
-                    return name
+                    return name.removeprefix("self.")
     given = getattr(value, "arguments", {}).get("name")
     if isinstance(given, ast.Constant) and isinstance(given.value, str) and given.value.isidentifier():
         return given.value

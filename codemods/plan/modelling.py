@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graph.values import Layer, Tensor, Variable
-from . import block_models, function_models, regions
+from . import block_models, function_models, member_layers, regions
 from .models import Models
 from .units import Units
 
@@ -22,6 +22,7 @@ def find(units: Units) -> Models:
             and value.layer is not None
             and value.chain[-1].frame in units.frames
         ]
+        direct = member_layers.find(units, models, direct)
         block_models.find(units, models, direct)
         for unit in units.ordered:
             if unit.kind == "layers":

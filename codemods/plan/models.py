@@ -28,6 +28,7 @@ class Object:
     model: FunctionModel | None = None
     holder: Object | None = None  # the object that holds this one
     activations: list[Frame] = field(default_factory=list)  # of the function, that called this object
+    bare: bool = False  # one layer, which an object of the program's own holds
 
     @property
     def layers(self) -> list[Layer]:
@@ -123,6 +124,7 @@ class Phases:
     build: list[ast.stmt] = field(default_factory=list)
     kept: set[str] = field(default_factory=set)
     gone: set[ast.stmt] = field(default_factory=set)  # of `call`
+    lost: set[ast.stmt] = field(default_factory=set)  # of every phase: what only arguments read that Keras has not
 
 
 @dataclass(eq=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
+from ..graph.frames import Frame
+from ..graph.instances import line
 from ..graph.values import Assign, Group, LoadedTensor, Op, Variable
 from .estimators import STEPS
 from .executions import Fetched, FunctionPlan, Plan, effects, target_at
@@ -30,13 +32,19 @@ NOISE = frozenset(
 
 def name_functions(plan: Plan) -> None:
     """Names every function of a plan."""
-    taken = _taken(plan)
-    steps = {train for function in plan.functions for train in function.trains}
+    shared = _taken(plan)
+    members: dict[Frame, set[str]] = {}
     for function in [*plan.functions, *plan.loaded]:
+        taken = (
+            shared if function.frame.instance is None else members.setdefault(function.frame, _members(plan, function))
+        )
+        beside = [one for one in plan.functions if (one.frame is function.frame) or function.frame.instance is None]
+        steps = {train for one in beside for train in one.trains}
         if function.mode and not function.plain:
             wanted = STEPS[function.mode]
         elif function.plain:
-            wanted = "forward" if sum(one.plain for one in plan.functions) == 1 else f"forward_{function.output}"
+            output = function.output.removeprefix("self.")
+            wanted = "forward" if sum(one.plain for one in beside) == 1 else f"forward_{output}"
         else:
             wanted = _train_name(function, len(steps)) if function.trains else _compute_name(function)
         name, count = wanted, 2
@@ -65,6 +73,21 @@ def _taken(plan: Plan) -> set[str]:
     }
 
 
+def _members(plan: Plan, function: FunctionPlan) -> set[str]:
+    """The names of an object's methods, and of the attributes that it keeps."""
+    one = function.frame.instance
+    assert one is not None
+    going = {
+        name
+        for unit in plan.units.ordered
+        if unit.kind in {"graph", "placeholder", "session"}
+        for part in unit.parts
+        for name in part.writes
+    }
+    methods = {name for cls in line(one.cls) for name in cls.attributes}
+    return methods | {name.removeprefix("self.") for name in one.frame.bindings if name not in going}
+
+
 def _words(text: str) -> list[str]:
     parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower().split("_")
     return [part for part in parts if part]
@@ -86,8 +109,8 @@ def _with(function: FunctionPlan, wanted: str) -> str:
 def _text(part: Fetched) -> str:
     """The name that a fetch is known by, or ""."""
     if part.node is None:
-        found = re.match(r"\w+", part.text or "")
-        return found[0] if found else ""
+        found = re.match(r"(?:self\.)?(\w+)", part.text or "")
+        return found[1] if found else ""
     if isinstance(part.node, ast.Name):
         return part.node.id
     if isinstance(part.node, ast.Attribute):
@@ -107,7 +130,7 @@ def _compute_name(function: FunctionPlan) -> str:
     values = [part for part in function.returns if not isinstance(part.value, Variable)]
     effects = [part for part in values if isinstance(part.value, (Assign, Group))]
     names = [_text(part) for part in values]
-    if effects and len(values) == 1 and names[0]:
+    if effects and len(effects) == len(values) and len(set(names)) == 1 and names[0]:
         name = "_".join(word for word in _words(names[0]) if word not in {"op", "ops"})
         return name if "_" in name else f"update_{name}"
     if not all(names):

@@ -185,6 +185,8 @@ class _Sorting:
         early = {*phases.init, *phases.build}
         phases.gone = {*phases.init, *(one for one in self.statements if self._is_weight(one) or self._is_summary(one))}
         phases.gone.update(one for one in self.statements if cells.goes(self.run, one))
+        phases.lost = self._of_nothing(early)
+        phases.gone |= phases.lost
         late = [one for one in self.statements if one not in early and one not in phases.gone]
         while True:
             self.read_late = set().union(*map(self._reads, late)) if late else set()
@@ -218,6 +220,19 @@ class _Sorting:
     def _written(frame: Frame, statement: ast.stmt) -> Iterable[Value]:
         known = frame.statements.get(statement)
         return known.writes.values() if known is not None else ()
+
+    def _of_nothing(self, early: set[ast.stmt]) -> set[ast.stmt]:
+        """Host statements that bind what only arguments read that Keras has not: the collections of a variable."""
+        given = [node for site in self.model.sites.values() for node in _collections(site)]
+        lost = {name for node in given for name in _read(node)}
+        found: set[ast.stmt] = set()
+        for statement in self.statements if given else ():
+            names = _bound(statement)
+            read = any(names & self._reads(one) for one in self.statements if one is not statement)
+            made = [value for frame in self.frames for value in self._made(frame, statement)]
+            if isinstance(statement, ast.Assign) and names and names <= lost and statement not in early and not read:
+                found.update([] if made else [statement])
+        return found
 
     def _want(self, phase: str, expression: ast.AST) -> None:
         self.wanted[phase].update(_read(expression))
@@ -351,6 +366,8 @@ class _Sorting:
                 skipped.update(ast.walk(expression))
             node = name_node(site)
             skipped.update(ast.walk(node) if node is not None else ())
+            for joined in _collections(site):
+                skipped.update(ast.walk(joined))
             if site.kind == "object" and site.callee is not None:
                 for name, value in arguments_of(site.callee.definition, site.node).items():
                     if site.callee.roles.get(name) != "call":
@@ -401,6 +418,17 @@ class _Sorting:
             if any(not _alike(values[0], value) for value in values[1:]):
                 why = f"a layer whose settings differ between calls (`{name}`)"
                 raise Undecided(why, self.model.definition, self.model.path)
+
+
+def _collections(site: Site) -> list[ast.expr]:
+    """The expressions of the collections that a site's variables join, which TensorFlow 2 has not."""
+    found = [
+        member.arguments["collections"]
+        for members in site.members.values()
+        for member in members
+        if isinstance(member, Variable) and "collections" in member.arguments
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _alike(one: Value | None, two: Value | None) -> bool:

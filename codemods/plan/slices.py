@@ -7,7 +7,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..graph.frames import Frame, Statement
-from ..graph.values import Assign, Dict, GraphValue, Op, Placeholder, Sequence, UpdateOps, Value, Variable
+from ..graph.values import (
+    Assign,
+    Dict,
+    GraphValue,
+    Instance,
+    Op,
+    Placeholder,
+    Sequence,
+    UpdateOps,
+    Value,
+    Variable,
+    graph_values,
+)
+from . import objects
 from .units import Unit, Units
 
 
@@ -37,6 +50,8 @@ def of(
         work.extend(_controls(units, unit))
         for part in unit.parts:
             for (frame, name), makers in part.reads.items():
+                if not makers and frame in units.frames and objects.owner(frame) is not None:
+                    _given(units, frame, name, part, work, result, cut)
                 for maker in makers:
                     if units.of.get(maker) is not unit:
                         _follow(units, frame, name, maker, part, work, result, cut)
@@ -80,6 +95,24 @@ def _follow(
         work.extend(_changes(units, value, reader))
 
 
+def _given(
+    units: Units,
+    frame: Frame,
+    name: str,
+    reader: Statement,
+    work: list[Unit],
+    result: Slice,
+    cut: set[GraphValue],
+) -> None:
+    """What a method was given for a parameter: a value of the graph is followed, anything else is read from outside."""
+    value = reader.reads_values[frame, name]
+    found = [(leaf, units.unit(leaf)) for leaf in graph_values(value) if leaf not in cut]
+    made = [unit for _, unit in found if unit is not None and unit.kind == "graph"]
+    work.extend(made)
+    if not isinstance(value, Instance) and not any(unit.kind in {"graph", "placeholder"} for _, unit in found if unit):
+        result.outside[frame, name] = reader
+
+
 def _changes(units: Units, value: Value, reader: Statement) -> list[Unit]:
     """The units that changed a list or dict in place before it was read, where what they did belongs to the graph."""
     if not isinstance(value, (Sequence, Dict)):
@@ -94,8 +127,9 @@ def _changes(units: Units, value: Value, reader: Statement) -> list[Unit]:
 
 
 def names_in(expression: ast.AST) -> set[str]:
-    """The names that an expression reads."""
-    return {node.id for node in ast.walk(expression) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    """The names that an expression reads, attributes of objects among them."""
+    names = {node.id for node in ast.walk(expression) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return names | {f"self.{node.attr}" for node in ast.walk(expression) if isinstance(node, ast.Attribute)}
 
 
 def reads_of(expression: ast.AST, statement: Statement) -> list[tuple[Frame, str, Statement, Statement]]:

@@ -18,10 +18,11 @@ from ..graph.values import (
     DataIterator,
     Dataset,
     Dict,
+    Gradients,
+    Graph,
     GraphValue,
     Hook,
     Init,
-    Instance,
     IteratorInit,
     Layer,
     MonitoredSession,
@@ -41,7 +42,7 @@ from ..graph.values import (
     flatten,
     graph_values,
 )
-from . import model_functions, repeats
+from . import model_functions, objects, repeats
 from .cells import only_cells
 from .reasons import undecided
 
@@ -52,7 +53,7 @@ class Unit:
 
     kind: "host" (stays), "setup" (stays, rewritten: variables, optimizers, datasets), "graph" (moves into functions),
     "placeholder" and "session" (go), "cell" (goes: RNN cells are written where their layers are made), "feed" (a dict of
-    feeds).
+    feeds), "opened" (a condition that is decided).
     """
 
     statement: Statement
@@ -95,7 +96,7 @@ class Units:
 def find(run: Interpreter) -> Units:
     """Sorts a program's statements into units."""
     repeats.drop(run)
-    frames = set(run.module_frames.values())
+    frames = set(run.module_frames.values()) | objects.frames(run)
     for chain in [*(execution.chain for execution in run.executions), *(use.chain for use in run.uses)]:
         frames.update(statement.frame for statement in chain)
     for value in run.values:
@@ -105,7 +106,7 @@ def find(run: Interpreter) -> Units:
     units.homes = model_functions.homes(run)
     for statement in run.statements:
         if statement.frame in frames:
-            top = _lifted(statement, statement.frame in units.homes)
+            top = _lifted(run, statement, statement.frame in units.homes)
             unit = units.of.get(top)
             if unit is None:
                 unit = units.of[top] = Unit(top)
@@ -117,14 +118,17 @@ def find(run: Interpreter) -> Units:
         if unit is not None:
             unit.made.append(value)
     units.ordered.sort(key=lambda unit: unit.index)
-    _no_methods(units)
+    objects.check(run)
     running = {units.leaf(chain) for chain in [*(e.chain for e in run.executions), *(use.chain for use in run.uses)]}
     for unit in units.ordered:
         unit.kind = "host" if unit in running or _runs(unit) else _kind(unit)
+        if opened(run, unit.statement):
+            unit.kind = "opened"
     for unit in units.ordered:
         made = [value for value in unit.made if moves(value) and not isinstance(value, UpdateOps)]
         if isinstance(unit.node, ast.With) and made and unit.kind == "graph":
             raise undecided("an op made in the head of a with statement", unit.node, unit.statement)
+    _built_twice(units)
     _changes_in_place(units)
     _closures(units)
     _initial_values(units)
@@ -140,7 +144,17 @@ def _runs(unit: Unit) -> bool:
     return isinstance(unit.node, BLOCKS) and not _only_builds(unit.statement)
 
 
-def _lifted(statement: Statement, open_ifs: bool) -> Statement:
+def opened(run: Interpreter, statement: Statement) -> bool:
+    """Whether a statement of a method is a condition that this program decides, around what is made once: a variable, an
+    optimizer. Only the branch that runs is written."""
+    node = statement.node
+    if not isinstance(node, ast.If) or len(run.decided.get(node, ())) != 1 or objects.owner(statement.frame) is None:
+        return False
+    once = (Variable, Layer, Optimizer, TrainOp, Gradients, Saver)
+    return _only_builds(statement) and any(isinstance(value, once) for value in statement.made)
+
+
+def _lifted(run: Interpreter, statement: Statement, open_ifs: bool) -> Statement:
     """The outermost control statement around a statement that builds graph and runs nothing, else the statement.
 
     In a model function an `if` of which it is known which way it goes is looked through.
@@ -148,7 +162,7 @@ def _lifted(statement: Statement, open_ifs: bool) -> Statement:
     result = statement
     outer = statement.parent
     while outer is not None and outer.frame is statement.frame:
-        through = open_ifs and outer.decided
+        through = (open_ifs and outer.decided) or opened(run, outer)
         if isinstance(outer.node, (ast.For, ast.While, ast.If, ast.Try)) and not through and _only_builds(outer):
             result = outer
         outer = outer.parent
@@ -187,6 +201,8 @@ def _kind(unit: Unit) -> str:
     kinds = {type(value) for value in made}
     if kinds and kinds <= {Session, MonitoredSession, Hook, Init, IteratorInit, DataIterator}:
         return "session" if not any(isinstance(value, DataIterator) for value in made) else "iterator"
+    if writes and not kinds and all(isinstance(value, (Session, Graph)) for value in writes):
+        return "session"
     defaults = ancestors(
         leaf
         for value in made
@@ -201,7 +217,7 @@ def _kind(unit: Unit) -> str:
         return "cell"
     if any(isinstance(value, (Saver, Writer, Session)) for value in made):
         return "setup"
-    if any(isinstance(value, Variable) for value in made):
+    if any(isinstance(value, Variable) for value in made) and not _counts_only(made):
         return "setup" if not _beside_initial_values(made) else "mixed"
     if any(isinstance(value, Optimizer) for value in made):
         return "graph" if any(isinstance(value, TrainOp) for value in made) else "setup"
@@ -238,19 +254,27 @@ def weight_summary(units: Units, member: Summary) -> Variable | None:
     return member.inputs[0] if isinstance(member.inputs[0], Variable) else None
 
 
+def _counts_only(made: list[GraphValue]) -> bool:
+    """Whether a statement makes a train op and, for it, the global step that it counts."""
+    variables = [value for value in made if isinstance(value, Variable)]
+    return all(value.maker == "global_step" for value in variables) and any(isinstance(one, TrainOp) for one in made)
+
+
 def _beside_initial_values(made: list[GraphValue]) -> bool:
     """Whether a statement that makes variables makes tensors, too, that are more than initial values."""
     initial = ancestors(value for variable in made if isinstance(variable, Variable) for value in variable.initial)
     return any(moves(value) and value not in initial for value in made)
 
 
-def _no_methods(units: Units) -> None:
-    """Graph values made in a method belong to an object: that is not modelled."""
+def _built_twice(units: Units) -> None:
+    """A method that builds graph of its object's does so once: its statements can't move into functions as two."""
+    seen: dict[ast.AST, Frame] = {}
     for unit in units.ordered:
         frame = unit.statement.frame
-        first = next(iter(frame.arguments.values()), None)
-        if unit.made and isinstance(first, Instance):
-            raise undecided("a class that holds its graph", unit.node, unit.statement)
+        if unit.kind in {"host", "session", "feed"} or objects.owner(frame) is None or frame.instance is not None:
+            continue
+        if seen.setdefault(unit.node, frame) is not frame:
+            raise undecided("a method that builds graph several times", unit.node, unit.statement)
 
 
 def _changes_in_place(units: Units) -> None:

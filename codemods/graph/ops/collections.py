@@ -92,6 +92,9 @@ def _get(run: Interpreter, name: str, node: ast.Call) -> Value:
     members = run.graph.collections.get(key, [])
     if key in KEYS.values() and members == []:
         return Sequence([])
+    variables = [one for one in members if isinstance(one, Variable)]
+    if members and len(variables) == len(members):
+        return VariableList(_matching(variables, scope))
     if scope:
         return run.problem(node, "a collection of one scope")
     return Sequence(list(members))

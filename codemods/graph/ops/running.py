@@ -40,7 +40,15 @@ def _session(run: Interpreter, name: str, node: ast.Call) -> Value:
     made = run.add(Session(node, run.chain, ()))
     given = arguments.value("graph")
     made.graph = given.state if isinstance(given, Graph) else run.graph
+    if name == "InteractiveSession":
+        run.default_sessions.insert(0, made)
     return made
+
+
+def _default_session(run: Interpreter, name: str, node: ast.Call) -> Value:
+    if run.default_sessions:
+        return run.default_sessions[-1]
+    return run.problem(node, "a default session where none is known")
 
 
 def _config(run: Interpreter, name: str, node: ast.Call) -> Value:
@@ -217,6 +225,7 @@ def _app_run(run: Interpreter, name: str, node: ast.Call) -> Value:
 FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
     "Session": _session,
     "InteractiveSession": _session,
+    "get_default_session": _default_session,
     "ConfigProto": _config,
     "GPUOptions": _config,
     "RunOptions": _config,

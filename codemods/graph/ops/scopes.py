@@ -12,7 +12,7 @@ from ..values import Graph, GraphValue, Known, Scope, Session, TFName, Value, fl
 from . import loading
 from .arguments import of_function
 
-Leave = Callable[[], None]
+Leave = Callable[[], object]
 
 
 def enter(run: Interpreter, node: ast.With) -> list[Leave]:
@@ -24,8 +24,11 @@ def enter(run: Interpreter, node: ast.With) -> list[Leave]:
         if isinstance(manager, Entered):
             leave, bound = manager.enter(run)
             left.append(leave)
-        elif isinstance(manager, Session) and manager.graph is not None:
-            left.append(_into(run, manager.graph))
+        elif isinstance(manager, Session):
+            run.default_sessions.append(manager)
+            left.append(run.default_sessions.pop)
+            if manager.graph is not None:
+                left.append(_into(run, manager.graph))
         if item.optional_vars is not None:
             host.assign_target(run, item.optional_vars, bound, None)
     return left

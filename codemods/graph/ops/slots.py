@@ -64,8 +64,8 @@ def _is_true(optimizer: Optimizer, argument: str) -> bool:
 def trained(train: TrainOp) -> list[Variable]:
     """The variables of a train op that get a gradient."""
     losses = [train.loss] if isinstance(train.loss, GraphValue) else _losses(train.inputs)
-    reached = {variable for loss in losses for variable in _reached(loss)}
-    return [variable for variable in train.variables if variable in reached or not losses]
+    found = {variable for loss in losses for variable in reached(loss)}
+    return [variable for variable in train.variables if variable in found or not losses]
 
 
 def _losses(values: Iterable[GraphValue]) -> list[GraphValue]:
@@ -87,7 +87,8 @@ def _losses(values: Iterable[GraphValue]) -> list[GraphValue]:
     return found
 
 
-def _reached(loss: GraphValue) -> set[GraphValue]:
+def reached(loss: GraphValue) -> set[GraphValue]:
+    """All that a loss has a gradient with regard to."""
     found: set[GraphValue] = set()
     stack = [loss]
     while stack:

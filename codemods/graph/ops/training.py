@@ -57,17 +57,14 @@ def _schedule(run: Interpreter, name: str, node: ast.Call) -> Value:
 def _global_step(run: Interpreter, name: str, node: ast.Call) -> Value:
     for argument in node.args:
         run.evaluate(argument)
-    known = run.graph.store.get("global_step") or next(
-        (variable for variable in run.graph.variables if variable.name == "global_step"), None
-    )
+    known = next((one for one in run.graph.variables if one.maker == "global_step" or one.name == "global_step"), None)
     if known is not None:
         return known
     if name.endswith("get_global_step"):
         return run.problem(node, "a global step that does not exist yet")
-    made = Variable(
-        node, run.chain, (), "global_step", (), "int64", name="global_step", trainable=False, maker="global_step"
-    )
-    run.graph.store["global_step"] = made
+    full = run.graph.in_variable_scope("global_step")
+    made = Variable(node, run.chain, (), "global_step", (), "int64", name=full, trainable=False, maker="global_step")
+    run.graph.store[full] = made
     return run.add_variable(made)
 
 

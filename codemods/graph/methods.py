@@ -1,0 +1,59 @@
+"""Methods that nothing in the program calls, of objects that hold a graph: they must work on what the class becomes, so they
+are read with arguments of which nothing is known."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from . import instances
+from .frames import Frame
+from .interpreter import Interpreter
+from .values import Function, GraphValue, Instance, Value, Variable, flatten
+
+
+def run_uncalled(run: Interpreter) -> None:
+    """Interprets the methods that were not, where they use what their object holds of the graph."""
+    for one in list(run.instances):
+        held = {name for owner, name, value, _ in run.stored if owner is one and _is_graph(value)}
+        for function in _methods(one) if held else ():
+            if function.node not in run.activations and held & _read(function.node):
+                _call(run, function, one)
+
+
+def _is_graph(value: Value) -> bool:
+    return any(isinstance(leaf, GraphValue) for leaf in flatten(value))
+
+
+def _methods(one: Instance) -> Iterator[Function]:
+    seen: set[str] = set()
+    for cls in instances.line(one.cls):
+        for name, value in cls.attributes.items():
+            if isinstance(value, Function) and name not in seen and not value.decorated:
+                yield value
+            seen.add(name)
+
+
+def _read(definition: ast.AST) -> set[str]:
+    return {
+        node.attr for node in ast.walk(definition) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    }
+
+
+def _call(run: Interpreter, function: Function, one: Instance) -> None:
+    definition = function.node
+    if not isinstance(definition, ast.FunctionDef):
+        return
+    frame = Frame(function.frame.module, function.frame.names, definition, function.frame)
+    parameters = definition.args
+    names = [each.arg for each in (*parameters.posonlyargs, *parameters.args, *parameters.kwonlyargs)]
+    made = len([value for value in run.values if isinstance(value, Variable)])
+    run.chain = ()
+    with run.within(frame):
+        for place, name in enumerate(names):
+            run.bind(name, one if place == 0 else Value())
+        frame.arguments = {name: binding.value for name, binding in frame.bindings.items()}
+        run.activations.setdefault(definition, []).append(frame)
+        run.language.run_body(run, definition.body)
+    if len([value for value in run.values if isinstance(value, Variable)]) > made:
+        run.problem(definition, "a method that makes variables and that nothing calls")

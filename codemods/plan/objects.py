@@ -1,0 +1,68 @@
+"""Objects that hold a graph: which they are, and which activations of methods build what they hold.
+
+Such an object's graph goes into methods of its class. It must be built once, by one object of the class, and by methods that
+each run once; what is read of a method's own names becomes an attribute.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from ..graph.frames import Frame
+from ..graph.instances import line
+from ..graph.interpreter import Interpreter
+from ..graph.values import GraphValue, Instance, TFName, Value, flatten
+from .reasons import Undecided
+
+
+def holders(run: Interpreter) -> list[Instance]:
+    """The objects that were ever given a value of the graph, in the order in which they were made."""
+    given = {owner for owner, _, value, _ in run.stored if _holds(value)}
+    return [one for one in run.instances if one in given]
+
+
+def _holds(value: Value) -> bool:
+    return any(isinstance(leaf, GraphValue) for leaf in flatten(value))
+
+
+def frames(run: Interpreter) -> set[Frame]:
+    """The frames whose statements build what objects hold, and those of the objects themselves."""
+    found: set[Frame] = set()
+    owners = holders(run)
+    for owner, _, _, chain in run.stored:
+        if owner in owners:
+            found.update(statement.frame for statement in chain)
+    return found | {one.frame for one in owners}
+
+
+def owner(frame: Frame) -> Instance | None:
+    """The object that a frame belongs to: its own, or that of the method that it is an activation of."""
+    if frame.instance is not None:
+        return frame.instance
+    first = next(iter(frame.arguments.values()), None)
+    return first if isinstance(first, Instance) and isinstance(frame.node, ast.FunctionDef) else None
+
+
+def home(found: Iterable[Frame]) -> Frame | None:
+    """The frame of the one object that frames belong to, None where they belong to none. Raises ValueError where they differ."""
+    inner = [frame for frame in found if frame.parent is not None]
+    owners = {owner(frame) for frame in inner}
+    if owners <= {None}:
+        return None
+    if len(owners) > 1:
+        raise ValueError
+    one = owners.pop()
+    return one.frame if one is not None else None
+
+
+def check(run: Interpreter) -> None:
+    """Raises Undecided for objects whose graphs are not followed."""
+    seen: dict[ast.ClassDef, Instance] = {}
+    for one in holders(run):
+        path = one.frame.module.path
+        if one.cls.node in seen:
+            raise Undecided("several objects of a class that holds its graph", one.cls.node, path)
+        seen[one.cls.node] = one
+        if any(isinstance(base, TFName) for cls in line(one.cls) for base in cls.bases):
+            raise Undecided("a class derived from one of TensorFlow's that holds its graph", one.cls.node, path)
