@@ -43,7 +43,7 @@ def lifted(run: Interpreter, origins: Mapping[str, Origins]) -> dict[str, tuple[
         for child in ast.iter_child_nodes(node)
     }
     for definition, frames in run.activations.items():
-        if isinstance(definition, ast.FunctionDef) and all(_makes(frame) for frame in frames):
+        if isinstance(definition, ast.FunctionDef) and _makes(frames):
             one = _candidate(run, definition, frames, parents)
             if one is not None:
                 found.setdefault(one.module.path, []).append(one)
@@ -53,10 +53,10 @@ def lifted(run: Interpreter, origins: Mapping[str, Origins]) -> dict[str, tuple[
 # -- which --------------------------------------------------------------------------------------------------------------
 
 
-def _makes(frame: Frame) -> bool:
-    """Whether an activation makes layers or variables, and nothing that is its own business."""
-    made = [value for statement in frame.statements.values() for value in statement.made]
-    runs = any(statement.executions for statement in frame.statements.values())
+def _makes(frames: list[Frame]) -> bool:
+    """Whether some activation makes layers or variables (others may find these again), and none what is its own business."""
+    made = [value for frame in frames for statement in frame.statements.values() for value in statement.made]
+    runs = any(statement.executions for frame in frames for statement in frame.statements.values())
     weights = any(
         isinstance(value, Layer) or (isinstance(value, Variable) and value.maker in {"Variable", "get_variable"})
         for value in made
