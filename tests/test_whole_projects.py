@@ -167,3 +167,35 @@ def test_a_reason_in_a_module_without_tensorflow_is_told() -> None:
     result = one(files)
     assert result.level == "compat"
     assert "helper.py, line 2" in told(result)
+
+
+MAIN = """
+
+def main():
+    x = tf.placeholder(tf.float32, [None, 4], name="x")
+    y = build(x, 2)
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        print(sess.run(y, {x: [[1.0, 2.0, 3.0, 4.0]]}))
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_a_module_that_is_imported_and_started_itself() -> None:
+    """What runs only there is part of the program: it is upgraded with the rest, in a graph of its own."""
+    files = package(train=train("from net.sub.model import build", "build(x, 8)")) | {"net/sub/model.py": MODEL + MAIN}
+    result = one(files)
+    assert result.level == "native", told(result)
+    assert "Session" not in after(result, "net/sub/model.py") and "Build(2" in after(result, "net/sub/model.py")
+    assert "Build(8" in after(result, "train.py")
+
+
+def test_graph_at_import_and_a_main_block() -> None:
+    """Where importing builds graph, starting the module itself builds it a second time: that is not followed."""
+    both = MODEL + "\n\nscale = tf.constant(2.0)\n" + MAIN
+    result = one(package(train=train("from net.sub.model import build", "build(x, 8)")) | {"net/sub/model.py": both})
+    assert result.level == "compat"
+    assert "a module that builds graph where it is imported" in told(result)

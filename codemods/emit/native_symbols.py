@@ -67,15 +67,8 @@ def _unreached(context: Context, node: ast.AST, path: str) -> str | None:
     while outer is not None:
         if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)) and outer not in context.run.activations:
             return f"TensorFlow 1 in `{outer.name}`, which nothing in the project calls"
-        if isinstance(outer, ast.If) and path != context.run.entry and is_main_block(outer):
-            return "TensorFlow 1 in code that runs only where a module is started that others import"
         outer = context.parents.get(outer)
     return None
-
-
-def is_main_block(node: ast.If) -> bool:
-    """Whether a statement is `if __name__ == "__main__":`."""
-    return any(isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test))
 
 
 def _is_owned_prefix(context: Context, node: ast.AST) -> bool:

@@ -40,6 +40,7 @@ def recover(
     sys.setrecursionlimit(max(limit, 10_000))
     try:
         statements.run_module(run, entry)
+        statements.run_main_blocks(run)
         methods.run_uncalled(run)
     except TooMuch:
         run.problems.append(

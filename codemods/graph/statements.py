@@ -8,7 +8,7 @@ from typing import Any
 
 from . import host
 from .expressions import binary, evaluate
-from .frames import Binding, Frame
+from .frames import Binding, Frame, GraphState
 from .interpreter import Interpreter
 from .values import (
     UNKNOWN,
@@ -49,6 +49,28 @@ def run_module(run: Interpreter, path: str) -> Frame:
         run_block(run, module.tree.body, catch=True)
     run.chain = outer
     return frame
+
+
+def run_main_blocks(run: Interpreter) -> None:
+    """What modules that were imported do when they are started themselves: each in a process, and a graph, of its own."""
+    entry = run.entry
+    for path, frame in list(run.module_frames.items()):
+        blocks = [node for node in run.modules[path].tree.body if isinstance(node, ast.If) and is_main_block(node)]
+        if path == entry or not blocks or not run.names[path]:
+            continue
+        with run.within(frame):
+            if any(value.chain and value.chain[0].frame is frame for value in run.values):
+                run.problem(blocks[0], "a module that builds graph where it is imported, and is started itself, too")
+                continue
+            run.entry, run.graph = path, GraphState()
+            run.graphs.append(run.graph)
+            run_block(run, blocks, catch=True)
+    run.entry = entry
+
+
+def is_main_block(node: ast.If) -> bool:
+    """Whether a statement is `if __name__ == "__main__":`."""
+    return any(isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test))
 
 
 def run_block(run: Interpreter, body: Iterable[ast.stmt], catch: bool = False) -> None:
