@@ -81,5 +81,6 @@ if __name__ == "__main__":
     top = sys.argv[1] if len(sys.argv) > 1 else PROGRAMS
     tf.logging.set_verbosity(tf.logging.ERROR)
     frozen(os.path.join(top, "frozen_graph_inference", "reader.pb"))
-    saved_model(os.path.join(top, "saved_model_inference", "model"))
+    for program in ("saved_model_inference", "saved_model_signature"):
+        saved_model(os.path.join(top, program, "model"))
     meta_graph(os.path.join(top, "meta_graph_inference", "model.ckpt"))

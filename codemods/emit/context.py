@@ -26,7 +26,7 @@ from ..graph.values import (
 )
 from ..names import Names
 from ..parse import Module
-from ..plan.executions import Fetched, Plan
+from ..plan.executions import Fetched, FunctionPlan, Plan
 from ..plan.models import BlockModel, FunctionModel, Member, Models, Object
 from ..plan.reasons import Undecided
 from ..plan.units import Units
@@ -104,6 +104,7 @@ class Context:
     attributes: dict[Member, str] = field(default_factory=dict)  # of the objects that hold them
     leaves: dict[Member, str] = field(default_factory=dict)  # what Keras is told that they are called
     loaded: dict[ast.AST | None, str] = field(default_factory=dict)  # the functions of graphs that were read from files
+    specs: dict[FunctionPlan, str] = field(default_factory=dict)  # the names of what signatures of SavedModels take
     messages: dict[ast.AST | None, str] = field(default_factory=dict)  # what their .meta files hold
     saved: dict[str, str] = field(default_factory=dict)  # TF1 name of what checkpoints hold -> its key in them
     name_scopes: dict[ast.AST, ast.expr] = field(default_factory=dict)  # with blocks that stay, with their names

@@ -21,12 +21,13 @@ from ..graph.values import (
     LoadedTensor,
     Sequence,
     Session,
+    SignaturePart,
     TFName,
     Value,
 )
 from ..plan import loading
-from ..plan.executions import FunctionPlan, Run
-from .context import Context
+from ..plan.executions import Feed, FunctionPlan, Run
+from .context import Context, quoted
 from .feeds import FeedDicts
 from .setup import module_of
 
@@ -48,9 +49,22 @@ def own(context: Context) -> None:
     for statement in context.run.statements:
         if statement.frame in frames:
             _entered(context, statement)
+    for statement in context.run.statements:
+        if isinstance(statement.node, ast.Assign) and _is_of_signature(context, statement.node.value):
+            context.moves_of(statement).dropped.add(statement.node)
+            context.own(statement.node)
     for node, values in context.run.meanings.items():
         if any(_is_graph(value) for value in values) and _is_of_tensorflow(context, node):
             context.own(node)
+
+
+def _is_of_signature(context: Context, node: ast.expr) -> bool:
+    """Whether an expression names a tensor by a SavedModel's signature: the signature's function takes its place."""
+    values = context.run.meanings.get(node, ())
+    return any(
+        isinstance(value, SignaturePart) or (isinstance(value, LoadedTensor) and value.signature is not None)
+        for value in values
+    )
 
 
 def _entered(context: Context, statement: Statement) -> None:
@@ -277,9 +291,17 @@ def _prune(context: Context, function: FunctionPlan) -> None:
         raise context.stop("an execution outside of the function that reads its graph", run.execution.node, path)
     edits = context.edits[statement.frame.module.path]
     feeds = [edits.render(feed.key) for feed in run.feeds.values() if feed.key is not None]
+    blocks = context.moves[path].before.setdefault(first.node, [])
+    part = loading.signature_of(run)
+    if part is not None and part.key is not None:
+        key = context.edits[loaded.chain[-1].frame.module.path].render(part.key)
+        blocks.append(f"{function.name} = {name}.signatures[{key}]")
+        if any(one.feeds for one in function.runs):
+            context.specs[function] = context.fresh("specs")
+            blocks.append(f"{context.specs[function]} = {function.name}.structured_input_signature[1]")
+        return
     listed = feeds[0] if len(feeds) == 1 else f"[{', '.join(feeds)}]"
     fetches = edits.render(run.execution.fetch_node) if run.execution.fetch_node is not None else ""
-    blocks = context.moves[path].before.setdefault(first.node, [])
     blocks.append(f"{function.name} = {name}.prune({listed}, {fetches})")
 
 
@@ -295,6 +317,9 @@ def site(context: Context, run: Run, feeds: FeedDicts) -> None:
     assert function is not None and statement is not None
     path = statement.frame.module.path
     edits, tf, node = context.edits_of(statement), context.tf(path), run.execution.node
+    if loading.signature_of(run) is not None:
+        _signature_site(context, run, feeds)
+        return
     call: list[Part] = [f"{function.name}("]
     for place, feed in enumerate(run.feeds.values()):
         if feed.node is None or feed.key is None:
@@ -302,8 +327,7 @@ def site(context: Context, run: Run, feeds: FeedDicts) -> None:
         value = feeds.written_out(run, feed) if feed.holder is not None else feed.node
         named = isinstance(feed.key, (ast.Name, ast.Attribute))
         dtype: list[Part] = [feed.key, ".dtype"] if named else [f"{function.name}.inputs[{place}].dtype"]
-        plain = isinstance(feed.value, Known) and isinstance(feed.value.value, int)
-        call += [", " if place else "", f"{tf}.cast(" if plain else f"{tf}.constant(", value, ", ", *dtype, ")"]
+        call += [", " if place else "", f"{tf}.{_maker(feed)}(", value, ", ", *dtype, ")"]
     call.append(")")
     if isinstance(statement.node, ast.Expr) and statement.node.value is node:
         edits.replace(node, *call)
@@ -313,6 +337,44 @@ def site(context: Context, run: Run, feeds: FeedDicts) -> None:
         edits.replace(node, *call, ".numpy()")
     else:
         edits.replace(node, *_several(tf, run, call))
+
+
+def _maker(feed: Feed) -> str:
+    """What makes a tensor of a feed: a plain 1 may stand for True or 1.0."""
+    return "cast" if isinstance(feed.value, Known) and isinstance(feed.value.value, int) else "constant"
+
+
+def _signature_site(context: Context, run: Run, feeds: FeedDicts) -> None:
+    """A call of a signature: its tensors by the names that it gives them."""
+    function, statement = run.function, run.statement
+    assert function is not None and statement is not None
+    path, node = statement.frame.module.path, run.execution.node
+    edits, tf = context.edits_of(statement), context.tf(path)
+    call: list[Part] = [f"{function.name}("]
+    for place, (key, feed) in enumerate(run.feeds.items()):
+        if feed.node is None:
+            raise context.stop("a feed whose value is not written in the source", node, path)
+        value = feeds.written_out(run, feed) if feed.holder is not None else feed.node
+        name = _name_in_signature(key)
+        dtype = f"{context.specs[function]}[{quoted(name)}].dtype"
+        call += [", " if place else "", f"{name}={tf}.{_maker(feed)}(", value, f", {dtype})"]
+    call.append(")")
+    fetched = [f"[{quoted(_name_in_signature(part.value))}].numpy()" for part in run.fetched]
+    if run.fetched[0].place == ():
+        edits.replace(node, *call, fetched[0])
+        return
+    simple = isinstance(statement.node, (ast.Assign, ast.Expr)) and statement.node.value is node
+    if not simple or any(len(part.place) != 1 for part in run.fetched) or isinstance(run.execution.fetches, Dict):
+        raise context.stop("several tensors of a signature within an expression", node, path)
+    outputs = context.fresh("outputs")
+    text = "".join(part if isinstance(part, str) else edits.render(part) for part in call)
+    context.moves_of(statement).before.setdefault(statement.node, []).append(f"{outputs} = {text}")
+    edits.replace(node, f"[{', '.join(outputs + one for one in fetched)}]")
+
+
+def _name_in_signature(value: object) -> str:
+    assert isinstance(value, LoadedTensor) and value.signature is not None
+    return value.signature.steps[2]
 
 
 def _several(tf: str, run: Run, call: list[Part]) -> list[Part]:

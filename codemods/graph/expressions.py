@@ -26,12 +26,14 @@ from .values import (
     Init,
     Instance,
     Known,
+    LoadedGraph,
     LoadedOutputs,
     LoadedShape,
     LoadedTensor,
     Method,
     Sequence,
     Session,
+    SignaturePart,
     StateTuple,
     Super,
     Tensor,
@@ -134,6 +136,11 @@ def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Valu
         return owner
     if isinstance(owner, Known) and name == "value" and isinstance(owner.value, int):
         return owner  # the size of a Dimension
+    if isinstance(owner, LoadedGraph) and owner.form == "saved_model" and name == "signature_def":
+        return SignaturePart(owner)
+    if isinstance(owner, SignaturePart):
+        step = {1: ("inputs", "outputs"), 3: ("name",)}.get(len(owner.steps), ())
+        return SignaturePart(owner.source, (*owner.steps, name), owner.key) if name in step else Value()
     if isinstance(owner, LoadedShape) and name == "value":
         return Value()
     if isinstance(owner, GraphValue):

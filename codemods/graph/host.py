@@ -26,6 +26,7 @@ from .values import (
     Sequence,
     Session,
     Shape,
+    SignaturePart,
     Tensor,
     TensorShape,
     TFName,
@@ -218,6 +219,8 @@ def subscript(run: Interpreter, owner: Value, index: Value, node: ast.Subscript)
         return _dimension(owner, index)
     if isinstance(owner, LoadedShape):
         return owner
+    if isinstance(owner, SignaturePart):
+        return _signature(owner, index, node)
     if isinstance(owner, LoadedOutputs):
         return run.add(LoadedTensor(node, run.chain, (owner.source,), source=owner.source))
     if isinstance(owner, GraphValue):
@@ -257,6 +260,15 @@ def _shape_at(owner: GraphValue, index: Value) -> Shape:
         elif not (isinstance(part, Known) and isinstance(part.value, int)):
             return None
     return (*found, *shape[len(parts) :])
+
+
+def _signature(owner: SignaturePart, index: Value, node: ast.Subscript) -> Value:
+    """One signature by its key, or one of its tensors by its name."""
+    if len(owner.steps) == 0:
+        return SignaturePart(owner.source, (ast.unparse(node.slice),), node.slice)
+    if len(owner.steps) == 2 and isinstance(index, Known) and isinstance(index.value, str):
+        return SignaturePart(owner.source, (*owner.steps, index.value), owner.key)
+    return Value()
 
 
 def _item(run: Interpreter, owner: Sequence, index: Value, node: ast.Subscript) -> Value:

@@ -465,6 +465,16 @@ class LoadedTensor(GraphValue):
 
     source: LoadedGraph | None = None
     operation: bool = False
+    signature: SignaturePart | None = None  # where a SavedModel's signature gives its name
+
+
+@dataclass(eq=False)
+class SignaturePart(Value):
+    """A SavedModel's `signature_def[key].inputs[name].name`, or the beginning of it: `steps` are key, side, name, "name"."""
+
+    source: LoadedGraph
+    steps: tuple[str, ...] = ()
+    key: ast.expr | None = None
 
 
 @dataclass(eq=False)

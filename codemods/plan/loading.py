@@ -17,6 +17,7 @@ from ..graph.values import (
     LoadedTensor,
     Sequence,
     Session,
+    SignaturePart,
     Value,
     flatten,
 )
@@ -42,9 +43,25 @@ def resolve(units: Units, execution: Execution) -> Run:
     sources = {one.source if isinstance(one, LoadedTensor) else None for one in values}
     if len(sources) != 1 or None in sources:
         raise undecided("a run on tensors of more than one graph", execution.node, statement)
+    named = {one.signature.steps[0] if isinstance(one, LoadedTensor) and one.signature else None for one in values}
+    if len(named) > 1:
+        raise undecided("a run on tensors of a signature and on others", execution.node, statement)
+    if None not in named and not all(_is_complete(one) for one in values):
+        raise undecided("a tensor of a signature that is not known by its name", execution.node, statement)
     if len(fetched) > 1 and any(isinstance(one, LoadedTensor) and one.operation for one in values):
         raise undecided("an operation of a loaded graph run together with other things", execution.node, statement)
     return run
+
+
+def _is_complete(value: GraphValue) -> bool:
+    part = value.signature if isinstance(value, LoadedTensor) else None
+    return part is not None and len(part.steps) == 4 and part.steps[2].isidentifier()
+
+
+def signature_of(run: Run) -> SignaturePart | None:
+    """The signature that a run's tensors are known by."""
+    value = run.fetched[0].value
+    return value.signature if isinstance(value, LoadedTensor) else None
 
 
 def _fetched(value: Value, node: ast.expr, place: tuple[int | str, ...]) -> list[Fetched]:
@@ -97,6 +114,10 @@ def _keys(execution: Execution, node: ast.expr) -> list[ast.expr | None]:
 def assign_function(plan: Plan, run: Run) -> None:
     """Finds or makes the pruned function of a run: executions that read the same expressions share it."""
     execution = run.execution
+    part = signature_of(run)
+    if part is not None:
+        _assign_signature(plan, run, part)
+        return
     texts = [ast.unparse(feed.key) if feed.key is not None else "" for feed in run.feeds.values()]
     fetch = ast.unparse(execution.fetch_node) if execution.fetch_node is not None else ""
     frame = _frame(plan.units, run)
@@ -109,6 +130,18 @@ def assign_function(plan: Plan, run: Run) -> None:
             return
     run.function = FunctionPlan("", frame, [run], key, returns=run.fetched)
     plan.loaded.append(run.function)
+
+
+def _assign_signature(plan: Plan, run: Run, part: SignaturePart) -> None:
+    """Runs on one signature share its function."""
+    frame = run.execution.chain[-1].frame
+    key = (frame, part.steps[0], part.source)
+    function = next((one for one in plan.loaded if one.key == key), None)
+    if function is None:
+        function = FunctionPlan("", frame, [], key, returns=run.fetched)
+        plan.loaded.append(function)
+    function.runs.append(run)
+    run.function = function
 
 
 def _frame(units: Units, run: Run) -> Frame:

@@ -125,6 +125,10 @@ def _text(part: Fetched) -> str:
 
 def _compute_name(function: FunctionPlan) -> str:
     first = function.returns[0]
+    if isinstance(first.value, LoadedTensor) and first.value.signature is not None:
+        key = first.value.signature.steps[0].strip("\"'")
+        literal = first.value.signature.steps[0][:1] in "\"'"
+        return key if literal and key.isidentifier() else "infer"
     if isinstance(first.value, LoadedTensor) and first.value.operation:
         return "_".join(["run", *_words(_text(first) or "operation")])
     values = [part for part in function.returns if not isinstance(part.value, Variable)]

@@ -21,6 +21,7 @@ from ..values import (
     LoadedTensor,
     Sequence,
     Session,
+    SignaturePart,
     Value,
 )
 from .arguments import Arguments, of_function, of_method
@@ -92,15 +93,22 @@ def graph_method(run: Interpreter, owner: Graph, name: str, node: ast.Call) -> V
     loaded: LoadedGraph | None = owner.state.loaded
     if loaded is None or name not in GRAPH_METHODS:
         return None
-    for argument in (*node.args, *[keyword.value for keyword in node.keywords]):
-        run.evaluate(argument)
+    given = [run.evaluate(one) for one in (*node.args, *[keyword.value for keyword in node.keywords])]
     if name in {"get_operations", "as_graph_def"}:
         return Value()
-    return element(run, node, loaded, name == "get_operation_by_name")
+    named_by = next((one for one in given if isinstance(one, SignaturePart)), None)
+    return element(run, node, loaded, name == "get_operation_by_name", named_by)
 
 
-def element(run: Interpreter, node: ast.AST, loaded: LoadedGraph, operation: bool = False) -> LoadedTensor:
-    return run.add(LoadedTensor(node, run.chain, (loaded,), source=loaded, operation=operation))
+def element(
+    run: Interpreter,
+    node: ast.AST,
+    loaded: LoadedGraph,
+    operation: bool = False,
+    signature: SignaturePart | None = None,
+) -> LoadedTensor:
+    made = LoadedTensor(node, run.chain, (loaded,), source=loaded, operation=operation, signature=signature)
+    return run.add(made)
 
 
 def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Value | None:
@@ -121,6 +129,8 @@ def named(run: Interpreter, value: Value, session: Value | None, node: ast.AST) 
         return value
     if isinstance(value, Known) and isinstance(value.value, str):
         return element(run, node, loaded)
+    if isinstance(value, SignaturePart):
+        return element(run, node, loaded, signature=value)
     if isinstance(value, Sequence):
         return Sequence([named(run, item, session, node) for item in value.items], value.kind)
     return value
