@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -89,13 +89,13 @@ def executions_in(result: ProgramResult, path: str) -> Iterator[tuple[int, int]]
                 yield node.lineno, node.col_offset
 
 
-def leaves(node: ast.expr) -> int:
-    """How many values a function's return hands back."""
+def leaves(node: ast.expr, lists: Mapping[str, int]) -> int:
+    """How many values a function's return hands back; `lists` says how many a name stands for that is fetched whole."""
     if isinstance(node, (ast.Tuple, ast.List)):
-        return sum(leaves(part) for part in node.elts)
+        return sum(leaves(part, lists) for part in node.elts)
     if isinstance(node, ast.Dict):
-        return sum(leaves(part) for part in node.values)
-    return 1
+        return sum(leaves(part, lists) for part in node.values)
+    return lists.get(node.id, 1) if isinstance(node, ast.Name) else 1
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -144,7 +144,8 @@ def test_outputs_are_what_is_handed_back(folder: str) -> None:
             assert "".join(fetch.split()) in "".join(text.split())
         if one.kind == "function":
             handed = [node for node in function_of(result, one).body if isinstance(node, ast.Return)]
-            returned = sum(leaves(node.value) for node in handed if node.value is not None)
+            lists = Counter(output.fetch.partition("[")[0] for output in one.outputs if output.index is not None)
+            returned = sum(leaves(node.value, lists) for node in handed if node.value is not None)
             # What a session's hooks watch comes behind what the program fetched; an Estimator's evaluation gives its loss to a
             # metric, and its predictions may be a dict that has a name.
             watched = "TensorHook(" in text or "EstimatorSpec(" in text

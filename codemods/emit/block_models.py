@@ -11,7 +11,7 @@ from ..plan.models import BlockModel
 from . import batch_norm, layer_calls, rnn_classes
 from .context import Context, quoted
 from .models import ClassText, statement_lines, symbolic_argument
-from .rnn_idle import only_states
+from .rnn_idle import has_unknown_depth, only_states
 
 WIDTH = 100
 
@@ -55,7 +55,7 @@ def _block(context: Context, block: BlockModel) -> None:
             break
         inputs.append(shown)
     lines = [f"{context.objects[made]} = {context.classes[block]}()"]
-    if inputs:
+    if inputs and not has_unknown_depth(made.layers):
         lines.append(f"{context.objects[made]}({', '.join(inputs)})  # creates the variables")
     else:
         context.unbuilt.append((made, block.units[0].node, path))

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 from ..edits import Edits
 from ..graph.ops.scopes import is_setting
-from ..graph.values import Function, GraphValue, Layer, Placeholder, Tensor, Value, Variable, flatten
+from ..graph.values import Function, GraphValue, Known, Layer, Placeholder, Tensor, Value, Variable, flatten
 from ..plan import objects
 from ..plan.handing import returned_tuple
 from ..plan.models import FunctionModel, Object, Site
 from ..plan.phases import arguments_of, flat, initial_call, is_scope, is_setting_statement, name_argument, name_node
+from ..plan.units import ancestors
 from . import batch_norm, layer_calls, rnn_classes, weights
 from .context import Context, quoted
 from .models import (
@@ -23,8 +24,9 @@ from .models import (
     statement_lines,
     symbolic_argument,
     takes_name,
+    zeros,
 )
-from .rnn_idle import only_states
+from .rnn_idle import has_unknown_depth, only_states
 from .setup import module_of
 from .text import column, comments_above, joined
 
@@ -530,6 +532,20 @@ def _call(context: Context, model: FunctionModel, node: ast.Call, made: Object) 
     context.edits[path].replace(node, *_call_parts(context, model, node, context.objects[made]))
 
 
+def _no_symbolic_call(made: Object) -> bool:
+    """Whether Keras can't call a model on symbolic inputs: it gives numbers beside tensors, or squeezes whatever has size 1."""
+    values = [value for frame in made.activations for value in frame.returned]
+    leaves = [leaf for value in values for leaf in flatten(value)]
+    given = ancestors(leaf for leaf in leaves if isinstance(leaf, GraphValue))
+    squeezed = any(isinstance(one, Tensor) and one.op == "squeeze" and _is_plain(one.node) for one in given)
+    return squeezed or any(isinstance(leaf, Known) and leaf.value is not None for leaf in leaves)
+
+
+def _is_plain(node: ast.AST | None) -> bool:
+    """Whether a call has one argument, and perhaps a name."""
+    return isinstance(node, ast.Call) and len(node.args) == 1 and all(one.arg == "name" for one in node.keywords)
+
+
 def _is_variables(value: Value) -> bool:
     """Whether a value holds the program's own variables alone, which stand for themselves."""
     leaves = list(flatten(value))
@@ -554,6 +570,7 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
     name = class_name(context, model, node, context.edits[path])
     lines = [f"{context.objects[made]} = {name}({', '.join(settings)})"]
     inputs: list[str] = []
+    eager = _no_symbolic_call(made)
     for name, role in model.roles.items():
         if role != "call":
             continue
@@ -565,6 +582,8 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
         elif name in given and value is not None and _is_variables(value):
             plain = not any("=" in one.partition("(")[0] for one in inputs)
             text = render(given[name]) if plain else f"{name}={render(given[name])}"
+        elif eager and text is not None and isinstance(value, Tensor):
+            text = None if any(one.updates for one in made.layers) else zeros(context, value, path)
         if text is None:
             if _is_tensor(value):
                 inputs = []
@@ -576,7 +595,7 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
             inputs.append(f"{name}=False")
         else:
             inputs.append(text)
-    if inputs and not _loses_rank(made):
+    if inputs and not _loses_rank(made) and not has_unknown_depth(made.layers):
         lines.append(f"{context.objects[made]}({', '.join(inputs)})  # creates the variables")
     else:
         context.unbuilt.append((made, node, path))

@@ -298,6 +298,14 @@ def symbolic_input(context: Context, value: Value | None, path: str, frame: Fram
     return None
 
 
+def zeros(context: Context, value: Tensor, path: str) -> str | None:
+    """A tensor of zeros of a value's static shape, for one example."""
+    if not value.shape:
+        return None
+    dtype = "" if value.dtype in {None, "float32"} else f", {context.tf(path)}.{value.dtype}"
+    return f"{context.tf(path)}.zeros([{', '.join(str(size or 1) for size in value.shape)}]{dtype})"
+
+
 @dataclass
 class ClassText:
     """The text of a model's class, piece by piece: lines without indentation, parameters without `self`."""

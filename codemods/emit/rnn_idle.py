@@ -97,6 +97,16 @@ def _unstacked(context: Context, layer: Layer, site: ast.Call) -> None:
         context.sequences[site] = source
 
 
+def has_unknown_depth(layers: list[Layer]) -> bool:
+    """Whether how deep the inputs of an RNN are is known only at run time: nothing symbolic can stand for them."""
+    for layer in layers:
+        for given in (values.get("inputs") for values in layer.values.values() if layer.cells):
+            first = next(flatten(given), None) if given is not None else None
+            if isinstance(first, Tensor) and (not first.shape or first.shape[-1] is None):
+                return True
+    return False
+
+
 def only_states(layers: list[Layer], body: list[ast.stmt]) -> set[str]:
     """Names that the statements of a model read for nothing but the states that its RNNs begin with: None does as well."""
     given = {

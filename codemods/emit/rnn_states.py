@@ -10,9 +10,11 @@ from collections.abc import Callable
 
 from ..edits import Part
 from ..graph import cells as facts
-from ..graph.values import Cell, Known, StateTuple
+from ..graph.values import Cell, Known, Layer, StateTuple, Tensor
 from ..plan.cells import makes_cells
 from .context import Context, quoted
+from .rnn import DROPPED
+from .rnn_idle import STATES
 from .settings import spelled
 from .setup import module_of
 
@@ -26,11 +28,34 @@ def rewrite(context: Context) -> None:
         path = module_of(context, node)
         if path is not None and isinstance(node, (ast.Call, ast.Attribute)):
             _expression(context, node, path)
+    _own_settings(context)
     for definition in context.run.activations:
         if isinstance(definition, ast.FunctionDef) and makes_cells(context.run, definition):
             path = module_of(context, definition)
             if path is not None:
                 context.moves[path].dropped.add(definition)
+
+
+# The arguments of an RNN's call that are written anew.
+WRITTEN = frozenset({"cell", "cell_fw", "cell_bw", "inputs", "sequence_length", "state", *STATES})
+
+
+def _own_settings(context: Context) -> None:
+    """What of a call, and of a cell, nothing says any more."""
+    for value in context.run.values:
+        if isinstance(value, Layer) and value.cells:
+            for nodes in value.nodes.values():
+                for key, node in nodes.items():
+                    if key not in WRITTEN:
+                        context.own(node)
+        elif isinstance(value, Cell):
+            for key in DROPPED & value.arguments.keys():
+                context.own(value.arguments[key])
+        elif isinstance(value, Tensor) and value.op == "zero_state":
+            for key in value.arguments.keys() - {"batch_size"}:
+                context.own(value.arguments[key])
+    for statement in context.idle:
+        context.own(statement)
 
 
 def _expression(context: Context, node: ast.Call | ast.Attribute, path: str) -> None:
