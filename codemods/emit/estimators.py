@@ -7,6 +7,7 @@ single predictions. The model function itself goes.
 from __future__ import annotations
 
 import ast
+from collections.abc import Set as AbstractSet
 
 from ..graph.expressions import MODES
 from ..graph.frames import Frame, Use
@@ -18,7 +19,7 @@ from .checkpoints import Checkpoints
 from .context import Context, quoted
 from .metrics import KERAS
 from .native_imports import numpy_name
-from .text import WIDTH, column, dict_text, snake
+from .text import WIDTH, dict_text, snake
 
 
 def prepare(context: Context) -> None:
@@ -91,7 +92,8 @@ class _Writer:
         self.moves = context.moves[self.path]
         self.edits = context.edits[self.path]
         self.tab, self.tf = context.indent(self.path), context.tf(self.path)
-        self.uses = [use for use in context.run.uses if use.owner is value]
+        uses = {use.node: use for use in context.run.uses if use.owner is value}  # a loop may be read several times
+        self.uses = list(uses.values())
         self.functions = {one.mode: one for one in context.plan.functions if one.mode and not one.plain}
         self._check()
         assert value.graph is not None
@@ -101,7 +103,12 @@ class _Writer:
         self.step = step
         self.checkpoints: Checkpoints | None = None
         self.mean_loss = context.fresh("mean_loss") if "evaluate" in self.functions else ""
-        self.predict = context.fresh("predict") if "predict" in self.functions else ""
+        several = sum(use.method == "train" for use in self.uses) > 1
+        self.names = {
+            method: context.fresh(method)
+            for method in ("train", "evaluate", "predict")
+            if method in self.functions and (method != "train" or several)
+        }
         self.setup: list[str] = []
 
     def _stop(self, message: str) -> Exception:
@@ -127,8 +134,6 @@ class _Writer:
         for use in self.uses:
             if use.chain[-1].frame is not self.frame:
                 raise self._stop("an Estimator that another function uses")
-            if not isinstance(use.chain[-1].node, (ast.Expr, ast.Assign, ast.For)):
-                raise self._stop(f"an Estimator's {use.method} within a larger statement")
 
     def write(self) -> None:
         context = self.context
@@ -145,14 +150,13 @@ class _Writer:
         lines = [*moved.setup, *self.setup]
         order = [one.name for one in self.functions.values()]
         functions = sorted(moved.functions, key=lambda text: order.index(_defined(text)))
-        if self.predict:
-            functions.append(self._generator(self.functions["predict"]))
+        functions.extend(self._written())
         text = "\n".join([*lines, *functions])
         self.moves.before.setdefault(self.statement.node, []).extend(moved.classes)
         self.moves.dropped.discard(self.statement.node)
         self.moves.replaced[self.statement.node] = text
         for use in self.uses:
-            {"train": self._train, "evaluate": self._evaluate, "predict": self._predict}[use.method](use)
+            self._call(use)
         message = (
             "the Estimator also logged its loss and speed, and wrote its graph, its summaries and what it evaluated for "
             "TensorBoard; the plain loops do not"
@@ -237,27 +241,25 @@ class _Writer:
             text += f".take({limit})" if first else f".take(max({limit} - int({self.step}), 0))"
         return text
 
-    def _names(self, function: FunctionPlan, use: Use) -> tuple[str, str]:
+    def _names(self, function: FunctionPlan, use: Use, taken: AbstractSet[str] = frozenset()) -> tuple[str, str]:
         """The target of a loop over the data, and the arguments of the function within it."""
         assert self.value.model_fn is not None and isinstance(self.value.model_fn.node, ast.FunctionDef)
         parameters = [
             one.arg for one in self.value.model_fn.node.args.args if one.arg not in {"mode", "params", "config"}
         ]
-        bound = {name: self._free(name) for name in parameters[:2]}
-        labelled = use.values.get("labelled")
-        pair = isinstance(labelled, Known) and labelled.value is True
-        taken = [one.name for one in function.parameters]
-        targets = [bound[name] if name in taken else "_" for name in parameters[:2]]
+        bound = {name: f"batch_{name}" if name in taken else name for name in parameters[:2]}
+        pairs = {one.values["labelled"].value for one in self.uses if one.method == use.method}  # type: ignore[attr-defined]
+        if len(pairs) > 1:
+            raise self._stop(f"an Estimator's {use.method} with labels here and without them there")
+        pair = pairs == {True}
+        wanted = [one.name for one in function.parameters]
+        targets = [bound[name] if name in wanted else "_" for name in parameters[:2]]
         if pair and len(targets) < 2:
             targets.append("_")
         target = ", ".join(targets) if pair else targets[0]
-        if not pair and any(name not in parameters[:1] for name in taken):
+        if not pair and any(name not in parameters[:1] for name in wanted):
             raise self._stop("a model function that reads labels of data that has none")
-        return target, ", ".join(bound[name] for name in taken)
-
-    def _free(self, name: str) -> str:
-        """A name for a loop's target that means nothing else in the frame."""
-        return name if name not in self._bound() else f"batch_{name}"
+        return target, ", ".join(bound[name] for name in wanted)
 
     def _bound(self) -> set[str]:
         frame: Frame | None = self.frame
@@ -269,69 +271,67 @@ class _Writer:
 
     # -- the methods ----------------------------------------------------------------------------------------------------
 
-    def _train(self, use: Use) -> None:
+    def _written(self) -> list[str]:
+        """The functions that calls of the Estimator's methods become."""
+        texts = []
+        for method, name in self.names.items():
+            function = self.functions[method]
+            use = next(one for one in self.uses if one.method == method)
+            target, arguments = self._names(function, use)
+            lines = {"train": self._trained, "evaluate": self._evaluated, "predict": self._predicted}[method](
+                f"for {target} in dataset:", f"{function.name}({arguments})", "loss"
+            )
+            texts.append("\n".join([f"def {name}(dataset):", *(self.tab + line for line in lines)]) + "\n")
+        return texts
+
+    def _call(self, use: Use) -> None:
+        """A call of a method: of its function, or the loop that trains where there is but one."""
         statement = use.chain[-1]
-        if not isinstance(statement.node, ast.Expr) or statement.node.value is not use.node:
+        if use.method == "train" and (not isinstance(statement.node, ast.Expr) or statement.node.value is not use.node):
             raise self._stop("an Estimator's train within an expression")
-        function, tab = self.functions["train"], self.tab
-        target, arguments = self._names(function, use)
+        if use.method in self.names:
+            self.edits.replace(use.node, f"{self.names[use.method]}({self._data(use)})")
+            return
+        target, arguments = self._names(self.functions["train"], use, self._bound())
         loss = "loss" if "loss" not in self._bound() else self.context.fresh("loss_value")
-        lines = [
-            f"for {target} in {self._data(use)}:",
-            f"{tab}{loss} = {function.name}({arguments}).numpy()",
-            f"{tab}if {numpy_name(self.context, self.path)}.isnan({loss}):",
-            f'{tab}{tab}raise RuntimeError("NaN loss during training.")',
-        ]
-        if self.checkpoints is not None:
-            lines = [
-                *self.checkpoints.begun(),
-                *lines,
-                *(tab + line for line in self.checkpoints.after_step()),
-                *self.checkpoints.ended(),
-            ]
+        lines = self._trained(f"for {target} in {self._data(use)}:", f"train_step({arguments})", loss)
         self.moves.replaced[statement.node] = "\n".join(lines)
 
-    def _evaluate(self, use: Use) -> None:
-        statement = use.chain[-1]
-        if isinstance(statement.node, ast.For):
-            raise self._stop("an Estimator's evaluate in the head of a loop")
-        function, tab = self.functions["evaluate"], self.tab
-        target, arguments = self._names(function, use)
-        metrics = {one.key: self.context.metrics[one.metric] for one in function.runs[0].metrics}
-        metrics["loss"] = self.mean_loss
-        lines = [f"{name}.reset_state()" for name in metrics.values()]
-        lines += [
-            f"for {target} in {self._data(use)}:",
-            f"{tab}{self.mean_loss}.update_state({function.name}({arguments}))",
+    def _trained(self, head: str, call: str, loss: str) -> list[str]:
+        call = call.replace("train_step", self.functions["train"].name, 1)
+        lines = [
+            head,
+            f"{self.tab}{loss} = {call}.numpy()",
+            f"{self.tab}if {numpy_name(self.context, self.path)}.isnan({loss}):",
+            f'{self.tab}{self.tab}raise RuntimeError("NaN loss during training.")',
         ]
-        self.moves.before.setdefault(statement.node, []).append("\n".join(lines) + "\n")
+        if self.checkpoints is None:
+            return lines
+        saving = [self.tab + line for line in self.checkpoints.after_step()]
+        return [*self.checkpoints.begun(), *lines, *saving, *self.checkpoints.ended()]
+
+    def _evaluated(self, head: str, call: str, loss: str) -> list[str]:
+        metrics = {one.key: self.context.metrics[one.metric] for one in self.functions["evaluate"].runs[0].metrics}
+        metrics["loss"] = self.mean_loss
         results = [f"{quoted(key)}: {name}.result().numpy()" for key, name in sorted(metrics.items())]
         results.append(f'"global_step": {self.step}.numpy()')
-        module = self.frame.module
-        before = use.node.col_offset
-        text = dict_text(results, WIDTH - before, column(module, statement.node), self.tab)
-        if isinstance(statement.node, ast.Expr) and statement.node.value is use.node:
-            text = f"{self.context.fresh('results')} = {text}"
-        self.edits.replace(use.node, text)
+        result = dict_text(results, WIDTH - len("return ") - 2 * len(self.tab), "", self.tab)
+        return [
+            '"""Goes through a dataset once; gives the mean loss and the metrics."""',
+            *(f"{name}.reset_state()" for name in metrics.values()),
+            head,
+            f"{self.tab}{self.mean_loss}.update_state({call})",
+            *("return " + result).split("\n"),
+        ]
 
-    def _predict(self, use: Use) -> None:
-        self.edits.replace(use.node, f"{self.predict}({self._data(use)})")
-
-    def _generator(self, function: FunctionPlan) -> str:
-        """A generator of single predictions, as TF1's `predict` was."""
-        tab, tf = self.tab, self.tf
-        use = next(one for one in self.uses if one.method == "predict")
-        target, arguments = self._names(function, use)
-        fetches = function.runs[0].fetches
-        values = f"{tf}.nest.map_structure(lambda value: value.numpy(), {function.name}({arguments}))"
-        lines = [f"def {self.predict}(dataset):", f'{tab}"""Yields the predictions one by one."""']
-        lines.append(f"{tab}for {target} in dataset:")
-        if hasattr(fetches, "keys"):
-            lines += [
-                f"{tab}{tab}predictions = {values}",
-                f"{tab}{tab}for row in zip(*predictions.values()):",
-                f"{tab}{tab}{tab}yield dict(zip(predictions, row))",
-            ]
-        else:
-            lines.append(f"{tab}{tab}yield from {function.name}({arguments}).numpy()")
-        return "\n".join(lines) + "\n"
+    def _predicted(self, head: str, call: str, loss: str) -> list[str]:
+        first = ['"""Yields the predictions one by one."""', head]
+        if not hasattr(self.functions["predict"].runs[0].fetches, "keys"):
+            return [*first, f"{self.tab}yield from {call}.numpy()"]
+        values = f"{self.tf}.nest.map_structure(lambda value: value.numpy(), {call})"
+        return [
+            *first,
+            f"{self.tab}predictions = {values}",
+            f"{self.tab}for row in zip(*predictions.values()):",
+            f"{self.tab}{self.tab}yield dict(zip(predictions, row))",
+        ]

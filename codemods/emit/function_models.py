@@ -588,7 +588,9 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
             if _is_tensor(value):
                 inputs = []
                 break
-            if name in given:
+            if isinstance(value, Known) and made.frame in context.units.homes:
+                inputs.append(f"{name}={quoted(value.value)}")  # it may depend on the mode of a model function
+            elif name in given:
                 inputs.append(f"{name}={render(given[name])}")
             continue
         if isinstance(value, Placeholder) and value.dtype == "bool":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import symtable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..graph.frames import Frame
@@ -97,7 +99,7 @@ def _with_what_they_read(
     changed = True
     while changed:
         changed = False
-        wanted = {name for text in [*classes, *(text for _, text in placed)] for name in _names(text, ast.Load)}
+        wanted = {name for text in [*classes, *(text for _, text in placed)] for name in _read(text)}
         for node, found in units.items():
             plain = isinstance(node, ast.Assign) and not any(unit.made for unit in found) and node not in done
             bound = {name for unit in found for part in unit.parts for name in part.writes}
@@ -107,15 +109,34 @@ def _with_what_they_read(
                 changed = True
 
 
-def _names(text: str, kind: type) -> set[str]:
-    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name) and isinstance(node.ctx, kind)}
+def _read(text: str) -> set[str]:
+    """The names that a text takes from around it, or binds and reads itself."""
+    return {one.get_name() for table, top in _tables(text) for one in table.get_symbols() if _is_read(one, top)}
+
+
+def _is_read(one: symtable.Symbol, top: bool) -> bool:
+    return one.is_referenced() and (top or one.is_global())
+
+
+def _stored(text: str) -> set[str]:
+    """The names that a text binds where it stands."""
+    return {one.get_name() for table, top in _tables(text) if top for one in table.get_symbols() if one.is_assigned()}
+
+
+def _tables(text: str) -> Iterator[tuple[symtable.SymbolTable, bool]]:
+    whole = symtable.symtable(text, "moved", "exec")
+    pending = [(whole, True)]
+    while pending:
+        table, top = pending.pop()
+        yield table, top
+        pending.extend((inner, False) for inner in table.get_children())
 
 
 def _parameters(context: Context, value: Estimator, moved: Moved, path: str) -> None:
     """`params` is bound where the Estimator was, if anything reads it."""
     text = "\n".join([*moved.classes, *moved.setup, *moved.functions])
     given = value.arguments.get("params")
-    if "params" not in _names(text, ast.Load) or (isinstance(given, ast.Name) and given.id == "params"):
+    if "params" not in _read(text) or (isinstance(given, ast.Name) and given.id == "params"):
         return
     if given is None:
         raise context.stop("a model function that reads params which the Estimator was not given", _node(value), path)
@@ -143,15 +164,15 @@ def _check(context: Context, value: Estimator, moved: Moved, home: Frame) -> Non
     path = home.module.path
     setup = "\n".join(moved.setup)
     gone = {model.definition.name for model in context.models.functions}  # whose objects may take their names
-    for name in _names(setup, ast.Store) - {"params"} - gone:
+    for name in _stored(setup) - {"params"} - gone:
         if _binding(home, name) is not None:
             raise context.stop(f"`{name}`, which the model function and the program both bind", _node(value), path)
     arguments = {one.arg for one in value.model_fn.node.args.args} - {"params"}
-    for name in _names(setup, ast.Load):
+    for name in _read(setup):
         if name in arguments:
             raise context.stop(f"`{name}`, on which what a model function makes once depends", _node(value), path)
     for text in [*moved.setup, *moved.functions]:
-        for name in _names(text, ast.Load):
+        for name in _read(text):
             seen, meant = _binding(home, name), _binding(value.model_fn.frame, name)
             if name not in arguments and meant is not None and seen is not meant:
                 raise context.stop(f"`{name}`, which means something else where the Estimator is", _node(value), path)

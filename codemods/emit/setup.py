@@ -213,6 +213,8 @@ def _get_variable(context: Context, node: ast.Call, made: list[Variable]) -> Non
     parts.extend([", name=", wanted if wanted is not None else name, ")"])
     edits.replace(node, *parts)
     for other in made[0].found:
+        if other.node is node and other.chain[-1].frame in context.units.homes:
+            continue  # another mode of the same model function
         raise context.stop("a variable that get_variable finds again", other.node, path)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..graph.frames import Frame
 from ..graph.interpreter import Interpreter
-from ..graph.values import Estimator
+from ..graph.values import Estimator, Variable, flatten
 from .reasons import undecided
 
 if TYPE_CHECKING:
@@ -44,8 +44,17 @@ def _is_plain(units: Units, unit: Unit) -> bool:
     node = unit.node
     if isinstance(node, (ast.Return, ast.If, ast.Pass, ast.FunctionDef)) or unit.statement.executions:
         return False
+    written = [leaf for value in unit.statement.writes.values() for leaf in flatten(value)]
+    if any(isinstance(leaf, Variable) for leaf in written):
+        return False  # found again: it was made with another mode's
     if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
         return True
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+    if isinstance(node, ast.Expr) and (isinstance(node.value, ast.Constant) or _only_builds(unit, node.value)):
         return False
     raise undecided("host code of its own in a model function", node, unit.statement)
+
+
+def _only_builds(unit: Unit, node: ast.expr) -> bool:
+    """Whether an expression calls TensorFlow for something that its mode does not run, like a summary of an evaluation."""
+    name = unit.statement.frame.names.name_of(node.func) if isinstance(node, ast.Call) else None
+    return name is not None and not name.startswith(("logging.", "compat.v1.logging."))
