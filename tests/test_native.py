@@ -197,7 +197,7 @@ STEP = "step = tf.train.get_or_create_global_step()\nrate = tf.train.exponential
             "Momentum optimizer with a learning rate that changes",
         ),
         (
-            LINE + "z = tf.matmul(x, tf.Variable(tf.ones([2, 1])))\n" + RUN,
+            LINE + "z = [tf.matmul(x, tf.Variable(tf.ones([2, 1]))) for _ in range(2)]\n" + RUN,
             "both variables and tensors",
         ),
         (

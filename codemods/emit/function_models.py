@@ -26,7 +26,7 @@ from .models import (
     takes_name,
     zeros,
 )
-from .rnn_idle import has_unknown_depth, only_states
+from .rnn_idle import only_states
 from .setup import module_of
 from .text import column, comments_above, joined
 
@@ -597,7 +597,7 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
             inputs.append(f"{name}=False")
         else:
             inputs.append(text)
-    if inputs and not _loses_rank(made) and not has_unknown_depth(made.layers):
+    if inputs and not _loses_rank(made):
         lines.append(f"{context.objects[made]}({', '.join(inputs)})  # creates the variables")
     else:
         context.unbuilt.append((made, node, path))
