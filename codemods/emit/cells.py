@@ -36,7 +36,8 @@ class {name}({tf}.keras.layers.Layer):
 def source(kind: str, name: str, tf: str, features: Container[str]) -> str:
     """The class of a kind of cell, with the settings in `features`, at four blanks an indentation."""
     if kind == "BidirectionalRNN":
-        return BIDIRECTIONAL.format(name=name, tf=tf)
+        text = BIDIRECTIONAL.format(name=name, tf=tf)
+        return text.replace("*state", "state") if "single" in features else text
     writer = {"BasicRNNCell": _basic, "GRUCell": _gru}.get(kind, _lstm)
     return "\n".join(writer(kind, name, tf, features)) + "\n"
 

@@ -94,7 +94,9 @@ class Context:
     )  # what was called to make variables that are weights of models now
     rnns: dict[Layer, RnnForm] = field(default_factory=dict)  # what is asked of each RNN
     cells: dict[tuple[str, str], CellClass] = field(default_factory=dict)  # by module and variant
-    both_ways: dict[str, CellClass] = field(default_factory=dict)  # the bidirectional layer of a module
+    both_ways: dict[tuple[str, bool], CellClass] = field(
+        default_factory=dict
+    )  # the bidirectional layer of a module, for cells whose state is one tensor or several
     idle: set[ast.stmt] = field(default_factory=set)  # statements that a layer leaves nothing to do
     sequences: dict[ast.Call, ast.expr] = field(default_factory=dict)  # what an RNN reads in place of a list of steps
     fed: set[Value] = field(default_factory=set)  # tensors that some run feeds

@@ -15,7 +15,7 @@ from ..graph.values import Cell, Known, Layer, Sequence, Tensor, TFName, Value
 from ..plan.cells import fed_rates
 from . import rnn_idle
 from .context import Context, RnnForm, quoted
-from .rnn_classes import drops, every, note, note_both_ways, variant
+from .rnn_classes import both_ways, drops, every, note, note_both_ways, variant
 from .rnn_idle import STATES, is_zeros
 from .rnn_weights import cell_access, told
 from .settings import spelled
@@ -61,7 +61,7 @@ def constructor(context: Context, layer: Layer, path: str, overlay: Edits, name:
     texts = [_cell(context, layer, cell, path, overlay, quoted(told(cell))) for cell in layer.cells]
     name = f"name={name}"
     if layer.cls == "BidirectionalRNN":
-        return _joined(context, path, f"{context.both_ways[path].name}(", [*texts, name])
+        return _joined(context, path, f"{both_ways(context, layer, path)}(", [*texts, name])
     form = context.rnns[layer]
     flags = (("return_sequences", form.sequences), ("return_state", form.state), ("zero_output_for_mask", form.masked))
     parts = [*texts, *(f"{flag}=True" for flag, on in flags if on), name]
@@ -343,7 +343,9 @@ def _both(
     path: str,
 ) -> str:
     """What stands in for a bidirectional call: the outputs of both directions, then both states."""
-    if wrapped is None and not any(facts.is_single(cell) for cell in layer.cells):
+    if len({facts.is_single(cell) for cell in layer.cells}) > 1:
+        raise context.stop("a bidirectional RNN of cells of two kinds", node, path)
+    if wrapped is None:
         if any(fed_rates(layer)):
             raise context.stop("a bidirectional RNN whose dropout rates are fed", node, path)
         return text
@@ -359,8 +361,6 @@ def _both(
         raise context.stop("a bidirectional RNN whose results are not taken apart at once", node, path)
     outputs, *states = target.elts
     read = [_is_read(context, layer, node, one) for one in states]
-    if any(on and facts.is_single(cell) for on, cell in zip(read, layer.cells, strict=True)):
-        raise context.stop("the states of a bidirectional RNN whose cells have one each", node, path)
     joined = f"{tf}.concat({overlay.render(outputs)}, axis=2)"
     indent = column(context.modules[path], parent) if isinstance(parent, ast.stmt) else ""
     kept = f"({', '.join(overlay.render(one) for one in states)})" if any(read) else "_"

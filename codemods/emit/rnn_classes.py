@@ -62,13 +62,26 @@ def define(context: Context, layers: list[Layer], path: str, anchor: ast.stmt) -
             made.written = True
             write = cells.wrapper if cell.inner else cells.source
             blocks.append(write(made.kind, made.name, tf, made.features).replace("    ", tab))
-    both = context.both_ways.get(path)
-    if both is not None and not both.written and any(layer.cls == both.kind for layer in layers):
-        both.written = True
-        blocks.append(cells.source(both.kind, both.name, tf, both.features).replace("    ", tab))
+    for layer in layers:
+        both = context.both_ways.get((path, _is_single(layer))) if layer.cls == "BidirectionalRNN" else None
+        if both is not None and not both.written:
+            both.written = True
+            blocks.append(cells.source(both.kind, both.name, tf, both.features).replace("    ", tab))
 
 
 def note_both_ways(context: Context, layer: Layer, path: str) -> None:
     """Names the bidirectional layer of a module that has one."""
-    if layer.cls == "BidirectionalRNN" and path not in context.both_ways:
-        context.both_ways[path] = CellClass(layer.cls, context.fresh(layer.cls))
+    key = path, _is_single(layer)
+    if layer.cls == "BidirectionalRNN" and key not in context.both_ways:
+        features = {"single"} if key[1] else set()
+        context.both_ways[key] = CellClass(layer.cls, context.fresh(layer.cls), features)
+
+
+def _is_single(layer: Layer) -> bool:
+    """Whether a state of the layer's cells is one tensor."""
+    return all(facts.is_single(cell) for cell in layer.cells)
+
+
+def both_ways(context: Context, layer: Layer, path: str) -> str:
+    """The name of the class of a bidirectional layer."""
+    return context.both_ways[path, _is_single(layer)].name

@@ -140,7 +140,7 @@ def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shap
     first = arguments[0] if arguments else next(iter(keywords.values()), None)
     shape = first.shape if isinstance(first, Tensor) else None
     if name in {"reduce_mean", "reduce_sum", "reduce_max", "reduce_min", "reduce_prod"}:
-        return () if len(arguments) == 1 and not keywords else None
+        return () if len(arguments) == 1 and not keywords else _reduced(shape, arguments, keywords)
     if name == "contrib.seq2seq.sequence_loss":
         return ()
     if name in {"zeros", "ones", "random_normal", "truncated_normal", "random_uniform", "random.normal", "fill"}:
@@ -178,6 +178,23 @@ def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shap
             sizes.pop(axis)
             return tuple(sizes)
     return None
+
+
+def _reduced(shape: Shape, arguments: list[Value], keywords: dict[str, Value]) -> Shape:
+    """The shape after a reduction over known axes."""
+    given = keywords.get("axis", keywords.get("reduction_indices", arguments[1] if len(arguments) > 1 else None))
+    kept = [host.plain(keywords[key]) for key in ("keepdims", "keep_dims") if key in keywords]
+    kept += [host.plain(arguments[2])] if len(arguments) > 2 else []
+    plain = host.plain(given) if given is not None else host.NOT_PLAIN
+    axes = [plain] if isinstance(plain, int) else plain
+    if shape is None or not isinstance(axes, (list, tuple)) or kept not in ([], [False], [True]):
+        return None
+    if not all(isinstance(axis, int) and -len(shape) <= axis < len(shape) for axis in axes):
+        return None
+    gone = {axis % len(shape) for axis in axes}
+    if kept == [True]:
+        return tuple(1 if place in gone else size for place, size in enumerate(shape))
+    return tuple(size for place, size in enumerate(shape) if place not in gone)
 
 
 def _shape_value(value: Value | None) -> Shape:

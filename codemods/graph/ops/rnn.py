@@ -156,6 +156,8 @@ def _layer(run: Interpreter, node: ast.Call, cls: str, name: str, used: tuple[Ce
         ]:
             run.problem(node, f"a second cell named {key} without reuse")
     if known is not None:
+        if known.cls != cls:
+            run.problem(node, "an RNN cell that is called in several ways")
         return known
     layer = run.add(Layer(node, run.chain, (), cls, name, cells=used))
     run.graph.layers[key] = layer
@@ -248,13 +250,21 @@ def _steps(run: Interpreter, name: str, inputs: Value | None, node: ast.Call) ->
     if not name.rpartition(".")[2].startswith("static"):
         if not isinstance(inputs, Tensor):
             run.problem(node, "an RNN over inputs that are not known to be one tensor")
-        return None, inputs if isinstance(inputs, Tensor) else None
+            return None, None
+        _check_type(run, inputs, node)
+        return None, inputs
     members = host.items(run, inputs) if inputs is not None else None
     first = members[0] if members else None
     if not members or not isinstance(first, Tensor) or not all(isinstance(one, Tensor) for one in members):
         run.problem(node, "a static RNN over inputs that are not known to be a list of tensors")
         return None, None
+    _check_type(run, first, node)
     return len(members), first
+
+
+def _check_type(run: Interpreter, first: Tensor, node: ast.Call) -> None:
+    if first.dtype not in {None, "float32"}:
+        run.problem(node, "an RNN of another type than float32")
 
 
 def _batch(first: Tensor, arguments: Arguments, listed: bool) -> int | None:
@@ -320,6 +330,8 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
 def _by_hand(run: Interpreter, cell: Cell, node: ast.Call) -> Value:
     arguments = Arguments(run, node, ("inputs", "state", "scope"))
     inputs = arguments.value("inputs")
+    if isinstance(inputs, Tensor):
+        _check_type(run, inputs, node)
     if not isinstance(inputs, Tensor) or "state" not in arguments or "scope" in arguments:
         return run.problem(node, "a call of an RNN cell that is not followed")
     _place(run, cell)
