@@ -23,7 +23,11 @@ PROGRAMS = (
     "flags_and_main",  # everything in main()
     "functions_handed_a_session",
     "layers_module_level",
+    "rnn_both_ways",
+    "rnn_steps_by_hand",
+    "rnn_with_lengths",
     "scopes_and_reuse",
+    "seq2seq_taught",
     "weights_in_dicts",
 )
 

@@ -21,6 +21,7 @@ class {name}({tf}.keras.layers.Layer):
 
     def __init__(self, cell_fw, cell_bw, name=None):
         super().__init__(name=name)
+        self.supports_masking = True
         self.fw = {tf}.keras.layers.RNN(
             cell_fw, return_sequences=True, return_state=True, zero_output_for_mask=True, name="fw")
         self.bw = {tf}.keras.layers.RNN(

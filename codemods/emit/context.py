@@ -52,6 +52,7 @@ class RnnForm:
     sequences: bool = False
     state: bool = False
     masked: bool = False
+    apart: bool = False  # a layer that reads its outputs must not see the mask that Keras leaves on them
 
 
 @dataclass(eq=False)

@@ -16,7 +16,7 @@ from ..plan.cells import fed_rates
 from . import rnn_idle
 from .context import Context, RnnForm, quoted
 from .rnn_classes import both_ways, drops, every, note, note_both_ways, variant
-from .rnn_idle import STATES, is_zeros
+from .rnn_idle import STATES, is_zeros, leaves_mask
 from .rnn_weights import cell_access, told
 from .settings import spelled
 from .text import column
@@ -32,6 +32,7 @@ def prepare(context: Context) -> None:
         for site in layer.sites:
             assert isinstance(site, ast.Call)
             form.masked |= _given(layer, site, "sequence_length") is not None
+            form.apart = form.masked and leaves_mask(context, layer)
             outputs, state = _targets(context, site)
             form.sequences |= outputs is None or _is_read(context, layer, site, outputs)
             form.state |= state is not None and _is_read(context, layer, site, state)
@@ -145,7 +146,11 @@ def _stack(context: Context, layer: Layer, cell: Cell, path: str, overlay: Edits
         head = f"[{indent}{f',{indent}'.join(texts)}]"
     else:
         head = f"[{', '.join(texts)}]"
-    return f"{tf}.keras.layers.StackedRNNCells({head}, name={name})"
+    text = f"{tf}.keras.layers.StackedRNNCells({head}, name={name})"
+    if len(text) <= WIDTH or "\n" in head:
+        return text
+    indent = "\n" + 4 * context.indent(path)
+    return f"{tf}.keras.layers.StackedRNNCells({indent}{head},{indent}name={name})"
 
 
 def _loop(context: Context, layer: Layer, cell: Cell, overlay: Edits) -> str:
@@ -204,6 +209,8 @@ def call(context: Context, node: ast.Call, layer: Layer, overlay: Edits, attribu
         parts.append(f"mask={tf}.sequence_mask({overlay.render(lengths)}, {steps})")
     text = f"{attribute}({', '.join(parts)})"
     wrapped = (f"{tf}.unstack(", ", axis=1)") if listed else (f"{tf}.transpose(", ", [1, 0, 2])") if swapped else None
+    if wrapped is None and context.rnns[layer].apart:
+        wrapped = (f"{tf}.identity(", ")  # without the mask")
     if layer.cls == "BidirectionalRNN":
         return _both(context, layer, node, text, wrapped, overlay, path)
     return _results(context, layer, node, text, wrapped, overlay, path)
@@ -279,7 +286,7 @@ def _results(
         if any(fed_rates(layer)):
             raise context.stop("an RNN whose outputs and state are not taken apart at once", node, path)
         first = f"{text}[0]" if form.state else text
-        overlay.replace(parent, f"{before}{first}{after}")
+        overlay.replace(parent, f"{before}{first}{after.partition('  #')[0]}")
         return text
     outputs, state = _targets(context, node)
     if outputs is None or state is None or not isinstance(parent, ast.Assign):

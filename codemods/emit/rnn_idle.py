@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from ..graph.frames import Statement
-from ..graph.values import Cell, Known, Layer, Method, Tensor, Value, flatten
+from ..graph.values import Cell, Known, Layer, Method, Tensor, Value, Variable, flatten
 from .context import Context
 
 STATES = ("initial_state", "initial_state_fw", "initial_state_bw")
@@ -95,6 +95,34 @@ def _unstacked(context: Context, layer: Layer, site: ast.Call) -> None:
     if here.frame is maker.frame and not any(maker.index < one.index < here.index for one in bound):
         context.idle.add(maker.node)
         context.sequences[site] = source
+
+
+# Layers that take the mask which Keras left on what they are given.
+MASKABLE = frozenset({"RNN", "BidirectionalRNN", "BatchNormalization", "LayerNormalization"})
+
+
+def leaves_mask(context: Context, layer: Layer) -> bool:
+    """Whether a layer that had no lengths in TF1 would find the mask of this one on its inputs."""
+    for other in context.run.values:
+        if not isinstance(other, Layer):
+            continue
+        for one in other.every if other.parts else [other]:
+            for values in other.values.values():
+                free = one.cls in MASKABLE and "sequence_length" not in values
+                if free and _comes_from(values.get("inputs"), layer):
+                    return True
+    return False
+
+
+def _comes_from(value: Value | None, layer: Layer) -> bool:
+    """Whether a tensor is an output of a layer, or of layers that hand its mask on."""
+    if not isinstance(value, Tensor) or isinstance(value, Variable):
+        return False
+    if value.op == "element":
+        return any(_comes_from(one, layer) for one in value.inputs)
+    if value.layer is layer:
+        return True
+    return value.layer is not None and any(_comes_from(one, layer) for one in value.inputs)
 
 
 def has_unknown_depth(layers: list[Layer]) -> bool:
