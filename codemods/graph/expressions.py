@@ -125,7 +125,7 @@ def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Valu
     if isinstance(owner, ImportedModule):
         return _of_module(run, owner, name)
     if isinstance(owner, Instance):
-        return instances.attribute(run, owner, name)
+        return instances.attribute(run, owner, name, node)
     if isinstance(owner, Super):
         return instances.of_super(owner, name)
     if isinstance(owner, Class):

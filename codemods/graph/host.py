@@ -65,7 +65,7 @@ class VariableOp(Value):
 
 BUILTINS = frozenset(
     "range len zip enumerate int float str bool list tuple dict set isinstance print min max sum abs round sorted reversed "
-    "hasattr getattr type repr map filter any all iter next callable id vars super".split()
+    "hasattr getattr setattr delattr type repr map filter any all iter next callable id vars super".split()
 )
 CONSTANTS = {"True": True, "False": False, "None": None, "__name__": "__main__"}
 
@@ -442,6 +442,17 @@ def _dict_call(run: Interpreter, arguments: list[Value], node: ast.Call) -> Valu
     return made
 
 
+def _setattr(run: Interpreter, arguments: list[Value], node: ast.Call) -> Value:
+    owner, name = arguments[0], arguments[1] if len(arguments) == 3 else Value()
+    if isinstance(owner, Instance):
+        if not isinstance(name, Known) or not isinstance(name.value, str):
+            return run.problem(node, "an attribute whose name is not known")
+        instances.store(run, owner, name.value, arguments[2])
+    elif any(graph_values(argument) for argument in arguments):
+        return run.problem(node, "a graph value kept in an attribute of an object that is not followed")
+    return Known(None)
+
+
 def _getattr(run: Interpreter, arguments: list[Value], node: ast.Call) -> Value:
     if len(arguments) >= 2 and isinstance(arguments[1], Known) and isinstance(arguments[1].value, str):
         return run.language.attribute(run, arguments[0], arguments[1].value, node)
@@ -450,7 +461,7 @@ def _getattr(run: Interpreter, arguments: list[Value], node: ast.Call) -> Value:
 
 BUILTIN_CALLS: dict[str, Callable[[Interpreter, list[Value], ast.Call], Value]] = {
     "range": _range, "len": _len, "zip": _zip, "enumerate": _enumerate, "list": _list, "tuple": _list, "sorted": _list,
-    "reversed": _reversed, "dict": _dict_call, "getattr": _getattr,
+    "reversed": _reversed, "dict": _dict_call, "getattr": _getattr, "setattr": _setattr,
 }  # fmt: skip
 
 

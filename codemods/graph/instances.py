@@ -69,15 +69,32 @@ def line(cls: Class) -> Iterator[Class]:
             pending = [*(base for base in one.bases if isinstance(base, Class)), *pending]
 
 
-def attribute(run: Interpreter, owner: Instance, name: str) -> Value:
+def attribute(run: Interpreter, owner: Instance, name: str, node: ast.AST) -> Value:
     """What `owner.name` means."""
     value = read(run, owner, name)
     if value is not None:
         return value
     found = find(owner.cls, name)
-    if isinstance(found, Function) and found.bound is None:
-        return Function(found.node, found.frame, owner)
+    if isinstance(found, Function) and found.kind == "property":
+        return _property(run, owner, found, node)
+    if isinstance(found, Function) and found.bound is None and found.kind != "staticmethod":
+        return Function(found.node, found.frame, owner.cls if found.kind == "classmethod" else owner)
     return found if found is not None else Value()
+
+
+def _property(run: Interpreter, owner: Instance, found: Function, node: ast.AST) -> Value:
+    """What a property gives: of one that computes host values nothing is known, others are not followed."""
+    frame = Frame(found.frame.module, found.frame.names, found.node, found.frame)
+    made = len(run.values)
+    if isinstance(found.node, ast.FunctionDef) and all(one.node is not found.node for one in run.frames):
+        with run.within(frame):
+            run.bind(found.node.args.args[0].arg, owner)
+            frame.arguments = {name: binding.value for name, binding in frame.bindings.items()}
+            run.activations.setdefault(found.node, []).append(frame)
+            run.language.run_body(run, found.node.body)
+    if len(run.values) > made or any(graph_values(value) for value in frame.returned):
+        return run.problem(node, "a property that gives a value of the graph")
+    return Value()
 
 
 def of_super(owner: Super, name: str) -> Value:
@@ -122,40 +139,41 @@ def _changing(run: Interpreter, cls: Class) -> frozenset[str]:
     known = run.changing.get(cls)
     if known is None:
         classes = [one.node for one in line(cls)]
-        own: Counter[str] = Counter(name for node in classes for name in _stored(node, True))
-        foreign = {name for module in run.modules.values() for name in _stored(module.tree, False)}
-        building = {name for node in classes for name in _stored_while_built(node)}
-        names = {name for name, count in own.items() if count > 1 or name not in building}
-        known = run.changing[cls] = frozenset(names | foreign)
+        own: Counter[str] = Counter(name for node in classes for name in _stored(node, True, False))
+        foreign = {name for module in run.modules.values() for name in _stored(module.tree, False, True)}
+        late = {name for node in classes for name in _stored_late(node)}
+        names = {name for name, count in own.items() if count > 1}
+        known = run.changing[cls] = frozenset(names | late | foreign)
     return known
 
 
-def _stored(node: ast.AST, own: bool) -> Iterator[str]:
-    """The attributes that code stores or changes in place, of `self` or of anything else."""
+def _stored(node: ast.AST, own: bool, mutated: bool) -> Iterator[str]:
+    """The attributes that code stores, of `self` or of anything else; with `mutated` those that it changes in place, too."""
     for part in ast.walk(node):
-        target: ast.AST | None = part
-        if isinstance(part, ast.Subscript) and not isinstance(part.ctx, ast.Load):
+        target: ast.AST | None = None
+        if isinstance(part, ast.Attribute) and not isinstance(part.ctx, ast.Load):
+            target = part
+        elif mutated and isinstance(part, ast.Subscript) and not isinstance(part.ctx, ast.Load):
             target = part.value
-        elif isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in MUTATING:
-            target = part.func.value
-        elif isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Load):
-            continue
+        elif mutated and isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute):
+            target = part.func.value if part.func.attr in MUTATING else None
         if isinstance(target, ast.Attribute):
             mine = isinstance(target.value, ast.Name) and target.value.id == "self"
             if mine is own:
                 yield target.attr
 
 
-def _stored_while_built(cls: ast.ClassDef) -> Iterator[str]:
-    """The attributes stored in the constructor, and in the methods that it alone calls."""
+def _stored_late(cls: ast.ClassDef) -> Iterator[str]:
+    """The attributes that methods store or change which run when the object exists: not the constructor, nor what it alone
+    calls."""
     methods = {one.name: one for one in cls.body if isinstance(one, ast.FunctionDef)}
     chosen = {"__init__"} & methods.keys()
     for _ in methods:
         elsewhere = {name for other in methods if other not in chosen for name in _mentioned(methods[other])}
         mentioned = {name for one in chosen for name in _mentioned(methods[one])}
         chosen |= {name for name in methods.keys() & mentioned if name not in elsewhere}
-    for name in chosen:
-        yield from _stored(methods[name], True)
+    for name in methods.keys() - chosen:
+        yield from _stored(methods[name], True, True)
 
 
 def _mentioned(node: ast.AST) -> set[str]:

@@ -141,7 +141,11 @@ def _augmented(run: Interpreter, node: ast.AugAssign) -> None:
 def _function(run: Interpreter, node: ast.FunctionDef) -> None:
     for expression in (*node.decorator_list, *node.args.defaults, *[d for d in node.args.kw_defaults if d]):
         evaluate(run, expression)
-    run.bind(node.name, Function(node, run.frame))
+    kinds = [one.id for one in node.decorator_list if isinstance(one, ast.Name) and one.id in METHOD_KINDS]
+    run.bind(node.name, Function(node, run.frame, kind=kinds[0] if len(node.decorator_list) == 1 and kinds else ""))
+
+
+METHOD_KINDS = frozenset({"staticmethod", "classmethod", "property"})
 
 
 def _class(run: Interpreter, node: ast.ClassDef) -> None:
@@ -448,6 +452,13 @@ def _delete(run: Interpreter, node: ast.Delete) -> None:
     for target in node.targets:
         if isinstance(target, ast.Name):
             run.forget(target.id)
+        elif isinstance(target, ast.Attribute) and graph_values(evaluate(run, _loaded(target))):
+            run.problem(target, "an attribute of the graph that is deleted")
+
+
+def _loaded(target: ast.Attribute) -> ast.expr:
+    """An attribute as an expression that reads it."""
+    return ast.copy_location(ast.Attribute(target.value, target.attr, ast.Load()), target)
 
 
 def _assert(run: Interpreter, node: ast.Assert) -> None:

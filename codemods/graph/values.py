@@ -102,6 +102,7 @@ class Function(Value):
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     frame: Frame
     bound: Value | None = None
+    kind: str = ""  # of a method: "staticmethod", "classmethod", "property"
 
     @property
     def decorated(self) -> bool:

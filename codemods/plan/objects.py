@@ -64,5 +64,11 @@ def check(run: Interpreter) -> None:
         if one.cls.node in seen:
             raise Undecided("several objects of a class that holds its graph", one.cls.node, path)
         seen[one.cls.node] = one
+        for module in run.modules.values():
+            hidden = next(
+                (n for n in ast.walk(module.tree) if isinstance(n, ast.Attribute) and n.attr == "__dict__"), None
+            )
+            if hidden is not None:
+                raise Undecided("attributes that are reached through __dict__", hidden, module.path)
         if any(isinstance(base, TFName) for cls in line(one.cls) for base in cls.bases):
             raise Undecided("a class derived from one of TensorFlow's that holds its graph", one.cls.node, path)

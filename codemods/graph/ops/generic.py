@@ -149,6 +149,8 @@ def _several(
 
 def _body(run: Interpreter, function: Function, inputs: tuple[GraphValue, ...], node: ast.Call) -> Value:
     """What a function handed to TensorFlow (cond, map_fn, scan) makes of elements of the other arguments."""
+    if function.bound is not None:
+        return run.problem(node, "a method handed to TensorFlow")
     made = len(run.graph.variables)
     count = len(function.node.args.args)
     elements: list[Value] = [run.tensor(node, "element", inputs) for _ in range(count)]
