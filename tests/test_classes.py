@@ -134,6 +134,12 @@ print(Net().predict([[1.0, 2.0]]))
         (program(after="net.__dict__['rate'] = 3.0\n" + USE), "reached through __dict__"),
         (program(after="z = net.y + 1.0\nprint(net.sess.run(z, {net.x: [[1.0, 2.0]]}))\n"), "and outside"),
         (program(after="other = Net(3.0)\n" + USE), "several objects of a class"),
+        (
+            program(
+                "self.by = By()\nself.y = tf.matmul(self.x, self.w) * self.by.by", after="net.by.by = 3.0\n" + USE
+            ).replace("class Net", "class By(object):\n    def __init__(self):\n        self.by = 2.0\n\n\nclass Net"),
+            "`self.by`, which is bound again",
+        ),
         (program(after="del net.x\n"), "an attribute of the graph that is deleted"),
         (program(methods="\n    def output(self):\n        return self.y\n"), "the attribute `y`"),
         (

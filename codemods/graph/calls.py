@@ -19,6 +19,7 @@ from .values import (
     Graph,
     GraphValue,
     ImportedModule,
+    Instance,
     Known,
     Method,
     Partial,
@@ -101,6 +102,10 @@ def call_value(run: Interpreter, function: Value, node: ast.Call, given: list[Va
         )
     if isinstance(function, Function):
         return call_function(run, function, node, arguments)
+    if isinstance(function, Instance):
+        called = instances.find(function.cls, "__call__")
+        if isinstance(called, Function):
+            return call_function(run, Function(called.node, called.frame, function), node, arguments)
     if isinstance(function, Class):
         return _instantiate(run, function, node, arguments)
     if isinstance(function, Partial):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .frames import Binding, Frame
 from .interpreter import Interpreter
-from .values import Class, Dict, Function, Instance, Known, Sequence, Super, Value, graph_values
+from .values import Class, Dict, Function, GraphValue, Instance, Known, Sequence, Super, Value, flatten, graph_values
 
 
 def make(run: Interpreter, cls: Class) -> Instance:
@@ -23,12 +23,22 @@ def make(run: Interpreter, cls: Class) -> Instance:
     return made
 
 
+MANY = 200  # objects, of which nothing is known but the graph that they hold
+
+
+def watched(run: Interpreter) -> Iterable[Instance]:
+    """The objects whose attributes are joined where branches meet."""
+    return run.instances if len(run.instances) <= MANY else run.holding
+
+
 def store(run: Interpreter, owner: Instance, name: str, value: Value) -> None:
     """Binds an attribute; the innermost statement is what made it."""
     frame, key = owner.frame, f"self.{name}"
     maker = run.chain[-1] if run.chain else None
     frame.bindings[key] = Binding(value, frozenset([maker]) if maker else frozenset())
     run.stored.append((owner, name, value, run.chain))
+    if any(isinstance(leaf, GraphValue) for leaf in flatten(value)):
+        run.holding[owner] = None
     if maker is not None:
         frame.history.setdefault(key, []).append(maker)
         maker.writes[key] = value
@@ -44,7 +54,7 @@ def read(run: Interpreter, owner: Instance, name: str) -> Value | None:
     for statement in run.chain:
         statement.reads.setdefault((frame, key), set()).update(binding.makers)
         statement.reads_values[frame, key] = binding.value
-    if _is_host(binding.value) and name in _changing(run, owner.cls):
+    if _is_host(binding.value) and (len(run.instances) > MANY or name in _changing(run, owner.cls)):
         return Value()
     return binding.value
 

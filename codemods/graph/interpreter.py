@@ -76,6 +76,7 @@ class Interpreter:
     collected: dict[ast.Call, Any] = field(default_factory=dict)  # what calls took from the collections of losses
     named_losses: dict[ast.Expr, str] = field(default_factory=dict)  # losses that only their collection held
     instances: list[Instance] = field(default_factory=list)
+    holding: dict[Instance, None] = field(default_factory=dict)  # those that were given values of the graph, in order
     stored: list[tuple[Instance, str, Value, tuple[Statement, ...]]] = field(default_factory=list)  # attributes
     changing: dict[Class, frozenset[str]] = field(default_factory=dict)  # attributes whose host values may change
     default_sessions: list[Session] = field(default_factory=list)

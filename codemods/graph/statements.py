@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import host
+from . import host, instances
 from .expressions import binary, evaluate
 from .frames import Binding, Frame, GraphState
 from .interpreter import Interpreter
@@ -204,7 +204,7 @@ Bindings = dict[Frame, dict[str, Binding]]
 
 def _bindings(run: Interpreter) -> Bindings:
     """What the names of the current frame mean now, and the attributes of objects."""
-    return {frame: dict(frame.bindings) for frame in (run.frame, *(one.frame for one in run.instances))}
+    return {frame: dict(frame.bindings) for frame in (run.frame, *(one.frame for one in instances.watched(run)))}
 
 
 def _restore(bindings: Bindings) -> None:

@@ -288,16 +288,17 @@ def _assign_function(plan: Plan, run: Run) -> None:
         made.frame = statement.frame
         made.home = units.homes[statement.frame]
     else:
-        made.frame = _frame(made, frames, execution)
+        made.frame = _frame(plan, made, frames, execution)
     plan.functions.append(made)
     _parameters(plan, made, needed)
     _no_effects(plan, made)
 
 
-def _frame(function: FunctionPlan, frames: set[Frame], execution: Execution) -> Frame:
+def _frame(plan: Plan, function: FunctionPlan, frames: set[Frame], execution: Execution) -> Frame:
     """Where a function is written: in the module, in the function that builds the graph, or in an object's class."""
     statement = execution.chain[-1]
-    inner = [frame for frame in frames if frame.parent is not None]
+    host = {one.frame for one in plan.units.run.instances} - {one.frame for one in objects.holders(plan.units.run)}
+    inner = [frame for frame in frames if frame.parent is not None and frame not in host]
     try:
         own = objects.home(inner)
     except ValueError:

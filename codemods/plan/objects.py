@@ -12,28 +12,23 @@ from collections.abc import Iterable
 from ..graph.frames import Frame
 from ..graph.instances import line
 from ..graph.interpreter import Interpreter
-from ..graph.values import GraphValue, Instance, TFName, Value, flatten
+from ..graph.values import Instance, TFName
 from .reasons import Undecided
 
 
 def holders(run: Interpreter) -> list[Instance]:
     """The objects that were ever given a value of the graph, in the order in which they were made."""
-    given = {owner for owner, _, value, _ in run.stored if _holds(value)}
-    return [one for one in run.instances if one in given]
-
-
-def _holds(value: Value) -> bool:
-    return any(isinstance(leaf, GraphValue) for leaf in flatten(value))
+    return [one for one in run.instances if one in run.holding]
 
 
 def frames(run: Interpreter) -> set[Frame]:
-    """The frames whose statements build what objects hold, and those of the objects themselves."""
+    """The frames whose statements build what objects hold, and those of all objects, whose attributes must not change."""
     found: set[Frame] = set()
     owners = holders(run)
     for owner, _, _, chain in run.stored:
         if owner in owners:
             found.update(statement.frame for statement in chain)
-    return found | {one.frame for one in owners}
+    return found | {one.frame for one in run.instances}
 
 
 def owner(frame: Frame) -> Instance | None:
