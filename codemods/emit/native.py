@@ -34,6 +34,7 @@ from . import (
     members,
     models,
     monitored,
+    own_layers,
     remains,
     rnn_states,
     savers,
@@ -95,6 +96,7 @@ def emit(
     context = Context({**modules, **helpers}, names, run, units, plan, helpers=frozenset(helpers))
     models.prepare(context)
     member_layers.prepare(context)
+    own_layers.prepare(context)
     members.keep(context)
     function_models.own(context)
     rnn_states.rewrite(context)
@@ -121,6 +123,7 @@ def emit(
     if left:
         return Fallback(left)
     collected_losses.name_losses(context)
+    own_layers.write(context)
     sessions.drop_parameters(context)
     savers.rewrite(context)
     function_models.write(context)

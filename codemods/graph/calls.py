@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 
-from . import host, instances
+from . import host, instances, own_layers
 from .frames import Frame
 from .interpreter import Interpreter
 from .values import (
@@ -86,13 +86,20 @@ def call(run: Interpreter, node: ast.Call) -> Value:
 def call_value(run: Interpreter, function: Value, node: ast.Call, given: list[Value] | None) -> Value:
     if isinstance(function, TFName):
         return run.language.call_tensorflow(run, function.name, node)
-    if isinstance(function, Method) and isinstance(function.owner, (GraphValue, Graph, Scope)):
+    if own_layers.of(run, function) is not None:
+        return run.language.call_method(run, function, "__call__", node)
+    if isinstance(function, Method) and isinstance(
+        function.owner, (GraphValue, Graph, Scope, Instance, own_layers.Base)
+    ):
         return run.language.call_method(run, function.owner, function.name, node)
     if isinstance(function, Cell):
         return run.language.call_method(run, function, "__call__", node)
     arguments = given if given is not None else host.evaluate_all(run, node.args)
     if isinstance(function, host.Builtin):
         keywords = [run.evaluate(keyword.value) for keyword in node.keywords]
+        base = own_layers.around(run, arguments) if function.name == "super" else None
+        if base is not None:
+            return base
         if function.name == "map" and arguments and isinstance(arguments[0], Function):
             return _map(run, arguments, node)
         return (
@@ -250,6 +257,9 @@ def _default(run: Interpreter, node: ast.expr, function: Function) -> Value:
 
 def _instantiate(run: Interpreter, cls: Class, node: ast.Call, arguments: list[Value]) -> Value:
     made = instances.make(run, cls)
+    layer = own_layers.of(run, made)
+    if layer is not None:
+        layer.node = node
     init = instances.find(cls, "__init__")
     if isinstance(init, Function):
         call_function(run, Function(init.node, init.frame, made), node, arguments)

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from . import cells, host, instances, shapes
+from . import cells, host, instances, own_layers, shapes
 from .frames import Frame
 from .interpreter import Interpreter
 from .values import (
@@ -125,7 +125,8 @@ def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Valu
     if isinstance(owner, ImportedModule):
         return _of_module(run, owner, name)
     if isinstance(owner, Instance):
-        return instances.attribute(run, owner, name, node)
+        layer = own_layers.of(run, owner)
+        return own_layers.attribute(layer, name) if layer is not None else instances.attribute(run, owner, name, node)
     if isinstance(owner, Super):
         return instances.of_super(owner, name)
     if isinstance(owner, Class):
@@ -134,6 +135,8 @@ def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Valu
             return found
     if isinstance(owner, Config):
         return owner
+    if isinstance(owner, own_layers.Base):
+        return Method(owner, name)
     if isinstance(owner, Known) and name == "value" and isinstance(owner.value, int):
         return owner  # the size of a Dimension
     if isinstance(owner, LoadedGraph) and owner.form == "saved_model" and name == "signature_def":

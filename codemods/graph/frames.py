@@ -113,6 +113,7 @@ class GraphState:
     scopes: list[VariableScope] = field(default_factory=lambda: [VariableScope("")])
     name_scopes: list[str] = field(default_factory=lambda: [""])
     scope_counts: dict[str, int] = field(default_factory=dict)
+    keras_names: dict[str, int] = field(default_factory=dict)  # how often Keras named a layer so
     collections: dict[str, list[Value]] = field(default_factory=dict)
     controls: list[list[Value]] = field(default_factory=list)
     loaded: LoadedGraph | None = None  # what a file gave the graph

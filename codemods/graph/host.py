@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import instances
+from . import instances, own_layers
 from .interpreter import Interpreter
 from .values import (
     Array,
@@ -171,7 +171,10 @@ def assign_target(run: Interpreter, target: ast.expr, value: Value, node: ast.ex
 
 def _assign_attribute(run: Interpreter, target: ast.Attribute, value: Value) -> None:
     owner = run.evaluate(target.value)
-    if isinstance(owner, Instance):
+    layer = own_layers.of(run, owner)
+    if layer is not None:
+        layer.attributes[target.attr] = value
+    elif isinstance(owner, Instance):
         run.mean(target, value)
         instances.store(run, owner, target.attr, value)
     elif isinstance(owner, Class):

@@ -6,7 +6,7 @@ import ast
 
 from ..graph.frames import Frame, GraphState, Statement
 from ..graph.values import Placeholder, Tensor, Value, Variable, graph_values
-from . import cells
+from . import cells, own_layers
 from .models import BlockModel, Models, Object, scope_of
 from .reasons import undecided
 from .units import Unit, Units
@@ -92,12 +92,15 @@ def _block(units: Units, models: Models, tensors: list[Tensor]) -> None:
             if unit.statement.frame is frame and _scope_block(units, unit.statement) is block
         ]
         first = min(unit.index for unit in inside if unit.kind in {"graph", "layers"})
+    own = own_layers.callers(units)
+    if any(min(one.index for one in chosen) < unit.index < last for unit in own):
+        raise undecided("a layer of the program's own between others", tensors[0].node or ast.Pass(), statement)
     candidates = {
         unit
         for unit in units.ordered
         if unit.statement.frame is frame and first <= unit.index <= last and unit.kind in {"graph", "layers"}
         if unit.made or frame not in units.homes
-    }
+    } - own
     chosen = _ancestors(units, chosen, candidates)
     ordered = sorted(chosen, key=lambda unit: unit.index)
     made = Object(scope_of(layers), list(layers), frame, ordered[0].statement)

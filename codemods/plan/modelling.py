@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from ..graph.values import Layer, Tensor, Variable
-from . import block_models, function_models, member_layers, regions
+from . import block_models, function_models, member_layers, own_layers, regions
 from .models import Models
 from .reasons import Undecided
 from .units import Units
@@ -14,6 +14,7 @@ from .units import Units
 def find(units: Units) -> Models:
     """Sorts the layers and the functions' variables of a program into models, and makes their units parts of the graph."""
     models = Models()
+    own_layers.find(units, models)
     function_models.find(units, models)
     _no_methods(units, models)
     regions.check(units, models)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..graph.frames import Frame, Statement
+from ..graph.own_layers import OwnLayer
 from ..graph.values import Layer, Variable
 from .units import Unit
 
@@ -166,6 +167,7 @@ class Models:
     aliases: dict[ast.Name, Variable] = field(default_factory=dict)  # reads of names that calls gave weights
     unpacked: dict[ast.Tuple, tuple[int, ...]] = field(default_factory=dict)  # targets, and the places that go
     holders: dict[Member, Object] = field(default_factory=dict)
+    own: list[tuple[OwnLayer, Object]] = field(default_factory=list)  # layers of the program's own classes
 
     def owner(self, variable: Variable) -> Object | None:
         """The object that a variable belongs to, itself or through a layer."""

@@ -6,7 +6,8 @@ import ast
 
 from ...api import public
 from ..interpreter import Interpreter
-from ..values import GraphValue, Value
+from ..own_layers import Base
+from ..values import GraphValue, Instance, Value
 from . import (
     arg_scopes,
     collections,
@@ -19,6 +20,7 @@ from . import (
     loading,
     losses,
     monitored,
+    own_layers,
     rnn,
     running,
     scopes,
@@ -72,6 +74,8 @@ def call_tensorflow(run: Interpreter, name: str, node: ast.Call) -> Value:
 
 def call_method(run: Interpreter, owner: Value, name: str, node: ast.Call) -> Value:
     """A call of a method of a graph value, a graph or a scope."""
+    if isinstance(owner, (Instance, Base)):
+        return own_layers.method(run, owner, name, node)
     if not isinstance(owner, GraphValue):
         return scopes.method(run, owner, name, node)
     for handler in METHODS:
