@@ -48,7 +48,7 @@ class Edits:
         """Puts text before a node, whether that is replaced or not."""
         start, end = self.module.span(node)
         known = self._edits.get((start, end))
-        self.replace_span(start, end, text, *(known.parts if known else (self.module.utf8[start:end].decode(),)))
+        self.replace_span(start, end, text, *(known.parts if known else (node,)))
 
     def touches(self, node: ast.AST) -> bool:
         """Whether any edit lies within the node."""

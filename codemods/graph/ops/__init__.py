@@ -11,6 +11,8 @@ from ..values import GraphValue, Instance, Value
 from . import (
     arg_scopes,
     collections,
+    contrib_chains,
+    contrib_functions,
     contrib_layers,
     contrib_names,
     data,
@@ -37,6 +39,8 @@ FUNCTIONS = {
     **rnn.FUNCTIONS,
     **arg_scopes.FUNCTIONS,
     **contrib_layers.FUNCTIONS,
+    **contrib_chains.FUNCTIONS,
+    **contrib_functions.FUNCTIONS,
     **losses.FUNCTIONS,
     **training.FUNCTIONS,
     **train_ops.FUNCTIONS,
