@@ -31,6 +31,7 @@ NAMES = sorted(path.parent.name for path in PROGRAMS.glob("*/before.py"))
 # still run at the compat level; one that has become native must go from here.
 KNOWN_SHORT: Mapping[str, str] = {
     "layers_in_loops": "tf.layers.dense",
+    "slim_own_functions": "tf.contrib.layers.python.layers.utils.collect_named_outputs",
     "other_spellings": "tf.Session: TensorFlow 2 has no tf.Session",
     "two_models_in_one_run": "layers made in a loop or under a condition",
     "variable_names": "a variable that get_variable finds again",
