@@ -152,6 +152,10 @@ def own(context: Context) -> None:
             _own_functions(context, node)
         elif isinstance(node, ast.Call) and any(_is_contrib(value) for value in values):
             _own_functions(context, node)
+        elif isinstance(node, ast.Dict):  # parameters of a normalizer
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == "updates_collections":
+                    context.owned.update(ast.walk(value))
     for value in context.run.values:
         if isinstance(value, Tensor) and value.layer is not None and isinstance(value.node, ast.Call):
             _own_functions(context, value.node)
@@ -183,7 +187,9 @@ def _own_functions(context: Context, node: ast.AST) -> None:
     for one in ast.walk(node):
         values = context.run.meanings.get(one, []) if isinstance(one, (ast.Name, ast.Attribute)) else []
         for value in values:
-            if isinstance(value, TFName) and contrib_names.canonical(value.name) in KINDS:
+            if isinstance(value, TFName) and (
+                contrib_names.canonical(value.name) in KINDS or value.name.startswith("GraphKeys.")
+            ):
                 context.owned.add(one)
 
 

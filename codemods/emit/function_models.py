@@ -13,7 +13,7 @@ from ..plan.handing import returned_tuple
 from ..plan.models import FunctionModel, Object, Site
 from ..plan.phases import arguments_of, flat, initial_call, is_scope, is_setting_statement, name_argument, name_node
 from ..plan.units import ancestors
-from . import batch_norm, layer_calls, rnn_classes, weights
+from . import batch_norm, layer_calls, modes, rnn_classes, weights
 from .context import Context, quoted
 from .models import (
     ClassText,
@@ -134,7 +134,10 @@ class _Class:
             init,
             self._shape_parameters(),
             build,
-            [_parameter(self.definition, name, self.call) for name, role in model.roles.items() if role == "call"],
+            [
+                *(_parameter(self.definition, name, self.call) for name, role in model.roles.items() if role == "call"),
+                *(f"{name}=False" for name in modes.of_model(context, model)),
+            ],
             self._lines(body, self.call),
         )
         written = text.text(context.indent(self.path), context.tf(self.path))
@@ -520,6 +523,8 @@ def _call_parts(context: Context, model: FunctionModel, node: ast.Call, called: 
         parts.extend([] if first else [", "])
         parts.extend([value] if id(value) in positional and _is_tensor(meaning) and not switch else [f"{name}=", value])
         first = False
+    for name in modes.of_model(context, model):
+        parts.extend(["" if first else ", ", f"{name}=", modes.given(context, model, node)])
     return [*parts, ")"]
 
 
@@ -598,6 +603,7 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
         else:
             inputs.append(text)
     if inputs and not _loses_rank(made):
+        inputs.extend(f"{name}=False" for name in modes.of_model(context, model))
         lines.append(f"{context.objects[made]}({', '.join(inputs)})  # creates the variables")
     else:
         context.unbuilt.append((made, node, path))

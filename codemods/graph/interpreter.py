@@ -74,6 +74,9 @@ class Interpreter:
     frames: list[Frame] = field(default_factory=list)
     arg_scopes: list[Any] = field(default_factory=list)  # the defaults of contrib's functions, innermost scope last
     collected: dict[ast.Call, Any] = field(default_factory=dict)  # what calls took from the collections of losses
+    modes: dict[ast.Call, Any] = field(
+        default_factory=dict
+    )  # calls that hand a mode to layers: its setting, or their own
     own_layers: dict[Value, Any] = field(default_factory=dict)  # objects of the program's own layer classes
     named_losses: dict[ast.Expr, str] = field(default_factory=dict)  # losses that only their collection held
     instances: list[Instance] = field(default_factory=list)

@@ -158,6 +158,8 @@ def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shap
     if name == "nn.embedding_lookup" and len(arguments) == 2 and isinstance(arguments[1], Tensor):
         ids = arguments[1].shape
         return (*ids, *shape[1:]) if ids is not None and shape is not None else None
+    if name == "concat":
+        return _joined(arguments, keywords)
     if name == "one_hot" and shape is not None:
         depth = host.plain(keywords.get("depth", arguments[1] if len(arguments) > 1 else Value()))
         return (*shape, _size(depth)) if "axis" not in keywords else None
@@ -195,6 +197,22 @@ def _reduced(shape: Shape, arguments: list[Value], keywords: dict[str, Value]) -
     if kept == [True]:
         return tuple(1 if place in gone else size for place, size in enumerate(shape))
     return tuple(size for place, size in enumerate(shape) if place not in gone)
+
+
+def _joined(arguments: list[Value], keywords: dict[str, Value]) -> Shape:
+    """The shape of tf.concat(values, axis)."""
+    parts = keywords.get("values", arguments[0] if arguments else None)
+    axis = host.plain(keywords.get("axis", arguments[1] if len(arguments) > 1 else Value()))
+    shapes = [item.shape if isinstance(item, Tensor) else None for item in getattr(parts, "items", [])]
+    known = [shape for shape in shapes if shape is not None]
+    if not known or len(known) < len(shapes) or not isinstance(axis, int) or len({len(one) for one in known}) > 1:
+        return None
+    sizes: list[int | None] = list(known[0])
+    if not -len(sizes) <= axis < len(sizes):
+        return None
+    along = [one[axis] for one in known]
+    sizes[axis] = sum(size for size in along if size is not None) if None not in along else None
+    return tuple(sizes)
 
 
 def _shape_value(value: Value | None) -> Shape:

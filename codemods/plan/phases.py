@@ -372,6 +372,11 @@ class _Sorting:
                 for name, value in arguments_of(site.callee.definition, site.node).items():
                     if site.callee.roles.get(name) != "call":
                         skipped.update(ast.walk(value))
+            mode = self.run.modes.get(site.node)
+            if mode is not None and mode.node is not None:
+                scoped.update(
+                    *(_read(one) for one in (mode.node, *mode.replaced.values()) if isinstance(one, ast.expr))
+                )
             if site.kind == "layer":
                 member = site.example
                 assert isinstance(member, Layer)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .. import host
 from ..frames import Frame, Statement
@@ -30,6 +30,7 @@ class Given:
     frame: Frame
     index: int
     names: Mapping[str, Value] = field(default_factory=dict)  # what its names meant, where that is known
+    scope: Frame | None = None  # the frame whose arg_scope gives it
 
 
 Defaults = Mapping[str, Mapping[str, Given]]
@@ -80,6 +81,17 @@ def defaults_of(run: Interpreter, name: str) -> Mapping[str, Given]:
     return stack[-1].get(name, {}) if stack else {}
 
 
+def _within(frame: Frame, defaults: Defaults, new: Defaults) -> Defaults:
+    """The defaults of a scope: what it does not take over as it was is given by the frame that opens it."""
+    return {
+        function: {
+            key: one if defaults.get(function, {}).get(key) is one else replace(one, scope=frame)
+            for key, one in arguments.items()
+        }
+        for function, arguments in new.items()
+    }
+
+
 def _arg_scope(run: Interpreter, name: str, node: ast.Call) -> Value:
     target_node = node.args[0] if node.args else _keyword(node, "list_ops_or_scope")
     if target_node is None or len(node.args) > 1:
@@ -98,7 +110,7 @@ def _arg_scope(run: Interpreter, name: str, node: ast.Call) -> Value:
         return run.problem(node, "an arg_scope whose functions are not known")
 
     def opened(run: Interpreter) -> tuple[Leave, Value]:
-        run.arg_scopes.append(defaults)
+        run.arg_scopes.append(_within(run.frame, run.arg_scopes[-1] if run.arg_scopes else {}, defaults))
 
         def leave() -> None:
             run.arg_scopes.pop()
@@ -129,6 +141,48 @@ def _opened(run: Interpreter, node: ast.Call, target: Value, arguments: Mapping[
         else:
             return None
     return defaults
+
+
+# -- modes ---------------------------------------------------------------------------------------------------------------
+
+
+def handed(run: Interpreter, argument: Given) -> Setting | None:
+    """A mode (is_training) that an arg_scope gives to layers in functions that are called within it: TF1 looked it up, a
+    class must be told. The calls between hand it on; None where that can't be."""
+    calls: list[ast.Call] = []
+    name = ""
+    for frame in reversed(run.frames):
+        if frame is argument.scope:
+            break
+        if isinstance(frame.node, ast.FunctionDef):
+            call = next((one for one, found in run.calls.items() for _, made, _ in found if made is frame), None)
+            if call is None:
+                return None
+            name = name or mode_of(frame.node)
+            calls.append(call)
+    if not calls or argument.scope is None:
+        return None
+    with run.within(argument.scope):
+        made = setting(run, argument)
+    for call in calls:
+        given = made if call is calls[-1] else None
+        known = run.modes.setdefault(call, given)
+        if made is None or (known is None) is not (given is None) or not _one_mode(known, given):
+            return None
+    return Setting(argument.value, text=name)
+
+
+def _one_mode(one: Setting | None, other: Setting | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.node is other.node and one.text == other.text
+
+
+def mode_of(definition: ast.FunctionDef) -> str:
+    """The parameter by which a function's class is told the mode."""
+    taken = {one.id for one in ast.walk(definition) if isinstance(one, ast.Name)}
+    taken |= {one.arg for one in ast.walk(definition) if isinstance(one, ast.arg)}
+    return next(name for name in ("training", "is_training", "training_mode", "layers_training") if name not in taken)
 
 
 # -- what an expression means elsewhere ---------------------------------------------------------------------------------

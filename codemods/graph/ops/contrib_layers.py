@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from .. import host, shapes
 from ..interpreter import Interpreter
@@ -87,6 +88,16 @@ class Call:
             self.run.problem(self.node, f"`{name}` of an arg_scope, whose names mean something else here")
             return Setting(Value())
         return made
+
+    def mode(self) -> Setting:
+        """is_training: of an arg_scope around a call of the function, that call's."""
+        argument = self.arguments["is_training"]
+        if argument.scope is None or argument.scope is self.run.frame:
+            return self.setting("is_training")
+        made = arg_scopes.handed(self.run, argument)
+        if made is None:
+            self.problem("`is_training` of an arg_scope around a function, which can't be handed to it")
+        return made or Setting(Value(), text="False")
 
     def problem(self, message: str) -> None:
         self.run.problem(self.node, message)
@@ -366,7 +377,8 @@ def _normalizer(call: Call) -> Layer | None:
     arguments: Mapping[str, Given] = {}
     parameters = call.arguments.get("normalizer_params")
     if parameters is not None:
-        arguments = arg_scopes.entries(run, parameters.value, call.node, "parameters of a normalizer")
+        found = arg_scopes.entries(run, parameters.value, call.node, "parameters of a normalizer")
+        arguments = {key: replace(one, scope=parameters.scope) for key, one in found.items()}
     inner = Call(run, name, call.node, arguments, Shaped(getattr(call.inputs, "shape", None), call.kind))
     return apply(inner)
 
@@ -383,7 +395,7 @@ def _site(call: Call, layer: Layer, normalizer: Layer | None) -> None:
     calls: dict[str, Setting] = {}
     if layer.cls in {"BatchNormalization", "Dropout"}:
         known = Setting(Known(True), text="True")
-        calls["training"] = call.setting("is_training") if "is_training" in call.arguments else known
+        calls["training"] = call.mode() if "is_training" in call.arguments else known
     activation = _activation(call)
     if activation is not None and "activation" not in layer.settings:
         calls["after"] = activation
