@@ -83,6 +83,8 @@ def constructors(
     context: Context, layer: Layer, path: str, overlay: Edits, width: int, name: str = "", looped: bool = False
 ) -> list[str]:
     """The lines that make each layer of a call, in a loop as the next one of a list; `name` is the first one's."""
+    if looped and layer.every != [layer]:
+        raise context.stop("a layer with a normalizer in a loop", layer.node or ast.Pass(), path)
     lines: list[str] = []
     for one in layer.every:
         attribute, told = f"self.{context.attributes[one]}", name if one is layer else ""

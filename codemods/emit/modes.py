@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from ..graph import host
-from ..graph.ops.arg_scopes import mode_of
+from ..graph.ops.arg_scopes import mode_of, stands_for
 from ..graph.values import Setting, Value
 from ..plan.models import FunctionModel
 from .context import Context, quoted
@@ -28,13 +28,9 @@ def given(context: Context, model: FunctionModel, node: ast.Call) -> str | ast.A
     if setting is None:
         around = next(one.definition for one in context.models.functions if node in one.sites)
         return mode_of(around)
-    if setting.node is None:
-        return setting.text
-    found: ast.expr | Value = setting.node
-    while isinstance(found, ast.Name) and found in setting.replaced:
-        found = setting.replaced[found]
+    found = stands_for(setting)
     if isinstance(found, Value):
         return quoted(host.plain(found))
-    if any(part in setting.replaced for part in ast.walk(found)):
+    if isinstance(found, ast.AST) and any(part in setting.replaced for part in ast.walk(found)):
         raise context.stop("a mode that an arg_scope computes", node, model.path)
     return found

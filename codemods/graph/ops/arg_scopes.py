@@ -173,9 +173,25 @@ def handed(run: Interpreter, argument: Given) -> Setting | None:
 
 
 def _one_mode(one: Setting | None, other: Setting | None) -> bool:
+    """Whether two arg_scopes give one mode: by the same expression, or by the same value written out."""
     if one is None or other is None:
         return one is other
-    return one.node is other.node and one.text == other.text
+    mine, its = stands_for(one), stands_for(other)
+    if isinstance(mine, str) or isinstance(its, str):
+        return mine == its
+    plain = [host.plain(one.value), host.plain(other.value)]
+    literal = all(isinstance(part, Value | ast.Constant) for part in (mine, its))
+    return mine is its or (literal and plain[0] == plain[1] and host.NOT_PLAIN not in plain)
+
+
+def stands_for(setting: Setting) -> str | ast.expr | Value:
+    """What a setting comes to once its name gave way: a text, an expression, or a known value."""
+    if setting.node is None:
+        return setting.text
+    found: ast.expr | Value = setting.node
+    while isinstance(found, ast.Name) and found in setting.replaced:
+        found = setting.replaced[found]
+    return found
 
 
 def mode_of(definition: ast.FunctionDef) -> str:
