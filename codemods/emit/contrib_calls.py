@@ -153,9 +153,9 @@ def own(context: Context) -> None:
         elif isinstance(node, ast.Call) and any(_is_contrib(value) for value in values):
             _own_functions(context, node)
         elif isinstance(node, ast.Dict):  # parameters of a normalizer
-            for key, value in zip(node.keys, node.values, strict=True):
+            for key, given in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and key.value == "updates_collections":
-                    context.owned.update(ast.walk(value))
+                    context.owned.update(ast.walk(given))
     for value in context.run.values:
         if isinstance(value, Tensor) and value.layer is not None and isinstance(value.node, ast.Call):
             _own_functions(context, value.node)

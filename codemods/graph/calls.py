@@ -264,7 +264,7 @@ def _instantiate(run: Interpreter, cls: Class, node: ast.Call, arguments: list[V
     if isinstance(init, Function):
         call_function(run, Function(init.node, init.frame, made), node, arguments)
     elif layer is not None:
-        run.language.call_method(run, own_layers.Super(layer), "__init__", node)
+        run.language.call_method(run, own_layers.Base(layer), "__init__", node)
     elif any(graph_values(argument) for argument in arguments):
         return run.problem(node, "a graph value passed to a class that is not followed")
     return made
