@@ -12,6 +12,23 @@ with tf.gfile.GFile("model.pb", "rb") as f:
     graph_def.ParseFromString(f.read())
 """
 IMPORT = READ + 'with tf.Graph().as_default() as graph:\n    tf.import_graph_def(graph_def, name="")\n'
+CLASS = """class Reader:
+    def __init__(self):
+        self.graph = tf.Graph()
+        with self.graph.as_default():
+            graph_def = tf.GraphDef()
+            with open("model.pb", "rb") as f:
+                graph_def.ParseFromString(f.read())
+            tf.import_graph_def(graph_def, name="")
+        self.x = self.graph.get_tensor_by_name("x:0")
+        self.y = self.graph.get_tensor_by_name("y:0")
+        self.sess = tf.Session(graph=self.graph)
+
+    def read(self, batch):
+        return self.sess.run(self.y, {self.x: batch})
+
+
+"""
 WRAPPED = 'graph = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph_def, name=""), [])\n'
 
 
@@ -61,6 +78,13 @@ def upgraded(source: str) -> tuple[str, str, str]:
             + 'restore(tf.constant("m"))\ntrain = graph.graph.get_operation_by_name("train")\n'
             + 'run_train = graph.prune("training:0", train)\nrun_train(tf.cast(1, run_train.inputs[0].dtype))\n',
         ),
+        (  # an object that holds the graph and its session
+            CLASS + "reader = Reader()\nfor i in range(2):\n    print(reader.read(np.ones(3) * i))\n",
+            '        self.x = self.graph.graph.get_tensor_by_name("x:0")\n'
+            + '        self.y = self.graph.graph.get_tensor_by_name("y:0")\n'
+            + "        self.compute_y = self.graph.prune(self.x, self.y)\n\n    def read(self, batch):\n"
+            + "        return self.compute_y(tf.constant(batch, self.x.dtype)).numpy()\n",
+        ),
         (  # a dimension
             IMPORT
             + 'x = graph.get_tensor_by_name("x:0")\nprint(x.shape[1].value, x.get_shape().as_list())\n'
@@ -109,6 +133,11 @@ def test_native(source: str, wanted: str) -> None:
             + IMPORT.replace("tf.Graph().as_default() as graph", "graph.as_default()")
             + 'with tf.Session(graph=graph) as sess:\n    print(sess.run("y:0"))\n',
             "two graphs that are read into one",
+        ),
+        (
+            CLASS.replace("\n\n\n", "\n\n    def end(self):\n        return [self.sess]\n\n\n")
+            + "print(Reader().read(np.ones(3)))\n",
+            "a session that an object keeps, used in a way that is not followed",
         ),
         (
             IMPORT

@@ -35,6 +35,7 @@ from . import (
     models,
     monitored,
     own_layers,
+    pruning,
     remains,
     rnn_states,
     savers,
@@ -130,6 +131,7 @@ def emit(
     block_models.write(context)
     member_layers.write(context)
     loading.rewrite(context)
+    pruning.functions(context)
     monitored.prepare(context)
     sites.rewrite(context)
     monitored.write(context)

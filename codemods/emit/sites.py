@@ -19,7 +19,7 @@ from ..graph.values import (
 )
 from ..plan.executions import Feed, Fetched, FunctionPlan, Parameter, Run
 from ..symbols.sites import atom
-from . import loading, monitored, receivers
+from . import monitored, pruning, receivers
 from .context import Context
 from .feeds import FeedDicts, is_pure
 from .functions import as_loop, is_returned
@@ -43,7 +43,7 @@ def rewrite(context: Context) -> None:
         elif run.kind in {"variable-read", "evaluated"}:
             _read(context, run)
         elif run.kind == "loaded":
-            loading.site(context, run, feeds)
+            pruning.site(context, run, feeds)
         else:
             _call(context, run, feeds)
 

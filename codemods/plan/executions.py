@@ -140,6 +140,7 @@ class FunctionPlan:
     outside: dict[tuple[Frame, str], Statement] = field(default_factory=dict)
     shared: list[Shared] = field(default_factory=list)
     plain: bool = False
+    holder: str = ""  # the name of the object that has it as an attribute
     output: str = ""
     home: Frame | None = None  # where it goes, if not into the frame that builds its graph
 

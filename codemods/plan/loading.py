@@ -11,8 +11,10 @@ import ast
 from ..graph.frames import Execution, Frame, Statement
 from ..graph.values import (
     Dict,
+    Function,
     GraphValue,
     Init,
+    Instance,
     LoadedGraph,
     LoadedTensor,
     Sequence,
@@ -120,6 +122,8 @@ def assign_function(plan: Plan, run: Run) -> None:
         return
     texts = [ast.unparse(feed.key) if feed.key is not None else "" for feed in run.feeds.values()]
     fetch = ast.unparse(execution.fetch_node) if execution.fetch_node is not None else ""
+    if _assign_held(plan, run, fetch, texts):
+        return
     frame = _frame(plan.units, run)
     values = tuple(part.value for part in run.fetched)
     key = (frame, fetch, tuple(texts), values, tuple(run.feeds))
@@ -130,6 +134,36 @@ def assign_function(plan: Plan, run: Run) -> None:
             return
     run.function = FunctionPlan("", frame, [run], key, returns=run.fetched)
     plan.loaded.append(run.function)
+
+
+def _assign_held(plan: Plan, run: Run, fetch: str, texts: list[str]) -> bool:
+    """Where an object holds all that a run in one of its methods names, it holds the function, too: made with the rest."""
+    frame = run.execution.chain[-1].frame
+    name, owner = next(iter(frame.arguments.items()), ("", None))
+    if not isinstance(owner, Instance) or _names(run) != {name}:
+        return False
+    values = [part.value for part in run.fetched] + list(run.feeds)
+    made = owner.cls.attributes.get("__init__")
+    first = made.node if isinstance(made, Function) else None
+    frames = [one for one in plan.units.run.activations.get(first or frame.node, []) if owner in one.arguments.values()]
+    held = {leaf for value in attributes(owner).values() for leaf in flatten(value)}
+    if not isinstance(first, ast.FunctionDef) or not frames or not held.issuperset(values):
+        return False
+    if next(iter(frames[0].arguments)) != name or isinstance(first.body[-1], ast.Return):
+        return False
+    key = (owner.cls, fetch, tuple(texts))
+    function = next((one for one in plan.loaded if one.key == key), None)
+    if function is None:
+        function = FunctionPlan("", frames[0], [], key, returns=run.fetched, holder=name)
+        plan.loaded.append(function)
+    function.runs.append(run)
+    run.function = function
+    return True
+
+
+def attributes(owner: Instance) -> dict[str, Value]:
+    """What an object keeps."""
+    return {name.removeprefix("self."): binding.value for name, binding in owner.frame.bindings.items()}
 
 
 def _assign_signature(plan: Plan, run: Run, part: SignaturePart) -> None:
@@ -147,19 +181,23 @@ def _assign_signature(plan: Plan, run: Run, part: SignaturePart) -> None:
 def _frame(units: Units, run: Run) -> Frame:
     """The frame in which all that the run's feeds and fetches read is bound, else the run's own."""
     statement = run.execution.chain[-1]
-    nodes = [run.execution.fetch_node, *[feed.key for feed in run.feeds.values()]]
-    names = {one.id for node in nodes if node is not None for one in ast.walk(node) if isinstance(one, ast.Name)}
+    names = _names(run)
     frames = {frame for frame, name in statement.reads if name in names}
     if len(frames) == 1 and all(one in units.frames for one in frames):
         return next(iter(frames))
     return statement.frame
 
 
+def _names(run: Run) -> set[str]:
+    """The names that the expressions of a run's fetches and feeds read."""
+    nodes = [run.execution.fetch_node, *[feed.key for feed in run.feeds.values()]]
+    return {one.id for node in nodes if node is not None for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
 def makers(run: Run) -> set[Statement]:
     """The statements that bind what a run's feeds and fetches read."""
     statement = run.execution.chain[-1]
-    nodes = [run.execution.fetch_node, *[feed.key for feed in run.feeds.values()]]
-    names = {one.id for node in nodes if node is not None for one in ast.walk(node) if isinstance(one, ast.Name)}
+    names = _names(run)
     return {maker for (_, name), found in statement.reads.items() if name in names for maker in found}
 
 

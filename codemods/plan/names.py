@@ -50,7 +50,7 @@ def name_functions(plan: Plan) -> None:
         name, count = wanted, 2
         if name in taken and function.trains:
             name = _with(function, wanted)
-        while name in taken:
+        while name in taken or (function.holder and name in _attributes(plan)):
             name, count = f"{wanted}_{count}", count + 1
         taken.add(name)
         function.name = name
@@ -86,6 +86,12 @@ def _members(plan: Plan, function: FunctionPlan) -> set[str]:
     }
     methods = {name for cls in line(one.cls) for name in cls.attributes}
     return methods | {name.removeprefix("self.") for name in one.frame.bindings if name not in going}
+
+
+def _attributes(plan: Plan) -> set[str]:
+    """The names of the program's attributes."""
+    trees = [module.tree for module in plan.units.run.modules.values()]
+    return {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
 
 def _words(text: str) -> list[str]:

@@ -12,13 +12,24 @@ from collections.abc import Iterable
 from ..graph.frames import Frame
 from ..graph.instances import line
 from ..graph.interpreter import Interpreter
-from ..graph.values import Instance, TFName
+from ..graph.values import GraphValue, Instance, LoadedGraph, LoadedTensor, Session, TFName, Value, flatten
 from .reasons import Undecided
 
 
 def holders(run: Interpreter) -> list[Instance]:
     """The objects that were ever given a value of the graph, in the order in which they were made."""
-    return [one for one in run.instances if one in run.holding]
+    given = {owner for owner, _, value, _ in run.stored if _holds(value)}
+    return [one for one in run.instances if one in given]
+
+
+def _holds(value: Value) -> bool:
+    return any(isinstance(leaf, GraphValue) and not _is_loaded(leaf) for leaf in flatten(value))
+
+
+def _is_loaded(value: GraphValue) -> bool:
+    """Whether a value is of a graph that was read from a file: that stays a graph, which any object may hold."""
+    in_file = value.graph is not None and value.graph.loaded is not None
+    return isinstance(value, (LoadedGraph, LoadedTensor)) or (isinstance(value, Session) and in_file)
 
 
 def frames(run: Interpreter) -> set[Frame]:
