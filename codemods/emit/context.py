@@ -13,6 +13,7 @@ from ..graph.interpreter import Interpreter
 from ..graph.values import (
     DataIterator,
     Dict,
+    Estimator,
     GraphValue,
     ImportedModule,
     Known,
@@ -26,7 +27,7 @@ from ..graph.values import (
 )
 from ..names import Names
 from ..parse import Module
-from ..plan.executions import Fetched, FunctionPlan, Plan
+from ..plan.executions import Fetched, FunctionPlan, Monitored, Plan, Run
 from ..plan.models import BlockModel, FunctionModel, Member, Models, Object
 from ..plan.reasons import Undecided
 from ..plan.units import Units
@@ -118,6 +119,9 @@ class Context:
     loops: dict[DataIterator, ast.While] = field(
         default_factory=dict
     )  # iterators of which a loop over the dataset is left
+    writers: dict[Monitored, tuple[str, str]] = field(default_factory=dict)  # the names of writers and of first steps
+    estimator_writers: dict[Estimator, str] = field(default_factory=dict)
+    recordings: dict[Run, str] = field(default_factory=dict)  # the head of the block that writes a run's own summaries
     emptied: dict[ast.stmt, ast.stmt] = field(default_factory=dict)  # model functions that go, and where to
     trainings: dict[BlockModel, ast.expr] = field(default_factory=dict)  # what says whether its layers train
     metrics: dict[Metric, str] = field(default_factory=dict)  # the name of each metric of an evaluation

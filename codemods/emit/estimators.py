@@ -37,10 +37,29 @@ def prepare(context: Context) -> None:
             if isinstance(one.metric.node, ast.Call):
                 context.owned.add(one.metric.node.func)
             context.metrics[one.metric] = _free(context, snake(one.key))
+        if function.mode == "train" and function.runs[0].recorded:
+            _record(context, function)
     input_functions.prepare(context)
     for value in context.run.values:
         if isinstance(value, Estimator) and value.model_fn is not None:
             _unused(context, value)
+
+
+def _record(context: Context, function: FunctionPlan) -> None:
+    """The head of the block that writes a training's summaries: at every so many steps."""
+    use = function.runs[0].execution.use
+    assert use is not None and isinstance(use.owner, Estimator)
+    graph, config = use.owner.graph, use.owner.values.get("config")
+    path = use.chain[-1].frame.module.path
+    step = context.steps.get(graph.store["global_step"]) if graph is not None else None
+    given = config.nodes.get("save_summary_steps") if isinstance(config, RunConfig) else None
+    steps = context.edits[path].render(given) if given is not None else "100"
+    tf, writer = context.tf(path), context.fresh("writer")
+    context.estimator_writers[use.owner] = writer
+    for run in function.runs:
+        context.recordings[run] = (
+            f"with {writer}.as_default(step={step} + 1), {tf}.summary.record_if({step} % {steps} == 0):"
+        )
 
 
 def _unused(context: Context, value: Estimator) -> None:
@@ -158,8 +177,8 @@ class _Writer:
         for use in self.uses:
             self._call(use)
         message = (
-            "the Estimator also logged its loss and speed, and wrote its graph, its summaries and what it evaluated for "
-            "TensorBoard; the plain loops do not"
+            "the Estimator also logged its loss and speed, and wrote its graph, loss and what it evaluated for TensorBoard; "
+            "the plain loops do not"
         )
         context.note("session-reports", "TFM921", message, self.value.node or self.statement.node, self.path)
 
@@ -218,6 +237,9 @@ class _Writer:
         owners = {context.models.owner(variable) for variable in graph.variables}
         late = any(made in owners or made.root in owners for made, _, _ in context.unbuilt)
         self.setup += self.checkpoints.made(held, late)
+        if self.value in context.estimator_writers:
+            name = context.estimator_writers[self.value]
+            self.setup.append(f"{name} = {self.tf}.summary.create_file_writer({render(directory)})")
         if late:
             message = (
                 "the first checkpoint comes after the first steps: the model makes its variables at its first call"
@@ -308,7 +330,9 @@ class _Writer:
         if self.checkpoints is None:
             return lines
         saving = [self.tab + line for line in self.checkpoints.after_step()]
-        return [*self.checkpoints.begun(), *lines, *saving, *self.checkpoints.ended()]
+        writer = self.context.estimator_writers.get(self.value)
+        flush = [f"{writer}.flush()"] if writer else []
+        return [*self.checkpoints.begun(), *lines, *saving, *self.checkpoints.ended(), *flush]
 
     def _evaluated(self, head: str, call: str, loss: str) -> list[str]:
         metrics = {one.key: self.context.metrics[one.metric] for one in self.functions["evaluate"].runs[0].metrics}

@@ -452,18 +452,21 @@ class Writer:
     def _summaries(self) -> list[str]:
         use = None if self.function.plain else self.function.runs[0].summary
         wanted = [part.value for part in self.function.returns if isinstance(part.value, Summary)]
-        if use is None or not wanted or not isinstance(wanted[0], Summary):
+        recorded = None if self.function.plain else self.context.recordings.get(self.function.runs[0])
+        if (use is None and recorded is None) or not wanted or not isinstance(wanted[0], Summary):
             return []
         members = wanted[0].members or [wanted[0]]
         self._check_summaries(members)
-        if not use.inside:
+        if use is not None and not use.inside:
             entries = [f"{quoted(member.tag)}: {self._summary_data(member, True)}" for member in members]
             name = self._free("summaries")
             self.summaries = name
             return [f"{name} = {{{', '.join(entries)}}}"]
-        func = use.use.node.func
-        writer = self.context.edits[self.path].render(func.value) if isinstance(func, ast.Attribute) else ""
-        lines = [f"with {writer}.as_default(step=step):"]
+        lines = [recorded] if recorded is not None else []
+        if use is not None:
+            func = use.use.node.func
+            writer = self.context.edits[self.path].render(func.value) if isinstance(func, ast.Attribute) else ""
+            lines = [f"with {writer}.as_default(step=step):"]
         for member in members:
             unit = None if self._weight(member) else self.context.units.unit(member)
             comments = comments_above(unit.statement.frame.module, unit.node) if unit is not None else []
@@ -537,7 +540,10 @@ class Writer:
         if self.function.plain:
             return []
         used = self.function.runs[0].metrics
-        return [update_line(self.context, one, [self.overlay.render(node) for node, _ in one.inputs]) for one in used]
+        return [
+            update_line(self.context, one, [self.overlay.render(node) for node, _ in one.inputs], self.tf)
+            for one in used
+        ]
 
     def _return(self) -> list[str]:
         if self.function.plain:

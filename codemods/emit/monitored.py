@@ -27,12 +27,28 @@ from .text import snake
 def prepare(context: Context) -> None:
     """Finds the loops that do nothing but draw from a dataset until it ends: these loop over the dataset itself."""
     for one in context.plan.monitored:
+        _record(context, one)
         found = _drawing_loop(context, one)
         if found is not None:
             loop, iterator = found
             context.loops[iterator] = loop
             element = context.fresh("element")
             context.elements[iterator] = element
+
+
+def _record(context: Context, one: Monitored) -> None:
+    """The head of the block that writes summaries: at the first step of the session, and every so many steps after."""
+    run = next((run for run in context.plan.runs if run.recorded and run.execution in one.executions), None)
+    if run is None or one.step is None:
+        return
+    path = one.place.frame.module.path
+    tf, step = context.tf(path), context.reach(one.step, one.place.frame)
+    steps = "100" if one.summary_steps is None else context.edits[path].render(one.summary_steps)
+    context.writers[one] = context.fresh("writer"), context.fresh("first_step")
+    writer, first = context.writers[one]
+    context.recordings[run] = (
+        f"with {writer}.as_default(step={step} + 1), {tf}.summary.record_if(({step} - {first}) % {steps} == 0):"
+    )
 
 
 def _drawing_loop(context: Context, one: Monitored) -> tuple[ast.While, DataIterator] | None:
@@ -171,6 +187,10 @@ class _Session:
         if not known:
             self.setup.append(f"{checkpoint} = {self.tf}.train.Checkpoint({held})")
         self.setup += [*self.saved.made(held, late, checkpoint), *self.saved.begun()]
+        if one in context.writers:
+            writer, first = context.writers[one]
+            self.setup.append(f"{writer} = {self.tf}.summary.create_file_writer({self._stable(directory)})")
+            self.setup.append(f"{first} = {self.step}.numpy()")
         if late and self.saved.saves:
             message = (
                 "the first checkpoint comes after the first step, not before it: the model makes its variables at its "
@@ -255,7 +275,7 @@ class _Session:
             hooks = dict.fromkeys(watched.hook for watched in run.watched)
             for hook in hooks:
                 told = [(watched, self._value(watched, run)) for watched in run.watched if watched.hook is hook]
-                lines += self._told(hook, told) if hook.name == "LoggingTensorHook" else self._checked(told[0][1])
+                lines += self._told(hook, told, run) if hook.name == "LoggingTensorHook" else self._checked(told[0][1])
         if not lines:
             return
         if isinstance(run.statement.node, (*BLOCKS, ast.Return)):
@@ -277,7 +297,7 @@ class _Session:
         known = target_at(run.statement.node, run.execution.node, watched.part.place if listed else ())
         return self.context.watched.get(watched.part) or known or ""
 
-    def _told(self, hook: Hook, values: list[tuple[Watched, str]]) -> list[str]:
+    def _told(self, hook: Hook, values: list[tuple[Watched, str]], run: Run) -> list[str]:
         """The lines of a LoggingTensorHook."""
         self.context.need(self.path, "logging", "from absl import logging")
         if "formatter" in hook.arguments:
@@ -292,9 +312,9 @@ class _Session:
         if isinstance(every, Known) and every.value == 1:
             return [line]
         count = self._stable(hook.arguments["every_n_iter"])
-        if self.one.directory is None and self.step.endswith(".iterations") and len(self.one.session.hooks) > 0:
-            if isinstance(every, Known):
-                return [f"if {self.step} % {count} == 1:", self.tab + line]
+        counted = self.one.directory is None and self.step.endswith(".iterations") and trains(run)
+        if counted and isinstance(every, Known):
+            return [f"if {self.step} % {count} == 1:", self.tab + line]
         name = self.context.fresh("runs")
         self.setup.append(f"{name} = 0")
         return [f"if {name} % {count} == 0:", self.tab + line, f"{name} += 1"]
@@ -311,6 +331,8 @@ class _Session:
     def _end(self) -> None:
         one = self.one
         lines = [line + "\n" for line in self.saved.ended()] if self.saved is not None else []
+        if one in self.context.writers:
+            lines.append(f"{self.context.writers[one][0]}.flush()\n")
         if one.block is not None:
             self.moves.after.setdefault(one.block, []).extend(lines)
             if one.may_end:

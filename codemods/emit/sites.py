@@ -147,7 +147,7 @@ def _call(context: Context, run: Run, feeds: FeedDicts) -> None:
         arguments.extend([f"{parameter.name}="] if keywords else [])
         arguments.extend(_argument(context, run, parameter, feeds))
     call: list[Part] = [f"{receivers.prefix(context, run)}{function.name}(", *arguments, ")"]
-    parts = run.fetched
+    parts = run.asked
     returned = [part for part in parts if is_returned(function, part)]
     single = len(parts) == 1 and parts[0].place == ()
     _summary_site(context, run)
@@ -252,7 +252,7 @@ def _unpacking(context: Context, run: Run, call: list[Part], returned: list[Fetc
     for place, one in enumerate(target.elts):
         if place in tops:
             continue
-        summary = any(_top(part) == place and isinstance(part.value, Summary) for part in run.fetched)
+        summary = any(_top(part) == place and isinstance(part.value, Summary) for part in run.asked)
         if not summary and not (isinstance(one, ast.Name) and one.id == "_") and not _unused(context, [one]):
             raise _stop(context, run, "the None of a train op that is used")
     edits = context.edits_of(statement)
@@ -326,7 +326,7 @@ def _listed(context: Context, run: Run, call: list[Part], returned: list[Fetched
 def _mapped(context: Context, path: str, call: list[Part], run: Run) -> list[Part]:
     function = run.function
     assert function is not None
-    if len([part for part in run.fetched if is_returned(function, part)]) != len(run.fetched):
+    if len([part for part in run.asked if is_returned(function, part)]) != len(run.asked):
         raise _stop(context, run, "a dict or nested list of fetches with a train op in it")
     return [f"{context.tf(path)}.nest.map_structure(lambda value: value.numpy(), ", *call, ")"]
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 
 from ..graph.frames import Execution
-from ..graph.values import Dict, Estimator, GraphValue, Known, Metric, Sequence, Value
-from .executions import Fetched, MetricUse, Run
+from ..graph.ops.estimators import RunConfig
+from ..graph.values import Dict, Estimator, GraphValue, Known, Metric, Sequence, Summary, Value, flatten
+from .executions import Fetched, MetricUse, Run, record
 from .reasons import undecided
 from .units import Units
 
@@ -27,6 +28,11 @@ def fetched(units: Units, execution: Execution, run: Run) -> None:
     if use is not None and use.method == "predict" and isinstance(node, ast.Name):
         part = run.fetched[0]  # the name of the whole: what makes it is in the slice
         run.fetched.append(Fetched(part.value, node, None, ("whole",), at=execution.chain[-1]))
+    if use is not None and use.method == "train" and isinstance(use.owner, Estimator) and keeps(use.owner):
+        written = use.owner.specs["train"].values["summaries"]
+        summaries = [value for value in flatten(written) if isinstance(value, Summary)]
+        if summaries:
+            record(run, summaries)
     if use is None or use.method != "evaluate" or not isinstance(use.owner, Estimator):
         return
     statement = execution.chain[-1]
@@ -41,12 +47,22 @@ def fetched(units: Units, execution: Execution, run: Run) -> None:
         metric = _metric(value)
         if metric is None:
             raise undecided("a metric that is none of tf.metrics", execution.node, statement)
+        if metric.name.startswith("mean_") and "weights" in metric.arguments:
+            raise undecided(f"tf.metrics.{metric.name} with weights", execution.node, statement)
         run.metrics.append(_use(key.value, metric))
     for one in run.metrics:
         for node, value in one.inputs:
             if isinstance(value, GraphValue):
                 run.fetched.append(Fetched(value, node, None, ("metric", len(run.fetched)), at=one.metric.chain[-1]))
     run.metrics.sort(key=lambda one: one.key)
+
+
+def keeps(estimator: Estimator) -> bool:
+    """Whether an Estimator has a folder that outlives the program."""
+    config = estimator.values.get("config")
+    places = [estimator.values, config.values if isinstance(config, RunConfig) else {}]
+    found = [values["model_dir"] for values in places if "model_dir" in values]
+    return any(not (isinstance(value, Known) and value.value is None) for value in found)
 
 
 def _metric(value: Value) -> Metric | None:

@@ -23,6 +23,7 @@ from ..graph.values import (
     Placeholder,
     Schedule,
     Sequence,
+    Summary,
     Tensor,
     TrainOp,
     UpdateOps,
@@ -72,6 +73,12 @@ class Run:
     added: list[Fetched] = field(default_factory=list)  # of these, what the run itself does not fetch
     fetches: Value = field(default_factory=Value)  # the structure of all of it
     metrics: list[MetricUse] = field(default_factory=list)  # of an Estimator's evaluation
+    recorded: list[Summary] = field(default_factory=list)  # summaries that its session or Estimator writes by itself
+
+    @property
+    def asked(self) -> list[Fetched]:
+        """What the run itself gives, without what only its function computes with."""
+        return [part for part in self.fetched if part.at is None]
 
 
 @dataclass(eq=False)
@@ -175,6 +182,8 @@ class Monitored:
     executions: list[Execution] = field(default_factory=list)
     tests: list[Use] = field(default_factory=list)  # should_stop
     end: Use | None = None  # close
+    summaries: list[Summary] = field(default_factory=list)  # that it writes, every so many steps (100)
+    summary_steps: ast.expr | None = None
     may_end: bool = False  # an iterator that it runs may come to its end
 
 
@@ -412,6 +421,14 @@ def _in_place(units: Units, execution: Execution, run: Run) -> bool:
             if not isinstance(bound, Variable):
                 return False
     return True
+
+
+def record(run: Run, summaries: list[Summary]) -> None:
+    """Adds summaries to a run that are written within its function, every so many steps."""
+    chain = run.execution.chain
+    whole = Summary(None, chain, tuple(summaries), "summary.merge", kind="merge", members=summaries)
+    run.recorded = summaries
+    run.fetched.append(Fetched(whole, None, "", ("summaries",), at=chain[-1]))
 
 
 def target_at(node: ast.stmt, call: ast.Call, place: tuple[int | str, ...]) -> str | None:

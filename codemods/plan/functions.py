@@ -194,7 +194,7 @@ def _restored_next(plan: Plan, run: Run) -> bool:
 
 def _pair_summary(plan: Plan, run: Run) -> None:
     """Finds the add_summary that takes what this execution's summary fetch gave."""
-    wanted = [part for part in run.fetched if isinstance(part.value, Summary)]
+    wanted = [part for part in run.fetched if isinstance(part.value, Summary) and part.at is None]
     if not wanted:
         return
     statement = run.execution.chain[-1]

@@ -20,13 +20,14 @@ from ..graph.values import (
     Known,
     MonitoredSession,
     Sequence,
+    Summary,
     Tensor,
     TrainOp,
     Value,
     Variable,
     graph_values,
 )
-from .executions import Fetched, Monitored, Run, Saving, Watched, effects, reach, target_at
+from .executions import Fetched, Monitored, Run, Saving, Watched, effects, reach, record, target_at
 from .reasons import undecided
 from .units import Units
 
@@ -82,7 +83,7 @@ def _monitored(units: Units, session: MonitoredSession) -> Monitored:
     one.may_end = block is not None and any(_may_end(execution) for execution in one.executions)
     if one.stop is None and any(isinstance(hook, Hook) and hook.name == "StopAtStepHook" for hook in session.hooks):
         raise _stop(one, "several hooks that stop a session")
-    needs = one.stop is not None or one.saving is not None
+    needs = one.stop is not None or one.saving is not None or bool(one.summaries)
     if needs and step is None:
         raise _stop(one, "a monitored session without a global step")
     if needs and block is not None and any(_leaves(node) for node in block.body):
@@ -109,13 +110,15 @@ def _checkpoints(one: Monitored) -> None:
     if not both_off:
         default = None if steps is not None or seconds is not None else ast.Constant(DEFAULT_SECONDS)
         one.saving = Saving(steps, seconds if seconds is not None else default)
-    if session.graph is not None and session.graph.collections.get("summaries") and _writes_summaries(session):
-        raise _stop(one, "summaries that a monitored session writes")
-
-
-def _writes_summaries(session: MonitoredSession) -> bool:
-    given = [key for key in ("save_summaries_steps", "save_summaries_secs") if key in session.arguments]
-    return not given or any(_given(session, key) is not None for key in given)
+    if "summary_dir" in session.arguments:
+        raise _stop(one, "a monitored session with summary_dir")
+    summaries = session.graph.collections.get("summaries", []) if session.graph is not None else []
+    steps, off = _given(session, "save_summaries_steps"), "save_summaries_steps" in session.arguments
+    if summaries and _given(session, "save_summaries_secs") is not None:
+        raise _stop(one, "summaries that are written every so many seconds")
+    if summaries and (steps is not None or not off):
+        one.summaries = [value for value in summaries if isinstance(value, Summary)]
+        one.summary_steps = steps
 
 
 def _hooks(one: Monitored) -> None:
@@ -203,6 +206,10 @@ def _names(node: ast.AST) -> str:
 def watch(units: Units, sessions: list[Monitored], run: Run) -> None:
     """Adds what hooks fetch at a run to its fetches, where the run does not give it a name already."""
     own = next((one for one in sessions if run.execution in one.executions), None)
+    if own is not None and own.summaries:
+        if run.kind != "function" or len({execution.node for execution in own.executions}) != 1:
+            raise _stop(own, "summaries of a monitored session that runs several things")
+        record(run, own.summaries)
     if own is None or not own.watching:
         return
     if run.kind != "function":
@@ -211,8 +218,9 @@ def watch(units: Units, sessions: list[Monitored], run: Run) -> None:
     if isinstance(fetches, Dict) or any(len(part.place) > 1 for part in run.fetched):
         raise undecided("hooks beside a dict or nested list of fetches", run.execution.node, run.execution.chain[-1])
     members = list(fetches.items) if isinstance(fetches, Sequence) else [fetches]
+    asked = [part for part in run.fetched if part.at is None]
     statement = run.execution.chain[-1]
-    named = {part.value: part for part in run.fetched if _target(statement, run, part) not in {None, "_"}}
+    named = {part.value: part for part in asked if _target(statement, run, part) not in {None, "_"}}
     for hook in own.watching:
         for tag, value in _tensors(units, own, hook):
             watched = Watched(hook, tag, value)
@@ -227,7 +235,7 @@ def watch(units: Units, sessions: list[Monitored], run: Run) -> None:
                 run.added.append(part)
             watched.part = named[value]
     if run.added:
-        for part in run.fetched:
+        for part in asked:
             part.place = part.place or (0,)
         run.fetches = Sequence(members)
 

@@ -235,6 +235,7 @@ def _model(run: Interpreter, owner: Estimator, mode: str, node: ast.Call) -> Spe
     if not isinstance(result, Spec):
         return None
     owner.specs[mode] = result
+    result.values["summaries"] = Sequence(list(state.collections.get("summaries", [])))
     if mode != "train":
         _prune(run, result, made)
     return result
