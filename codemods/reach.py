@@ -70,6 +70,9 @@ def reached(modules: Mapping[str, Module], names: Mapping[str, Names], places: I
         return
     parts, running = _Parts(), set()
     pending = [_module(module, path, parts) for path, module in modules.items()]
+    for part in pending:
+        if any(use.name == "app.run" for use in names[part.path].uses):
+            part.words.add("main")  # tf.app.run finds it by itself
     seen: set[str] = set()
     while pending:
         part = pending.pop()
