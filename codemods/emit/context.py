@@ -200,7 +200,7 @@ class Context:
         """Tells of a function that is called otherwise now, where other files than those that were read may call it."""
         if path != self.run.entry:
             message = f"{what}: every call in these files is changed, one from elsewhere must be changed by hand"
-            self.note("changed-interface", "TFM914", message, node, path)
+            self.note("changed-interface", "TFM919", message, node, path)
 
     def stop(self, message: str, node: ast.AST, path: str) -> Undecided:
         return Undecided(message, node, path)
