@@ -12,6 +12,7 @@ from ..graph.values import (
     Variable,
 )
 from ..plan.functions import before_a_call
+from ..plan.reasons import ToRename
 from ..plan.units import BLOCKS
 from .context import Context
 
@@ -33,7 +34,8 @@ def check_stable(context: Context) -> None:
                 continue  # it is read through the object that has it
             later = [one for one in frame.history.get(name, []) if one.index > reader.index and not drops(context, one)]
             if not isinstance(value, Function) and any(before_a_call(function, one) for one in later):
-                raise context.stop(f"`{name}`, which is bound again after the graph was built", reader.node, path)
+                why = f"`{name}`, which is bound again after the graph was built"
+                raise ToRename(why, reader.node, frame, name)
             if not isinstance(value, Function) and any(
                 _in_one_loop(one, reader) for one in frame.history.get(name, [])
             ):

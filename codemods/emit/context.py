@@ -281,7 +281,7 @@ class Context:
                 parts.append(holder[0])
                 left = [one for one in left if one not in holder[1]]
                 continue
-            found = self.reach(variable, frame)
+            found = self.reach(variable, frame, at)
             if found is None:
                 raise self.stop(
                     f"the variable {variable.name}, which no name of the program reaches", node, frame.module.path

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 
 from .. import projects
 from ..diagnostics import Diagnostic
-from ..graph import recover
+from ..graph import Interpreter, recover
 from ..graph.frames import Problem
 from ..manifest import Place
 from ..names import Names, resolve
 from ..names.meaning import Others
 from ..origins import Origins, at
 from ..parse import Module
-from ..plan.reasons import ToHoist, ToOutline, Undecided
+from ..plan.reasons import ToHoist, ToOutline, ToRename, Undecided
 from .inlining import inlined
 from .lifting import lifted
 from .manifest import together
@@ -26,6 +26,7 @@ from .native import Emitted, Fallback
 from .native import emit as emit_entry
 from .native_symbols import reason
 from .outlining import rewritten
+from .renaming import renamed
 
 MAX_REWRITTEN = 40  # rounds of writing TF1 otherwise before it is planned
 
@@ -116,7 +117,7 @@ def _program(project: Project, entry: str) -> Entry:
             except Undecided as undecided:
                 module = {**modules, **helpers}[undecided.path]
                 result = Fallback([_at_home(project, entry, Problem(undecided.node, module, str(undecided)))])
-                changed = _otherwise(undecided, modules, origins)
+                changed = _otherwise(undecided, run, modules, origins)
                 if not changed:
                     break
         modules.update({path: module for path, (module, _) in changed.items()})
@@ -127,12 +128,12 @@ def _program(project: Project, entry: str) -> Entry:
 
 
 def _otherwise(
-    why: Undecided, modules: Mapping[str, Module], origins: Mapping[str, Origins]
+    why: Undecided, run: Interpreter, modules: Mapping[str, Module], origins: Mapping[str, Origins]
 ) -> dict[str, tuple[Module, Origins]]:
-    """The module in which statements that can't be planned are written otherwise; empty where that is no way."""
-    if not isinstance(why, (ToOutline, ToHoist)) or why.path not in modules:
+    """The module in which what can't be planned is written otherwise; empty where that is no way."""
+    if not isinstance(why, (ToOutline, ToHoist, ToRename)) or why.path not in modules:
         return {}
-    found = rewritten(why, modules, origins)
+    found = renamed(why, run, modules, origins) if isinstance(why, ToRename) else rewritten(why, modules, origins)
     return {why.path: found} if found is not None else {}
 
 

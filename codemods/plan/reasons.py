@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from ..graph.frames import Statement
+from ..graph.frames import Frame, Statement
 
 
 class Undecided(Exception):
@@ -37,3 +37,12 @@ class ToHoist(Undecided):
         super().__init__("a statement that makes both variables and tensors", statement, path)
         self.statement = statement
         self.calls = calls
+
+
+class ToRename(Undecided):
+    """A name that means several things in turn, of which functions want an earlier one later."""
+
+    def __init__(self, message: str, node: ast.AST, frame: Frame, name: str) -> None:
+        super().__init__(message, node, frame.module.path)
+        self.frame = frame
+        self.name = name
