@@ -158,3 +158,45 @@ def test_layers_that_can_not_be_followed_are_left() -> None:
     assert "a weight that a layer makes outside of its build" in reason(early + "s = Shift()\ny = s(x)\n" + RUN)
     inner = OWN.replace("return inputs + self.b", "return tf.layers.dense(inputs, 3) + self.b")
     assert "makes others when it is called" in reason(inner + "s = Shift()\ny = s(x)\n" + RUN)
+
+
+# -- modes around functions ---------------------------------------------------------------------------------------------
+
+NET = """def net(x, reuse=None):
+    with tf.variable_scope("net", reuse=reuse):
+        return slim.dropout(slim.conv2d(x, 4, 3, scope="c"), 0.5)
+
+
+"""
+
+
+def test_a_mode_around_a_function_is_handed_to_its_class() -> None:
+    body = """with slim.arg_scope([slim.dropout], is_training=True):
+    train = net(x)
+with slim.arg_scope([slim.dropout], is_training=False):
+    y = net(x, reuse=True)
+"""
+    text = native(SLIM + NET + body + RUN)
+    assert "def call(self, x, training=False):" in text
+    assert "self.dropout(self.c(x), training=training)" in text
+    assert "y = net(x, training=False)" in text
+
+
+def test_a_mode_that_only_some_calls_are_given_is_left() -> None:
+    body = """train = net(x)
+with slim.arg_scope([slim.dropout], is_training=False):
+    y = net(x, reuse=True)
+"""
+    assert "whose call is set up otherwise each time" in reason(SLIM + NET + body + RUN)
+
+
+def test_a_normalized_layer_in_a_loop_is_left() -> None:
+    body = """def net(y):
+    for i in range(2):
+        y = slim.conv2d(y, 4, 3, normalizer_fn=slim.instance_norm, scope="c%d" % i)
+    return y
+
+
+y = net(x)
+"""
+    assert "a layer with a normalizer in a loop" in reason(SLIM + body + RUN)
