@@ -200,3 +200,18 @@ def test_a_normalized_layer_in_a_loop_is_left() -> None:
 y = net(x)
 """
     assert "a layer with a normalizer in a loop" in reason(SLIM + body + RUN)
+
+
+def test_variables_that_share_an_initializer_are_drawn_apart() -> None:
+    body = """init = tf.truncated_normal_initializer(stddev=0.1)
+zero = tf.constant_initializer(0.0)
+x = tf.placeholder(tf.float32, [None, 2])
+w = tf.get_variable("w", [2, 2], initializer=init)
+v = tf.get_variable("v", [2, 2], initializer=init)
+h = tf.layers.dense(tf.matmul(tf.matmul(x, w), v), 2, kernel_initializer=init, bias_initializer=zero)
+y = tf.layers.dense(h, 2, bias_initializer=zero)
+"""
+    run = "sess = tf.Session()\nsess.run(tf.global_variables_initializer())\nprint(sess.run(y, {x: np.ones((1, 2))}))\n"
+    text = native(body + run)
+    assert 'v = tf.Variable(init.clone()([2, 2]), name="v")' in text
+    assert "kernel_initializer=init.clone(), bias_initializer=zero" in text

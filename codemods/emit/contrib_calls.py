@@ -53,7 +53,7 @@ def pieces(context: Context, layer: Layer, path: str, overlay: Edits, name: str 
 def _own_instance(setting: Setting, text: str) -> str:
     """An initializer that Keras calls twice gives the same numbers twice: one that a name holds is cloned for each layer."""
     shared = setting.node is not None and not isinstance(setting.node, ast.Call) and not setting.replaced
-    return f"{text}.clone()" if shared and isinstance(setting.value, Initializer) else text
+    return f"{text}.clone()" if shared and isinstance(setting.value, Initializer) and setting.value.drawn else text
 
 
 def _is_default(layer: Layer, key: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..edits import Edits
 from ..graph.values import Layer
-from . import contrib_calls, rnn
+from . import contrib_calls, initializers, rnn
 from .context import Context, quoted
 from .layer_names import last
 from .text import joined
@@ -72,7 +72,7 @@ def constructor(context: Context, layer: Layer, path: str, overlay: Edits, name:
         if key in keywords or place != len(parts):
             break
         parts.append(overlay.render(given.pop(key)))
-    parts.extend(f"{key}={overlay.render(value)}" for key, value in given.items())
+    parts.extend(f"{key}={overlay.render(value)}{initializers.own(context, value)}" for key, value in given.items())
     if layer.weights:
         parts.append(f"name={name or quoted(last(layer.name))}")
     cls = context.fused if layer in context.exact else f"{context.tf(path)}.keras.layers.{layer.cls}"

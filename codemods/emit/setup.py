@@ -20,7 +20,7 @@ from ..graph.values import (
     Writer,
 )
 from ..plan import objects
-from . import members, scope_names
+from . import initializers, members, scope_names
 from .context import Context, IteratorForm, quoted
 from .optimizers import DEFAULT_RATES, IGNORED, OPTIMIZERS, POSITIONAL, SCHEDULES
 from .text import snake
@@ -200,7 +200,7 @@ def _get_variable(context: Context, node: ast.Call, made: list[Variable]) -> Non
             for value in meanings:
                 if isinstance(value, Function):
                     raise context.stop("a variable whose initializer is a function", node, path)
-            parts.append(initializer)
+            parts.extend([initializer, initializers.own(context, initializer)])
             if any(isinstance(value, TFName) for value in meanings):
                 parts.append("()")
         typed: list[Part] = [", dtype=", dtype] if dtype is not None and made[0].dtype != "float32" else []

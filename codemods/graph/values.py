@@ -324,9 +324,10 @@ class Normalized:
 
 @dataclass(eq=False)
 class Initializer(Value):
-    """An initializer of variables; `kind` is "glorot" or "zeros", where it is just that."""
+    """An initializer of variables; `kind` is "glorot" or "zeros", where it is just that; `drawn`: it gives random numbers."""
 
     kind: str = ""
+    drawn: bool = False
 
 
 @dataclass(eq=False)

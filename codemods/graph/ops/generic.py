@@ -86,7 +86,9 @@ def call(run: Interpreter, name: str, node: ast.Call) -> Value:
         return Value()
     if name.endswith("_initializer") or name.startswith(("initializers.", "keras.initializers.")):
         plain = not node.args and not node.keywords
-        return Initializer(INITIALIZERS.get(name.rpartition(".")[2], "") if plain else "")
+        last = name.rpartition(".")[2].lower()
+        kind = INITIALIZERS.get(last, "") if plain else ""
+        return Initializer(kind, not last.startswith(("constant", "zeros", "ones", "identity")))
     if name.endswith("_regularizer") or name.startswith(HOST_PREFIXES):
         return Value()
     if name.startswith(NOT_MODELLED) and name not in MODELLED:
