@@ -27,6 +27,10 @@ class {name}({tf}.keras.layers.Layer):
         self.bw = {tf}.keras.layers.RNN(
             cell_bw, return_sequences=True, return_state=True, zero_output_for_mask=True, go_backwards=True, name="bw")
 
+    def build(self, input_shape):
+        self.fw.build(input_shape)
+        self.bw.build(input_shape)
+
     def call(self, inputs, mask=None, initial_state_fw=None, initial_state_bw=None):
         output_fw, *state_fw = self.fw(inputs, initial_state=initial_state_fw, mask=mask)
         output_bw, *state_bw = self.bw(inputs, initial_state=initial_state_bw, mask=mask)

@@ -92,7 +92,7 @@ def constructors(
         if one.calls:
             made = joined(head, contrib_calls.pieces(context, one, path, overlay, told), width)
         else:
-            made = [head + constructor(context, one, path, overlay, told)]
+            made = (head + constructor(context, one, path, overlay, told)).split("\n")
         lines += [*made[:-1], made[-1] + tail]
     return lines
 

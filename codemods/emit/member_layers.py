@@ -9,7 +9,7 @@ from ..graph.frames import Frame, Statement
 from ..graph.values import Layer, Tensor, Value, Variable
 from ..plan.executions import FunctionPlan
 from ..plan.models import Object
-from . import batch_norm, layer_calls, members, scope_names, sizes
+from . import batch_norm, layer_calls, members, rnn_classes, scope_names, sizes
 from .context import Context
 from .layer_names import last
 from .models import RESERVED
@@ -47,6 +47,7 @@ def write(context: Context) -> None:
         one = made.frame.instance
         assert one is not None and isinstance(layer.node, ast.AST)
         batch_norm.define(context, [layer], path, one.cls.node)
+        rnn_classes.define(context, [layer], path, one.cls.node)
         text = context.objects[made]
         lines = [f"{text} = {layer_calls.constructor(context, layer, path, context.edits[path])}"]
         if layer.weights:

@@ -74,7 +74,7 @@ def _joined(context: Context, path: str, head: str, parts: list[str]) -> str:
     text = f"{head}{', '.join(parts)})"
     if len(text) <= WIDTH - 20 and "\n" not in text:
         return text
-    indent = "\n" + 3 * context.indent(path)
+    indent = "\n" + context.indent(path)
     cells_first = [part for part in parts if "(" in part]
     rest = ", ".join(part for part in parts if "(" not in part)
     return f"{head}{indent}{f',{indent}'.join([*cells_first, rest])})"
@@ -142,14 +142,14 @@ def _stack(context: Context, layer: Layer, cell: Cell, path: str, overlay: Edits
     if loop and all(text == texts[0].replace('"cell_0"', f'"cell_{place}"') for place, text in enumerate(texts)):
         head = f"[{pattern} for i in {loop}]"
     elif sum(map(len, texts)) > WIDTH - 30:
-        indent = "\n" + 4 * context.indent(path)
+        indent = "\n" + 2 * context.indent(path)
         head = f"[{indent}{f',{indent}'.join(texts)}]"
     else:
         head = f"[{', '.join(texts)}]"
     text = f"{tf}.keras.layers.StackedRNNCells({head}, name={name})"
     if len(text) <= WIDTH or "\n" in head:
         return text
-    indent = "\n" + 4 * context.indent(path)
+    indent = "\n" + 2 * context.indent(path)
     return f"{tf}.keras.layers.StackedRNNCells({indent}{head},{indent}name={name})"
 
 
