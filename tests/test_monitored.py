@@ -167,6 +167,19 @@ def test_a_model_dir_is_restored_from_and_saved_to() -> None:
     assert "    if time.time() - saved_at >= 600:\n" in text
 
 
+def test_a_hook_of_a_training_logs_what_it_is_told_by_name() -> None:
+    named = estimator().replace("logits)", 'logits)\n    tf.nn.softmax(logits, name="shares")', 1)
+    hook = "tags = {'p': 'shares'}\nhook = tf.train.LoggingTensorHook(tags, every_n_iter=2)\nestimator.train(data, "
+    level, _, told = upgraded(named.replace("estimator.train(data, ", hook).replace("steps=5", "steps=5, hooks=[hook]"))
+    assert level == "untouched"
+    assert any("no name reaches" in one for one in told), told
+    bound = estimator().replace("logits)", 'logits)\n    shares = tf.nn.softmax(logits, name="shares")', 1)
+    text = native(bound.replace("estimator.train(data, ", hook).replace("steps=5", "steps=5, hooks=[hook]"))
+    assert "    loss, shares_value = [value.numpy() for value in train_step(features, labels)]\n" in text
+    assert '        logging.info("p = %s", shares_value)\n' in text
+    assert "tags" not in text
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [

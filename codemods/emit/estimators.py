@@ -13,11 +13,12 @@ from ..graph.expressions import MODES
 from ..graph.frames import Frame, Use
 from ..graph.ops.estimators import RunConfig
 from ..graph.values import Estimator, InputFn, Known, Spec, Value
-from ..plan.executions import FunctionPlan
+from ..plan.executions import FunctionPlan, Run
 from . import hoisting, input_functions, savers
 from .checkpoints import Checkpoints
 from .context import Context, quoted
 from .metrics import KERAS
+from .monitored import told_lines
 from .native_imports import numpy_name
 from .text import WIDTH, dict_text, snake
 
@@ -321,18 +322,53 @@ class _Writer:
 
     def _trained(self, head: str, call: str, loss: str) -> list[str]:
         call = call.replace("train_step", self.functions["train"].name, 1)
+        run = self.functions["train"].runs[0]
+        for part in run.added:
+            self.context.watched[part] = self.context.fresh(
+                f"{snake((part.text or 'tensor').rpartition('[')[2]) or 'tensor'}_value"
+            )
+        names = [loss, *(self.context.watched[part] for part in run.added)]
         lines = [
             head,
-            f"{self.tab}{loss} = {call}.numpy()",
+            f"{self.tab}{loss} = {call}.numpy()"
+            if not run.added
+            else f"{self.tab}{', '.join(names)} = [value.numpy() for value in {call}]",
             f"{self.tab}if {numpy_name(self.context, self.path)}.isnan({loss}):",
             f'{self.tab}{self.tab}raise RuntimeError("NaN loss during training.")',
         ]
+        counts, told = self._told(run, loss)
+        lines = [*counts, *lines, *(self.tab + line for line in told)]
         if self.checkpoints is None:
             return lines
         saving = [self.tab + line for line in self.checkpoints.after_step()]
         writer = self.context.estimator_writers.get(self.value)
         flush = [f"{writer}.flush()"] if writer else []
         return [*self.checkpoints.begun(), *lines, *saving, *self.checkpoints.ended(), *flush]
+
+    def _told(self, run: Run, loss: str) -> tuple[list[str], list[str]]:
+        """What the hooks of a training log: lines before its loop, and lines within."""
+        before: list[str] = []
+        within: list[str] = []
+        for hook in dict.fromkeys(watched.hook for watched in run.watched):
+            values = []
+            for watched in run.watched:
+                if watched.hook is hook:
+                    read = (
+                        f"{self.step}.numpy()" if watched.part is None else self.context.watched.get(watched.part, loss)
+                    )
+                    if watched.part is None and watched.value not in self.context.steps:
+                        raise self._stop("a hook that tells a variable")
+                    values.append((watched.tag, read))
+            lines = told_lines(self.context, hook, values, self.path, self.edits.render)
+            every = hook.values.get("every_n_iter")
+            if isinstance(every, Known) and every.value == 1:
+                within += lines
+                continue
+            name = self.context.fresh("runs")
+            before.append(f"{name} = 0")
+            count = self.edits.render(hook.arguments["every_n_iter"])
+            within += [f"if {name} % {count} == 0:", *(self.tab + line for line in lines), f"{name} += 1"]
+        return before, within
 
     def _evaluated(self, head: str, call: str, loss: str) -> list[str]:
         metrics = {one.key: self.context.metrics[one.metric] for one in self.functions["evaluate"].runs[0].metrics}

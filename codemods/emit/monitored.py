@@ -7,6 +7,7 @@ hooks become the lines that they stood for.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from ..edits import Part
 from ..graph.frames import Frame, Statement
@@ -88,8 +89,23 @@ def _is_bound_once(one: Monitored, name: str) -> bool:
 
 def write(context: Context) -> None:
     """Writes every monitored session of the plan."""
+    _drop_tags(context)
     for one in context.plan.monitored:
         _Session(context, one).write()
+
+
+def _drop_tags(context: Context) -> None:
+    """A dict of tags and names that nothing but a hook read goes with the hook."""
+    for hook in [value for value in context.run.values if isinstance(value, Hook)]:
+        node = hook.arguments.get("tensors")
+        if not isinstance(node, ast.Name):
+            continue
+        tree = hook.chain[-1].frame.module.tree
+        uses = [part for part in ast.walk(tree) if isinstance(part, ast.Name) and part.id == node.id]
+        for unit in context.units.ordered:
+            alone = len(uses) == 2 and isinstance(unit.node, ast.Assign) and uses[0] in unit.node.targets
+            if alone and isinstance(unit.node, ast.Assign) and isinstance(unit.node.value, (ast.Dict, ast.List)):
+                context.moves_of(unit.statement).dropped.add(unit.node)
 
 
 class _Session:
@@ -299,15 +315,8 @@ class _Session:
 
     def _told(self, hook: Hook, values: list[tuple[Watched, str]], run: Run) -> list[str]:
         """The lines of a LoggingTensorHook."""
-        self.context.need(self.path, "logging", "from absl import logging")
-        if "formatter" in hook.arguments:
-            pairs = ", ".join(f"{quoted(watched.tag)}: {text}" for watched, text in values)
-            line = f"logging.info({self._stable(hook.arguments['formatter'])}({{{pairs}}}))"
-        else:
-            shown = ", ".join(f"{watched.tag} = %s" for watched, _ in values)
-            line = f"logging.info({quoted(shown)}, {', '.join(text for _, text in values)})"
-            message = "the log line no longer tells the seconds since the one before"
-            self.context.note("session-reports", "TFM921", message, hook.node or ast.Pass(), self.path)
+        pairs = [(watched.tag, text) for watched, text in values]
+        line = told_lines(self.context, hook, pairs, self.path, self._stable)[0]
         every = hook.values.get("every_n_iter")
         if isinstance(every, Known) and every.value == 1:
             return [line]
@@ -354,6 +363,20 @@ class _Session:
 def _is_made(node: ast.expr) -> bool:
     """Whether a node is none of the source's: TF1's default."""
     return not hasattr(node, "lineno")
+
+
+def told_lines(
+    context: Context, hook: Hook, values: list[tuple[str, str]], path: str, render: Callable[[ast.expr], str]
+) -> list[str]:
+    """What a LoggingTensorHook logs, each time that it does."""
+    context.need(path, "logging", "from absl import logging")
+    if "formatter" in hook.arguments:
+        pairs = ", ".join(f"{quoted(tag)}: {text}" for tag, text in values)
+        return [f"logging.info({render(hook.arguments['formatter'])}({{{pairs}}}))"]
+    message = "the log line no longer tells the seconds since the one before"
+    context.note("session-reports", "TFM921", message, hook.node or ast.Pass(), path)
+    shown = ", ".join(f"{tag} = %s" for tag, _ in values)
+    return [f"logging.info({quoted(shown)}, {', '.join(text for _, text in values)})"]
 
 
 def site(context: Context, run: Run, call: list[Part]) -> None:

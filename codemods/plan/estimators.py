@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 
-from ..graph.frames import Execution
+from ..graph.frames import Execution, Use
 from ..graph.ops.estimators import RunConfig
-from ..graph.values import Dict, Estimator, GraphValue, Known, Metric, Sequence, Summary, Value, flatten
-from .executions import Fetched, MetricUse, Run, record
+from ..graph.values import Dict, Estimator, GraphValue, Hook, Known, Metric, Sequence, Summary, Value, Variable, flatten
+from .executions import Fetched, MetricUse, Run, Watched, reach, record
+from .monitored import tensors_of, untold
 from .reasons import undecided
 from .units import Units
 
@@ -33,6 +34,8 @@ def fetched(units: Units, execution: Execution, run: Run) -> None:
         summaries = [value for value in flatten(written) if isinstance(value, Summary)]
         if summaries:
             record(run, summaries)
+    if use is not None and use.method == "train":
+        _watch(units, run, use)
     if use is None or use.method != "evaluate" or not isinstance(use.owner, Estimator):
         return
     statement = execution.chain[-1]
@@ -55,6 +58,35 @@ def fetched(units: Units, execution: Execution, run: Run) -> None:
             if isinstance(value, GraphValue):
                 run.fetched.append(Fetched(value, node, None, ("metric", len(run.fetched)), at=one.metric.chain[-1]))
     run.metrics.sort(key=lambda one: one.key)
+
+
+def _watch(units: Units, run: Run, use: Use) -> None:
+    """Adds what the hooks of a training log to what it gives."""
+    statement = use.chain[-1]
+    hooks = [leaf for leaf in flatten(use.values.get("hooks", Value())) if isinstance(leaf, Hook)]
+    if (
+        hooks
+        and len({other.node for other in units.run.uses if other.owner is use.owner and other.method == "train"}) > 1
+    ):
+        raise undecided("hooks of an Estimator that trains at several places", use.node, statement)
+    members = list(run.fetches.items) if isinstance(run.fetches, Sequence) else []
+    for hook in hooks:
+        unusual = untold(hook)
+        if unusual:
+            raise undecided(f"a LoggingTensorHook with {unusual}", hook.node or use.node, statement)
+        for tag, value in tensors_of(units, hook, statement, run.execution.chain[-1].frame):
+            watched = Watched(hook, tag, value)
+            run.watched.append(watched)
+            if isinstance(value, Variable):
+                continue
+            known = next((part for part in run.asked if part.value is value), None)
+            if known is None:
+                known = Fetched(value, None, reach(units, value, run.execution), (len(members),))
+                members.append(value)
+                run.fetched.append(known)
+                run.added.append(known)
+            watched.part = known
+    run.fetches = Sequence(members)
 
 
 def keeps(estimator: Estimator) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..graph.frames import Execution, Statement
+from ..graph.frames import Execution, Frame, Statement
 from ..graph.values import (
     DataIterator,
     Dict,
@@ -137,12 +137,18 @@ def _hooks(one: Monitored) -> None:
     if one.watching and len({execution.node for execution in one.executions}) != 1:
         raise _stop(one, "hooks that watch a session which runs several things")
     for hook in one.watching:
-        for name in ("every_n_secs", "at_end"):
-            if hook.name == "LoggingTensorHook" and _given(hook, name) is not None:
-                raise _stop(one, f"a LoggingTensorHook with {name}")
+        unusual = untold(hook)
+        if unusual:
+            raise _stop(one, f"a LoggingTensorHook with {unusual}")
         fails = hook.values.get("fail_on_nan_loss")
         if fails is not None and not (isinstance(fails, Known) and fails.value is True):
             raise _stop(one, "a NanTensorHook that stops without failing")
+
+
+def untold(hook: Hook) -> str:
+    """The argument of a LoggingTensorHook that no plain line stands for, or ""."""
+    names = ("every_n_secs", "at_end") if hook.name == "LoggingTensorHook" else ()
+    return next((name for name in names if _given(hook, name) is not None), "")
 
 
 def _saver_hook(one: Monitored, hook: Hook) -> None:
@@ -222,7 +228,7 @@ def watch(units: Units, sessions: list[Monitored], run: Run) -> None:
     statement = run.execution.chain[-1]
     named = {part.value: part for part in asked if _target(statement, run, part) not in {None, "_"}}
     for hook in own.watching:
-        for tag, value in _tensors(units, own, hook):
+        for tag, value in tensors_of(units, hook, own.place):
             watched = Watched(hook, tag, value)
             run.watched.append(watched)
             if isinstance(value, Variable) and value not in named:
@@ -244,9 +250,10 @@ def _target(statement: Statement, run: Run, part: Fetched) -> str | None:
     return target_at(statement.node, run.execution.node, part.place)
 
 
-def _tensors(units: Units, own: Monitored, hook: Hook) -> list[tuple[str, GraphValue]]:
+def tensors_of(units: Units, hook: Hook, place: Statement, frame: Frame | None = None) -> list[tuple[str, GraphValue]]:
     """The tensors that a hook fetches under their tags, in the order in which they are told."""
     given = hook.values.get("loss_tensor" if hook.name == "NanTensorHook" else "tensors")
+    node = hook.node or place.node
     if isinstance(given, (Tensor, Known)):
         pairs: list[tuple[Value, Value]] = [(given, given)]
     elif isinstance(given, Dict) and not given.open:
@@ -254,27 +261,37 @@ def _tensors(units: Units, own: Monitored, hook: Hook) -> list[tuple[str, GraphV
     elif isinstance(given, Sequence):
         pairs = [(item, item) for item in given.items]
     else:
-        raise _stop(own, "a hook whose tensors are not known")
+        raise undecided("a hook whose tensors are not known", node, place)
     found: list[tuple[str, GraphValue]] = []
     for key, item in pairs:
-        value = _named(units, item.value) if isinstance(item, Known) and isinstance(item.value, str) else item
+        value = _named(units, item.value, frame) if isinstance(item, Known) and isinstance(item.value, str) else item
         if not isinstance(value, Tensor):
-            raise _stop(own, "a hook whose tensors are not known")
+            raise undecided("a hook whose tensors are not known", node, place)
         if not (isinstance(key, Known) and isinstance(key.value, str)) and hook.name != "NanTensorHook":
-            raise _stop(own, "a hook that tells tensors without tags of their own")
+            raise undecided("a hook that tells tensors without tags of their own", node, place)
         found.append((str(key.value) if isinstance(key, Known) else "", value))
     return found
 
 
-def _named(units: Units, name: str) -> Value | None:
-    """The tensor of a name, where the source makes that certain."""
+def _named(units: Units, name: str, frame: Frame | None) -> Value | None:
+    """The tensor of a name, where the source makes that certain; of a model function, in one mode."""
     wanted = name.partition(":")[0]
     named = [
         value
         for value in units.run.values
-        if isinstance(value, Tensor) and wanted in {value.tf1_name, getattr(value, "name", "")}
+        if isinstance(value, Tensor) and wanted in {value.tf1_name, getattr(value, "name", ""), _told_name(value)}
+        if frame is None or any(statement.frame is frame for statement in value.chain)
     ]
     return named[0] if len(named) == 1 else None
+
+
+def _told_name(value: Tensor) -> str:
+    """The name that a call gives to its last operation, of the functions that make it so."""
+    node = value.node
+    if value.op not in {"nn.softmax", "nn.log_softmax"} or not isinstance(node, ast.Call):
+        return ""
+    given = next((one.value for one in node.keywords if one.arg == "name"), None)
+    return str(given.value) if isinstance(given, ast.Constant) else ""
 
 
 def trains(run: Run) -> bool:

@@ -21,6 +21,7 @@ from ..values import (
     Feature,
     Function,
     GraphValue,
+    Hook,
     InputFn,
     Known,
     Layer,
@@ -131,7 +132,7 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
     values = {key: arguments.value(key) or Value() for key in arguments.nodes}
     for unusual in ("hooks", "saving_listeners", "checkpoint_path", "name", "predict_keys"):
         given = values.get(unusual)
-        empty = isinstance(given, Sequence) and not given.items
+        empty = isinstance(given, Sequence) and (not given.items or (unusual == "hooks" and _only_tell(name, given)))
         if not _is_none(given) and not empty:
             run.problem(node, f"an Estimator's {name} with {unusual}")
     if "yield_single_examples" in values and arguments.known("yield_single_examples") is not True:
@@ -151,6 +152,11 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
     for statement in spec.chain:
         statement.executions.append(made)
     return owner if name == "train" else Value()
+
+
+def _only_tell(name: str, given: Sequence) -> bool:
+    """Whether the hooks of a training only log tensors."""
+    return name == "train" and all(isinstance(one, Hook) and one.name == "LoggingTensorHook" for one in given.items)
 
 
 # -- the input ----------------------------------------------------------------------------------------------------------
