@@ -317,11 +317,12 @@ class _Writer:
             return
         target, arguments = self._names(self.functions["train"], use, self._bound())
         loss = "loss" if "loss" not in self._bound() else self.context.fresh("loss_value")
-        lines = self._trained(f"for {target} in {self._data(use)}:", f"train_step({arguments})", loss)
+        lines = self._trained(
+            f"for {target} in {self._data(use)}:", f"{self.functions['train'].name}({arguments})", loss
+        )
         self.moves.replaced[statement.node] = "\n".join(lines)
 
     def _trained(self, head: str, call: str, loss: str) -> list[str]:
-        call = call.replace("train_step", self.functions["train"].name, 1)
         run = self.functions["train"].runs[0]
         for part in run.added:
             self.context.watched[part] = self.context.fresh(
