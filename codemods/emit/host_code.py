@@ -13,8 +13,10 @@ from ..graph.values import (
     GraphValue,
     Instance,
     Known,
+    Sequence,
     Session,
     TensorShape,
+    TFName,
     Variable,
     graph_values,
 )
@@ -56,6 +58,9 @@ def drop_statements(context: Context) -> None:
             context.own(node)
         elif unit.kind == "host" and isinstance(node, (ast.Assign, ast.Expr)) and _is_configuration(context, unit):
             moves.dropped.add(node)
+        elif unit.kind == "host" and isinstance(node, ast.Assign) and _is_collection_keys(context, unit, node):
+            moves.dropped.add(node)
+            context.own(node)
     _open_scopes(context)
     for use in context.run.uses:
         if isinstance(use.owner, Session) and use.method != "should_stop":
@@ -95,6 +100,24 @@ def _is_empty_merge(context: Context, node: ast.expr) -> bool:
     name = context.names[path].name_of(node.func) if path is not None else None
     values = context.run.meanings.get(node, [])
     return name in {"summary.merge_all", "merge_all_summaries"} and all(isinstance(one, Known) for one in values)
+
+
+def _is_collection_keys(context: Context, unit: Unit, node: ast.Assign) -> bool:
+    """Whether a statement only names the collections that variables are put into: that argument goes."""
+    target = node.targets[0]
+    if len(node.targets) != 1 or not isinstance(target, ast.Name):
+        return False
+    values = context.run.meanings.get(node.value, [])
+    keys = [item for value in values if isinstance(value, Sequence) for item in value.items]
+    if not any(isinstance(key, TFName) and key.name.startswith("GraphKeys.") for key in keys):
+        return False
+    reads = [
+        part
+        for part in ast.walk(unit.statement.frame.node)
+        if isinstance(part, ast.Name) and part.id == target.id and isinstance(part.ctx, ast.Load)
+    ]
+    parents = [context.parents[part] for part in reads]
+    return all(isinstance(parent, ast.keyword) and parent.arg == "collections" for parent in parents)
 
 
 def _is_configuration(context: Context, unit: Unit) -> bool:

@@ -9,6 +9,7 @@ from ..edits import Edits
 from ..graph.values import Function, Known, Tensor, TFName, Variable
 from ..plan.models import Site
 from ..plan.phases import drawn_in, initial_call
+from . import initializers
 from .context import Context, quoted
 
 
@@ -122,7 +123,7 @@ def _initializer(context: Context, variable: Variable, node: ast.Call, path: str
         return ""
     if any(isinstance(one, (Function, Known, Tensor)) for one in meanings):
         raise context.stop("a variable of a model whose initial value is no initializer's", node, path)
-    text = overlay.render(given)
+    text = overlay.render(given) + initializers.own(context, given)
     if any(isinstance(one, TFName) for one in meanings):
         text += "()"
     tf = context.tf(path)
