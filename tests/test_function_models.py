@@ -100,7 +100,8 @@ def test_a_weight_that_is_handed_back_is_reached_through_the_layer() -> None:
 
 def test_weights_that_share_an_initializer_get_one_each() -> None:
     text = native(
-        "def layer(x):\n    init = tf.random_normal_initializer(stddev=0.1)\n    w = tf.get_variable('w', [4, 4], initializer=init)\n"
+        "def layer(x):\n    init = tf.random_normal_initializer(stddev=0.1)\n"
+        + "    w = tf.get_variable('w', [4, 4], initializer=init)\n"
         + "    v = tf.get_variable('v', [4, 4], initializer=init)\n    return tf.matmul(tf.matmul(x, w), v)\n\n\n"
         + X
         + "y = layer(x)\n"
