@@ -176,6 +176,18 @@ RUN = START + "sess.run(z, {x: [[1, 2]]})\n"
 STEP = "step = tf.train.get_or_create_global_step()\nrate = tf.train.exponential_decay(0.1, step, 5, 0.9)\n"
 
 
+def test_files_are_looked_for_and_a_branch_that_empties_goes() -> None:
+    text = native(
+        LINE
+        + "saver = tf.train.Saver()\nsess = tf.Session()\n"
+        + "if tf.train.checkpoint_exists('a' + 'b'):\n    saver.restore(sess, 'ab')\n"
+        + "else:\n    sess.run(tf.global_variables_initializer())\nif not np.e:\n    tf.summary.FileWriter('logs', sess.graph)\n"
+        + "print(sess.run(y, {x: [[1, 2]]}))\n"
+    )
+    assert "if tf.io.gfile.exists(('a' + 'b') + \".index\"):\n    checkpoint.read('ab')\n" in text
+    assert "else" not in text
+
+
 @pytest.mark.parametrize(
     ("source", "why"),
     [

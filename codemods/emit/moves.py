@@ -256,7 +256,8 @@ class _Mover:
             if isinstance(tail, cst.If):
                 changes["orelse"] = self._inside(orelse[0], tail)
             else:
-                changes["orelse"] = tail.with_changes(body=self._suite(orelse, tail.body))
+                left = self._body(orelse, tail.body, False)
+                changes["orelse"] = tail.with_changes(body=self._suite(orelse, tail.body)) if any(left) else None
         if isinstance(node, ast.Try) and isinstance(statement, cst.Try):
             changes["handlers"] = [
                 handler.with_changes(body=self._suite(own.body, handler.body)) if self._touched(own.body) else handler
