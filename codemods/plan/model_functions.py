@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from ..graph.frames import Frame
 from ..graph.interpreter import Interpreter
 from ..graph.values import Estimator, Variable, flatten
 from .reasons import undecided
-
-if TYPE_CHECKING:
-    from .units import Unit, Units
+from .unit import Unit, Units
 
 
 def homes(run: Interpreter) -> dict[Frame, Frame]:
