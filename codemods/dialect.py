@@ -98,7 +98,7 @@ _VERSION_TESTS = frozenset({"__version__", "VERSION", "version", "hasattr", "exe
 _IS_TF2 = re.compile(r"_?(?:is|use|using|have|has)?_?(?:tf|tensorflow)_?v?[12]", re.IGNORECASE)
 _MAY_TEST = re.compile(
     rb"version|VERSION|hasattr|executing_eagerly|[fFwW]_?[vV]?[12]|enabled"
-    rb"|AttributeError|ImportError|NotFound|except[ \t]*:"
+    rb"|AttributeError|ImportError|NotFound|except[ \t]*:|\bdir\("
 )
 
 
@@ -335,20 +335,29 @@ def guarded_lines(tree: ast.Module) -> Iterator[tuple[int, int]]:
             if any(
                 (isinstance(part, ast.Attribute) and is_test(part.attr))
                 or (isinstance(part, ast.Name) and is_test(part.id))
+                or _is_listing(part)
                 for part in ast.walk(node.test)
             ):
                 yield node.lineno, node.end_lineno or node.lineno
-        elif isinstance(node, ast.Try):
-            names = {
-                part.attr if isinstance(part, ast.Attribute) else getattr(part, "id", "")
-                for handler in node.handlers
-                if handler.type is not None
-                for part in ast.walk(handler.type)
-            }
-            if names & {"AttributeError", "ImportError", "ModuleNotFoundError"} or any(
-                handler.type is None for handler in node.handlers
-            ):
-                yield node.lineno, node.body[-1].end_lineno or node.lineno
+        elif isinstance(node, ast.Try) and catches_missing(node):
+            yield node.lineno, node.body[-1].end_lineno or node.lineno
+
+
+def catches_missing(node: ast.Try) -> bool:
+    """Whether a try goes on where a name that it reaches is not there."""
+    names = {
+        part.attr if isinstance(part, ast.Attribute) else getattr(part, "id", "")
+        for handler in node.handlers
+        if handler.type is not None
+        for part in ast.walk(handler.type)
+    }
+    missing = {"AttributeError", "ImportError", "ModuleNotFoundError"}
+    return bool(names & missing) or any(handler.type is None for handler in node.handlers)
+
+
+def _is_listing(node: ast.AST) -> bool:
+    """Whether code asks for what an object has: the call in `"name" in dir(tf)`."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dir" and bool(node.args)
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:

@@ -228,7 +228,7 @@ def _emit(
         if isinstance(native, _Outcome):
             return native
         reasons = native
-    return _compat(modules, names, reasons)
+    return _compat(modules, names, reasons, _helpers(beside, layout))
 
 
 def _partial(path: str, missing: Sequence[str]) -> Diagnostic:
@@ -267,7 +267,12 @@ def _helpers(beside: Mapping[str, bytes], layout: projects.Layout) -> dict[str, 
     return found
 
 
-def _compat(modules: Mapping[str, Module], names: Mapping[str, Names], reasons: tuple[Diagnostic, ...]) -> _Outcome:
+def _compat(
+    modules: Mapping[str, Module],
+    names: Mapping[str, Names],
+    reasons: tuple[Diagnostic, ...],
+    helpers: Mapping[str, Module],
+) -> _Outcome:
     """Graph mode on TensorFlow 2.21, or the program as it is where a name that nothing has any more would stop it."""
     from .emit import compat
     from .reach import stopped
@@ -278,7 +283,7 @@ def _compat(modules: Mapping[str, Module], names: Mapping[str, Names], reasons: 
     diagnostics = (*reasons, *emitted.diagnostics)
     accounts = tuple(emitted.accounts)
     blocked = {(one.path, one.line, one.column): one for one in emitted.blocked}
-    place = stopped(modules, names, blocked)
+    place = stopped(modules, names, blocked, helpers)
     if place is not None:
         cause = blocked[place]
         sentence = f"the program stays as it is, since it can't run on TensorFlow 2.21: {cause.message}"

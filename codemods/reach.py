@@ -1,7 +1,8 @@
 """What of a program may run: where a name that nothing has any more is reached, the compat level is not possible.
 
 By words alone, and generously. What stands outside of functions runs when its module is imported; a function runs where code
-that runs has its name, and so do all methods of a class whose name is there.
+that runs has its name, and so do all methods of a class whose name is there. What a switch in the source turns off does not
+run, nor do the handlers of a try for names that are not there, once its body has what it names.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from . import projects
-from .dialect import first_name, guarded_lines
+from .dialect import catches_missing, first_name, guarded_lines
 from .names import Import, Names
 from .parse import Module
+from .switches import idle, switches
 
 Place = tuple[str, int, int]  # path, line, column
+Span = tuple[tuple[int, int], tuple[int, int]]  # lines and columns, from the first to the last
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -34,11 +37,18 @@ class _Part:
 class _Parts:
     functions: list[_Part] = field(default_factory=list)
     by_name: dict[str, list[_Part]] = field(default_factory=dict)  # classes, and functions that are no methods
+    switches: Mapping[str, bool] = field(default_factory=dict)
+    idle: list[tuple[str, Span]] = field(default_factory=list)  # what a switch turns off, by path
 
 
-def stopped(modules: Mapping[str, Module], names: Mapping[str, Names], places: Iterable[Place]) -> Place | None:
+def stopped(
+    modules: Mapping[str, Module],
+    names: Mapping[str, Names],
+    places: Iterable[Place],
+    beside: Mapping[str, Module] | None = None,
+) -> Place | None:
     """The first of the places of TensorFlow names that stops the program, if one does: each of the files that nothing else
-    imports, which are those to be run, reaches such a place."""
+    imports, which are those to be run, reaches such a place. The files beside the program may hold its switches."""
     places = list(places)
     if not places:
         return None
@@ -49,6 +59,7 @@ def stopped(modules: Mapping[str, Module], names: Mapping[str, Names], places: I
         for path, targets in projects.links(files, layout).items()
     }
     imported = {target for path, targets in loads.items() for target in targets - {path}}
+    known = switches(module.tree for module in {**modules, **(beside or {})}.values())
     found: Place | None = None
     for entry in [path for path in modules if path not in imported] or list(modules):
         together, pending = {entry}, [entry]
@@ -56,19 +67,22 @@ def stopped(modules: Mapping[str, Module], names: Mapping[str, Names], places: I
             new = loads[pending.pop()] - together
             together |= new
             pending += new
-        at = next(reached({path: modules[path] for path in modules if path in together}, names, places), None)
+        own = {path: modules[path] for path in modules if path in together}
+        at = next(reached(own, names, places, known), None)
         if at is None:
             return None
         found = found or at
     return found
 
 
-def reached(modules: Mapping[str, Module], names: Mapping[str, Names], places: Iterable[Place]) -> Iterator[Place]:
-    """Those of the places in these modules that may run, and that no `try` or test of the version guards."""
+def reached(
+    modules: Mapping[str, Module], names: Mapping[str, Names], places: Iterable[Place], known: Mapping[str, bool]
+) -> Iterator[Place]:
+    """Those of the places in these modules that may run, and that no switch, `try` or test of the version guards."""
     places = [place for place in places if place[0] in modules]
     if not places:
         return
-    parts, running = _Parts(), set()
+    parts, running = _Parts(switches=known), set()
     pending = [_module(module, path, parts) for path, module in modules.items()]
     for part in pending:
         if any(use.name == "app.run" for use in names[part.path].uses):
@@ -82,16 +96,37 @@ def reached(modules: Mapping[str, Module], names: Mapping[str, Names], places: I
             seen.add(word)
             pending += parts.by_name.get(word, ())
     guards = {path: list(guarded_lines(modules[path].tree)) for path, _, _ in places}
+    off = {path: [*_handlers(modules[path], path, places), *_of(parts.idle, path)] for path, _, _ in places}
     for path, line, column in places:
         imported = _imports(names[path], line, column)
         if imported and all(one.guarded for one in imported):
             continue
         if any(first <= line <= last for first, last in guards[path]):
             continue
+        if any(first <= (line, column) <= last for first, last in off[path]):
+            continue
         around = [part for part in parts.functions if part.path == path and part.first <= (line, column) <= part.last]
         inner = max(around, key=lambda part: part.first, default=None)
         if inner is None or inner in running or any(one.top and one.name and not one.guarded for one in imported):
             yield path, line, column
+
+
+def _of(spans: Iterable[tuple[str, Span]], path: str) -> Iterator[Span]:
+    return (span for other, span in spans if other == path)
+
+
+def _handlers(module: Module, path: str, places: Iterable[Place]) -> Iterator[Span]:
+    """The handlers for names that are not there, of each try whose body has none of the places: they do not run."""
+    lines = [line for other, line, _ in places if other == path]
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Try) or not catches_missing(node):
+            continue
+        if not any(node.lineno <= line <= (node.body[-1].end_lineno or 0) for line in lines):
+            yield from (_span(handler) for handler in node.handlers)
+
+
+def _span(node: ast.stmt | ast.excepthandler) -> Span:
+    return (node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0)
 
 
 def _imports(names: Names, line: int, column: int) -> list[Import]:
@@ -124,6 +159,10 @@ def _collect(nodes: Iterable[ast.AST], part: _Part, parts: _Parts, owner: _Part 
             _collect([*node.bases, *node.keywords], own, parts, None)
             _collect(node.decorator_list, part, parts, None)
             _collect(node.body, part, parts, own)
+        elif isinstance(node, ast.If) and (unused := idle(node, parts.switches)):
+            parts.idle += [(part.path, _span(one)) for one in unused]
+            left = [one for one in (*node.body, *node.orelse) if one not in unused]
+            _collect([node.test, *left], part, parts, owner)
         elif isinstance(node, ast.Attribute) and node.attr in ("__doc__", "__name__", "__module__"):
             continue  # reads about a function or class, and runs nothing of it
         else:

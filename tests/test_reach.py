@@ -28,6 +28,12 @@ def upgraded(*sources: str) -> ProgramResult:
         f"@{GONE}\ndef f(): pass",
         f"def f(x={GONE}): pass",
         "from tensorflow.contrib.factorization import KMeans\ndef f(): return KMeans(x)",
+        f"try:\n    {GONE}(x)\nexcept AttributeError:\n    tf.nn.deconv(x)",
+        f"class Config:\n    cluster = True\nif Config().cluster:\n    {GONE}(x)",
+        f"class Config:\n    cluster = False\nif not Config.cluster:\n    {GONE}(x)",
+        f"cluster = False\ndef main(cluster):\n    if cluster:\n        {GONE}(x)\nmain(True)",
+        f"class Config:\n    cluster = False\nsetattr(Config, 'clu' + 'ster', True)\nif Config.cluster:\n    {GONE}(x)",
+        f"dir = 'out'\nif dir:\n    {GONE}(x)",
         "e = tf.estimator.Estimator(f)",
     ],
 )
@@ -48,6 +54,13 @@ def test_reached(source: str) -> None:
         f"class Unused:\n    def build(self):\n        return {GONE}(x)",
         f"class Unused:\n    def build(self):\n        return {GONE}(x)\nclass Other:\n    __doc__ = Unused.__doc__",
         f"if tf.__version__ < '1.5':\n    {GONE}(x)",
+        f'if "KMeans" in dir(tf.contrib.factorization):\n    {GONE}(x)',
+        f'if hasattr(tf.contrib.factorization, "KMeans"):\n    {GONE}(x)',
+        'if "concat_v2" in dir(tf):\n    def join(x):\n        return tf.concat_v2(x)\nelse:\n    join = tf.concat\njoin([x], 0)',
+        "try:\n    join = tf.concat_v2\nexcept AttributeError:\n    join = tf.concat\njoin([x], 0)",
+        "try:\n    y = tf.nn.relu(x)\nexcept AttributeError:\n    y = tf.nn.rectify(x)",
+        f"class Config:\n    cluster = False\nif Config().cluster:\n    {GONE}(x)\nelse:\n    print(x)",
+        f"CLUSTER = True\ndef main():\n    if not CLUSTER:\n        {GONE}(x)\nmain()",
         "try:\n    from tensorflow.contrib.factorization import KMeans\nexcept ImportError:\n    KMeans = None\n"
         "def f():\n    return KMeans(x)\nf()",
     ],
@@ -69,6 +82,13 @@ def test_a_program_with_an_entry_that_runs_does_not_stay() -> None:
     helper = "def f():\n    return tf.zeros(2)"
     assert upgraded(helper, f"from m0 import f\n{GONE}(f())", "from m0 import f\nf()").level == "compat"
     assert upgraded(helper, f"from m0 import f\n{GONE}(f())").level == "untouched"
+
+
+def test_switches_of_a_file_without_tensorflow() -> None:
+    own = f"{HEAD}from config import Config\nif Config().cluster:\n    {GONE}(x)\n".encode()
+    for value, level in (("True", "untouched"), ("False", "compat")):
+        beside = {"config.py": f"class Config:\n    cluster = {value}\n".encode()}
+        assert upgrade_program({"main.py": own}, Options(target="compat"), beside).level == level
 
 
 def test_names_of_tensorflow_2_are_found_from_compat_v1() -> None:

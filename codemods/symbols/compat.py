@@ -42,8 +42,8 @@ def rewrite_use(site: Site) -> str | None:
         if not site.is_local_alias:
             site.edits.replace(_part(site, name), site.tf(f"compat.v2.{name}"))
         return None
-    if site.fact is None:
-        known = is_module(name) or name.startswith("__")
+    if site.fact is None or (site.fact.kind == "module" and site.rest and site.use.api == "plain"):
+        known = is_module(name) or name.rpartition(".")[2].startswith("__")
         return None if known else f"TensorFlow 1.15 has no tf.{name}"
     if name.startswith("keras.") and site.fact.compat is None and site.fact.target == site.fact.name:
         return _keras(site)
@@ -113,18 +113,21 @@ def _contrib(site: Site) -> str | None:
             return None if isinstance(site.node, ast.Name) else "tf.contrib was removed from TensorFlow 2"
         return f"tf.{site.full} was removed from TensorFlow 2, and no package that is installed took it over"
     place, name = found
+    rest = site.name[len(name) :] if site.private else ""  # the node stands for all of a private path
     if place.package == "tf":
         if place.target.startswith(_LEGACY_KERAS):
             site.needs.legacy_keras = True
         part = _part(site, name)
         if not (isinstance(part, ast.Name) and site.use.alias):
-            site.edits.replace(part, site.tf(place.target))
+            site.edits.replace(part, site.tf(place.target + rest))
         return None
     need_package(site, place)
-    if not site.private and inherits(site, name, place):
+    own = contrib(site.use.name) if site.private else (place, name)
+    if own is not None and inherits(site, own[1], own[0]):
         return None
     site.needs.imports.add(f"import {_module_of(place)}")
-    site.edits.replace(_part(site, name), f"{place.package}.{place.target}" if place.target else place.package)
+    spelt = f"{place.package}.{place.target}" if place.target else place.package
+    site.edits.replace(_part(site, name), spelt + rest)
     return None
 
 
