@@ -260,18 +260,37 @@ def test_where_contrib_went() -> None:
     assert contrib("contrib.rnn.UGRNNCell") is None
 
 
+def test_what_parts_of_tf_slim_look_for() -> None:
+    head = "import tensorflow as tf\nimport tensorflow.contrib.slim as slim\n"
+    line = 'sys.modules["tensorflow.python.ops.control_flow_ops"].case = tf.case\n'
+    assert line in emitted({"m.py": head + "d = slim.tfexample_decoder.Image()\n"}).texts["m.py"]
+    assert line not in emitted({"m.py": head + "y = slim.conv2d(x, 4, 3)\n"}).texts["m.py"]
+
+
+def test_modules_of_contrib_by_private_paths() -> None:
+    head = "import tensorflow as tf\n"
+    reader = "from tensorflow.contrib.slim.python.slim.data import parallel_reader\nfiles = parallel_reader.get_data_files(x)\n"
+    text = emitted({"m.py": head + reader}).texts["m.py"]
+    assert "from tf_slim.data import parallel_reader\n" in text and "= parallel_reader.get_data_files(x)" in text
+    unused = "from tensorflow.contrib.metrics.python.ops import set_ops\n"
+    assert "set_ops" not in emitted({"m.py": head + unused}).texts["m.py"]
+    (left,) = emitted({"m.py": head + unused + "y = set_ops.set_size(x)\n"}).blocked
+    assert "contrib.metrics" in left.message
+
+
 def test_every_successor_exists(tf2_python: str) -> None:
     """Every name that contrib.tsv writes, and that is taken for tf_slim's, is there in TensorFlow 2.21."""
     from tf_modernize.codemods.symbols import packages
 
     rows, _ = packages._rows()
     tf = sorted({place.target for place in rows.values() if place.package == "tf" and place.target})
+    lines = (*compat.SLIM, *(line for part in compat.SLIM_PARTS.values() for line in part))
     script = f"""
         import os, sys
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
         import tensorflow.compat.v1 as tf
         tf.disable_v2_behavior()
-        {"; ".join(line.format(root="tf") for line in compat.SLIM if not line.startswith("#"))}
+        {"; ".join(line.format(root="tf") for line in lines if not line.startswith("#"))}
         import tf_slim
         import tensorboard.plugins.projector
         def has(owner, name):

@@ -32,6 +32,23 @@ SLIM = (
     'sys.modules["tensorflow.python.framework.ops"].IndexedSlices = {root}.IndexedSlices',
     'sys.modules["tensorflow.python.ops.control_flow_ops"].cond = {root}.cond',
 )
+# What single parts of tf_slim look for besides.
+_STACK = 'sys.modules["tensorflow.python.ops.array_ops"].stack = {root}.stack'
+_UNSTACK = 'sys.modules["tensorflow.python.ops.array_ops"].unstack = {root}.unstack'
+_CASE = 'sys.modules["tensorflow.python.ops.control_flow_ops"].case = {root}.case'
+_ASSERT = 'sys.modules["tensorflow.python.ops.control_flow_ops"].Assert = {root}.Assert'
+_WHILE = 'sys.modules["tensorflow.python.ops.control_flow_ops"].while_loop = {root}.while_loop'
+_VARIABLE = 'sys.modules["tensorflow.python.ops.variable_scope"].variable = {root}.Variable'
+SLIM_PARTS: Mapping[str, tuple[str, ...]] = {
+    "global_variable": (_VARIABLE,),
+    "legacy_fully_connected": (_STACK, _UNSTACK),
+    "legacy_linear": (_STACK, _UNSTACK),
+    "legacy_relu": (_STACK, _UNSTACK),
+    "local_variable": (_VARIABLE,),
+    "losses.metric_learning": (_WHILE,),
+    "metrics": (_STACK, _ASSERT, _VARIABLE),
+    "tfexample_decoder": (_STACK, _CASE),
+}
 # Packages that import TensorFlow themselves: Keras 2 must be asked for before.
 _IMPORT_TENSORFLOW = frozenset(
     {
@@ -121,7 +138,8 @@ def _module(module: Module, names: Names, edits: Edits, result: Rewritten, legac
     wanted = sorted(slim | new)
     if any(line.split()[1].startswith("tf_slim") for line in wanted) and b"legacy_tf_layers" not in module.utf8:
         known = _imports_module(module, "sys")
-        lines.extend(line.format(root=root) for line in SLIM if line != "import sys" or not known)
+        ahead = [line for line in SLIM if line != "import sys" or not known]
+        lines.extend(line.format(root=root) for line in (*ahead, *_slim_parts(result.needs.slim)))
     lines.extend(imports.merged(wanted))
     if lines:
         _after_imports(module, statements, own, result, lines)
@@ -137,6 +155,13 @@ def _root(names: Names, result: Rewritten) -> str:
         return result.needs.tensorflow
     spelt = [found.bound for found in names.imports if found.name == "" and found.bound != "*" and not found.foreign]
     return "tf" if "tf" in spelt else spelt[0] if spelt else ""
+
+
+def _slim_parts(used: set[str]) -> list[str]:
+    """What the parts of tf_slim that a module uses look for, each line once."""
+    parts = [name.removeprefix("data.").removeprefix("ops.variables.") + "." for name in sorted(used)]
+    wanted = [SLIM_PARTS[part] for part in sorted(SLIM_PARTS) if any(name.startswith(part + ".") for name in parts)]
+    return list(dict.fromkeys(line for lines in wanted for line in lines))
 
 
 def _is_of_graph(found: Import) -> bool:

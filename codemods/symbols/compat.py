@@ -145,7 +145,7 @@ def _as_fact(site: Site) -> bool:
 
 def need_package(site: Site, place: Place) -> None:
     if place.package == "tf_slim":
-        site.needs.slim = True
+        site.needs.slim.add(place.target)
         site.needs.legacy_keras = True
 
 

@@ -51,7 +51,7 @@ class Needs:
     imports: set[str] = field(default_factory=set)  # whole statements: "from absl import app"
     tensorflow: str = ""  # the name for TensorFlow itself that no import gives yet
     legacy_keras: bool = False  # TF_USE_LEGACY_KERAS, for tf.layers and RNN cells in graph mode
-    slim: bool = False
+    slim: set[str] = field(default_factory=set)  # what the module has of tf_slim
     kept: set[str] = field(default_factory=set)  # names of imports that a use is still spelt with
     aliases: set[ast.stmt] = field(default_factory=set)  # statements that only gave a gone module another name
     dropped: set[ast.AST] = field(default_factory=set)  # nodes of arguments that are gone
