@@ -169,7 +169,8 @@ def mapped(pair: Pair, variables: Sequence[Carried], state: State, *, first: boo
     wrong = {**pair.new.get("refused", {})}
     for path in pair.new.get("missing", []):
         changed = path in before and path in after and not np.array_equal(before[path], after[path])
-        if any(one.path == path and not one.slot for one in variables) or changed:
+        made = path in before  # a variable that the old program makes later is not there yet on either side
+        if (made and any(one.path == path and not one.slot for one in variables)) or changed:
             wrong[path] = "is not there"
     wrong.update({path: "can't be carried over: " + why for path, why in state.refused.items()})
     names = {one.path: one.tf1_name for one in variables}
