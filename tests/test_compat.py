@@ -267,6 +267,25 @@ def test_what_parts_of_tf_slim_look_for() -> None:
     assert line not in emitted({"m.py": head + "y = slim.conv2d(x, 4, 3)\n"}).texts["m.py"]
 
 
+@pytest.mark.parametrize(
+    ("body", "wrapped"),
+    [
+        ("d = tf.nn.conv2d_transpose(x, w, shape, [1, 2, 2, 1])\nn = tf.reshape(d, d.get_shape())", True),
+        ("d = tf.nn.bias_add(tf.nn.conv2d_transpose(x, w, [b, 2 * h, 8, c[0]], s), v)\nn = d.shape.as_list()", True),
+        ("d = tf.nn.conv2d_transpose(x, w, shape, [1, 2, 2, 1])\nn = tf.nn.relu(d)", False),
+        ("d = tf.nn.conv2d_transpose(x, w, [tf.shape(x)[0], 8, 8, 3], s)\nn = d.get_shape()[-1]", False),
+        ("d = tf.nn.conv2d_transpose(x, w, tf.shape(y), s)\nn = d.get_shape()[-1]", False),
+        ("d = tf.reshape(tf.nn.conv2d_transpose(x, w, shape, s), shape)\nn = d.get_shape()", False),
+        ("d = tf.nn.conv2d_transpose(x, w, shape, s)\ndef f(d):\n    return d.get_shape()", True),
+        ("def f(d):\n    return d.get_shape()\ndef g():\n    d = tf.nn.conv2d_transpose(x, w, shape, s)", False),
+    ],
+)
+def test_static_shapes_of_transposed_convolutions(body: str, wrapped: bool) -> None:
+    text = emitted({"m.py": f"import tensorflow as tf\n{body}\n"}).texts["m.py"]
+    assert ("tf.reshape(tf.nn.conv2d_transpose(" in text) == (wrapped or "tf.reshape(tf.nn.conv2d" in body)
+    assert text.count("tf.reshape(") == body.count("tf.reshape(") + wrapped
+
+
 def test_modules_of_contrib_by_private_paths() -> None:
     head = "import tensorflow as tf\n"
     reader = "from tensorflow.contrib.slim.python.slim.data import parallel_reader\nfiles = parallel_reader.get_data_files(x)\n"

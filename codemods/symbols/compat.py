@@ -9,6 +9,7 @@ import ast
 from collections.abc import Mapping
 
 from ..api import is_module, is_native, lookup
+from . import rules_shapes
 from .packages import Place, contrib
 from .sites import NEXT, Arguments, Rule, Site, first_name, is_constant, simple
 
@@ -245,6 +246,7 @@ def _from_tensorflow(site: Site) -> bool:
 
 
 RULES: dict[str, Rule] = {
+    **rules_shapes.RULES,
     "contrib.layers.xavier_initializer": _xavier,
     "contrib.layers.xavier_initializer_conv2d": _xavier,
     "contrib.layers.flatten": _flatten,

@@ -19,6 +19,7 @@ from . import (
     rules_losses,
     rules_moved,
     rules_nn,
+    rules_shapes,
 )
 from .conforming import conform, spell
 from .sites import NEXT, Rule, Site
@@ -33,6 +34,7 @@ RULES: dict[str, Rule] = {
     **rules_losses.RULES,
     **rules_moved.RULES,
     **rules_nn.RULES,
+    **rules_shapes.RULES,
 }
 
 
