@@ -32,7 +32,11 @@ def rewrite_symbols(context: Context) -> list[Diagnostic]:
         if path in context.helpers:
             continue
 
-        def keep(node: ast.AST, path: str = path) -> bool:
+        idle = {inner for one in _untaken(context, path) for inner in ast.walk(one)}
+
+        def keep(node: ast.AST, idle: set[ast.AST] = idle) -> bool:
+            if node in idle:
+                return False
             current: ast.AST | None = node
             while current is not None:
                 if current in context.owned:
@@ -59,6 +63,12 @@ def rewrite_symbols(context: Context) -> list[Diagnostic]:
         if result.needs.tensorflow:
             context.imports[path].add(f"import tensorflow as {result.needs.tensorflow}")
     return reasons
+
+
+def _untaken(context: Context, path: str) -> list[ast.stmt]:
+    """The statements of conditions that go, since the program never takes them."""
+    opened = context.moves[path].opened
+    return [one for node, truth in opened.items() for one in (node.orelse if truth else node.body)]
 
 
 def _unreached(context: Context, node: ast.AST, path: str) -> str | None:

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from . import cells, host, instances, own_layers, shapes
+from . import asked, cells, host, instances, own_layers, shapes
 from .frames import Frame
 from .interpreter import Interpreter
 from .values import (
@@ -336,6 +336,8 @@ def _identical(left: Value, right: Value) -> bool | None:
 
 
 def _contains(container: Value, item: Known) -> bool | None:
+    if isinstance(container, asked.Listing):
+        return asked.has(container.owner, item.value)
     if isinstance(container, Known) and isinstance(container.value, str) and isinstance(item.value, str):
         return item.value in container.value
     if isinstance(container, Dict) and not container.open:

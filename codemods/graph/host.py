@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import instances, own_layers
+from . import asked, instances, own_layers
 from .interpreter import Interpreter
 from .values import (
     Array,
@@ -65,7 +65,7 @@ class VariableOp(Value):
 
 BUILTINS = frozenset(
     "range len zip enumerate int float str bool list tuple dict set isinstance print min max sum abs round sorted reversed "
-    "hasattr getattr setattr delattr type repr map filter any all iter next callable id vars super".split()
+    "dir hasattr getattr setattr delattr type repr map filter any all iter next callable id vars super".split()
 )
 CONSTANTS = {"True": True, "False": False, "None": None, "__name__": "__main__"}
 
@@ -334,7 +334,7 @@ def call_builtin(run: Interpreter, name: str, arguments: list[Value], node: ast.
         return instances.call_super(run, arguments)
     if name in {"print", "next", "iter"}:
         run.effect(node)
-    if name in {"isinstance", "hasattr", "type", "repr", "print", "id", "callable", "vars"}:
+    if name in {"isinstance", "type", "repr", "print", "id", "callable", "vars"}:
         return Value()
     if name in {"min", "max", "sum", "abs", "round", "int", "float", "str", "bool"}:
         return _compute(run, name, arguments, node)
@@ -378,6 +378,17 @@ def plain(value: Value) -> Any:
     if isinstance(value, TensorShape) and value.shape is not None:
         return list(value.shape)
     return NOT_PLAIN
+
+
+def _hasattr(run: Interpreter, arguments: list[Value], node: ast.Call) -> Value:
+    if len(arguments) != 2 or not isinstance(arguments[1], Known):
+        return Value()
+    found = asked.has(arguments[0], arguments[1].value)
+    return Value() if found is None else Known(found)
+
+
+def _dir(run: Interpreter, arguments: list[Value], node: ast.Call) -> Value:
+    return asked.Listing(arguments[0]) if len(arguments) == 1 and isinstance(arguments[0], TFName) else Value()
 
 
 def _range(run: Interpreter, arguments: list[Value], node: ast.Call) -> Value:
@@ -464,7 +475,7 @@ def _getattr(run: Interpreter, arguments: list[Value], node: ast.Call) -> Value:
 
 BUILTIN_CALLS: dict[str, Callable[[Interpreter, list[Value], ast.Call], Value]] = {
     "range": _range, "len": _len, "zip": _zip, "enumerate": _enumerate, "list": _list, "tuple": _list, "sorted": _list,
-    "reversed": _reversed, "dict": _dict_call, "getattr": _getattr, "setattr": _setattr,
+    "reversed": _reversed, "dict": _dict_call, "dir": _dir, "hasattr": _hasattr, "getattr": _getattr, "setattr": _setattr,
 }  # fmt: skip
 
 

@@ -64,6 +64,7 @@ class Interpreter:
     activations: dict[ast.AST, list[Frame]] = field(default_factory=dict)
     calls: dict[ast.Call, list[tuple[Function, Frame, tuple[Statement, ...]]]] = field(default_factory=dict)
     meanings: dict[ast.AST, list[Value]] = field(default_factory=dict)
+    asked: set[ast.If] = field(default_factory=set)  # that ask TensorFlow for a name, which both versions have or lack
     settled: set[ast.Try] = field(default_factory=set)  # whose bodies are known not to raise: their handlers never run
     decided: dict[ast.If, set[bool]] = field(default_factory=dict)  # conditions whose value was known
     mutated: list[tuple[Value, tuple[Statement, ...]]] = field(default_factory=list)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import host, instances
+from . import asked, host, instances
 from .expressions import binary, evaluate
 from .frames import Binding, Frame, GraphState
 from .interpreter import Interpreter
@@ -174,6 +174,8 @@ def _if(run: Interpreter, node: ast.If) -> None:
     if truth is not None:
         run.chain[-1].decided = True
         run.decided.setdefault(node, set()).add(truth)
+        if asked.asks(node.test):
+            run.asked.add(node)
         run_block(run, node.body if truth else node.orelse)
         return
     run.decided.setdefault(node, set()).update({True, False})

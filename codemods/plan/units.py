@@ -77,7 +77,7 @@ def find(run: Interpreter) -> Units:
     running = {units.leaf(chain) for chain in [*(e.chain for e in run.executions), *(use.chain for use in run.uses)]}
     for unit in units.ordered:
         unit.kind = "host" if unit in running or _runs(unit) else _kind(unit)
-        if opened(run, unit.statement):
+        if opened(run, unit.statement) or _is_asked(run, unit.node):
             unit.kind = "opened"
     for unit in units.ordered:
         made = [value for value in unit.made if moves(value) and not isinstance(value, UpdateOps)]
@@ -109,6 +109,11 @@ def opened(run: Interpreter, statement: Statement) -> bool:
     return _only_builds(statement) and any(isinstance(value, once) for value in statement.made)
 
 
+def _is_asked(run: Interpreter, node: ast.AST) -> bool:
+    """Whether a statement asks TensorFlow for a name that both versions have, or lack: its other branch never runs."""
+    return isinstance(node, ast.If) and node in run.asked and len(run.decided[node]) == 1
+
+
 def _lifted(run: Interpreter, statement: Statement, open_ifs: bool) -> Statement:
     """The outermost control statement around a statement that builds graph and runs nothing, else the statement.
 
@@ -117,7 +122,7 @@ def _lifted(run: Interpreter, statement: Statement, open_ifs: bool) -> Statement
     result = statement
     outer = statement.parent
     while outer is not None and outer.frame is statement.frame:
-        through = (open_ifs and outer.decided) or opened(run, outer)
+        through = (open_ifs and outer.decided) or opened(run, outer) or _is_asked(run, outer.node)
         if isinstance(outer.node, (ast.For, ast.While, ast.If, ast.Try)) and not through and _only_builds(outer):
             result = outer
         outer = outer.parent
