@@ -51,3 +51,9 @@ def test_not_taken(test: str) -> None:
 def test_not_decided(test: str) -> None:
     text = native(test)
     assert text is None or ("tf.add" in text and "tf.subtract" in text)
+
+
+def test_a_switch_of_the_program_stays() -> None:
+    """What a person may switch on is no question to TensorFlow."""
+    text = native('DEBUG = False\nif DEBUG and hasattr(tf, "scan"):')
+    assert text is None or "DEBUG and" in text

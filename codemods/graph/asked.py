@@ -35,8 +35,13 @@ def has(owner: Value, name: object) -> bool | None:
 
 
 def asks(test: ast.expr) -> bool:
-    """Whether a condition asks for a name; once it is decided, what it asks is known."""
-    return any(
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("dir", "hasattr")
-        for node in ast.walk(test)
-    )
+    """Whether a condition asks for names and for nothing else."""
+    if isinstance(test, ast.BoolOp):
+        return all(asks(part) for part in test.values)
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return asks(test.operand)
+    asked: ast.expr = test
+    if isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.In, ast.NotIn)):
+        asked = test.comparators[0]
+    wanted = "hasattr" if asked is test else "dir"
+    return isinstance(asked, ast.Call) and isinstance(asked.func, ast.Name) and asked.func.id == wanted
