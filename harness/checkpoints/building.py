@@ -104,7 +104,15 @@ def _trace(names: Mapping[str, Any]) -> None:
     import tensorflow as tf
 
     function = type(tf.function(lambda: None))
-    for one in list(names.values()):
+    found = list(names.values())
+    methods = [
+        getattr(one, name)
+        for one in {id(one): one for one in found if not isinstance(one, type)}.values()
+        for kind in type(one).__mro__
+        for name, value in vars(kind).items()
+        if isinstance(value, function)
+    ]
+    for one in found + methods:
         if isinstance(one, function) and one.input_signature is not None:
             with contextlib.suppress(Exception):
                 one.get_concrete_function()

@@ -68,6 +68,14 @@ def deferred(pending: Pending, *, keep: bool, script: bool = False) -> Iterator[
                     raise NoValue(f"{self.name} has no value")
             return super()._read_variable_op(*args, **kwargs)
 
+        def assign_add(self, *args: Any, **kwargs: Any) -> Any:
+            self._read_variable_op()
+            return super().assign_add(*args, **kwargs)
+
+        def assign_sub(self, *args: Any, **kwargs: Any) -> Any:
+            self._read_variable_op()
+            return super().assign_sub(*args, **kwargs)
+
     def create(next_creator: Callable[..., Any], **arguments: Any) -> Any:
         given = arguments.get("initial_value")
         try:
@@ -115,12 +123,28 @@ def deferred(pending: Pending, *, keep: bool, script: bool = False) -> Iterator[
         ops.disable_eager_execution = refuse
     pending.stopping = script
     try:
-        with tf.variable_creator_scope(create):
+        with tf.variable_creator_scope(create), _nothing_saved() if script else contextlib.nullcontext():
             yield
     finally:
         function.__call__ = original
         ops.disable_eager_execution = graph_mode
         pending.stopping = False
+
+
+@contextlib.contextmanager
+def _nothing_saved() -> Iterator[None]:
+    """Within it a program saves nothing: it has not trained, and its folder is the user's."""
+    import tensorflow as tf
+
+    kinds = (tf.train.Checkpoint, ("save", "write")), (tf.train.CheckpointManager, ("save",))
+    originals = [(kind, name, getattr(kind, name)) for kind, names in kinds for name in names]
+    for kind, name, _ in originals:
+        setattr(kind, name, lambda self, file_prefix=None, *args, **kwargs: file_prefix)
+    try:
+        yield
+    finally:
+        for kind, name, original in originals:
+            setattr(kind, name, original)
 
 
 def _shape_of(given: Any) -> tuple[Any, Any]:

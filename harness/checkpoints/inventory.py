@@ -55,20 +55,30 @@ def collect(made: Any) -> dict[str, Any]:
     names = made if isinstance(made, Mapping) else getattr(made, "__dict__", None)
     if names is None:
         return {}
-    return {str(name): one for name, one in names.items() if not str(name).startswith("__") and _holds(one)} | (
-        {} if isinstance(made, Mapping | types.ModuleType) else _inner(names)
-    )
+    held = {str(name): one for name, one in names.items() if not str(name).startswith("__") and _holds(one)}
+    inner = _inner(names, {id(names)})
+    return held | {name: one for name, one in inner.items() if all(one is not other for other in held.values())}
 
 
-def _inner(names: Mapping[str, Any]) -> dict[str, Any]:
-    """What plain objects among an object's attributes hold."""
+def _inner(names: Mapping[Any, Any], seen: set[int], depth: int = _DEPTH) -> dict[str, Any]:
+    """What plain objects among these hold, a GAN of the program's own in its attributes; each object's once."""
     found: dict[str, Any] = {}
     for name, one in names.items():
-        if not trackable(one) and type(one).__module__ != "builtins" and hasattr(one, "__dict__"):
-            found |= {
-                f"{name}_{key}": value for key, value in vars(one).items() if not key.startswith("__") and _holds(value)
-            }
+        if str(name).startswith("__") or not _plain(one) or id(one) in seen or not depth:
+            continue
+        seen.add(id(one))
+        inner = _inner(vars(one), seen, depth - 1)
+        own = {key: value for key, value in vars(one).items() if not key.startswith("__") and _holds(value)}
+        found |= {f"{name}_{key}": value for key, value in {**inner, **own}.items()}
     return found
+
+
+def _plain(one: Any) -> bool:
+    """Whether it is an object of a class that is neither Python's nor TensorFlow's: a metric's variables are in no checkpoint."""
+    if isinstance(one, type | types.ModuleType | types.FunctionType) or trackable(one):
+        return False
+    known = type(one).__module__.partition(".")[0] in ("builtins", "keras", "tensorflow")
+    return not known and isinstance(getattr(one, "__dict__", None), dict)
 
 
 def _holds(one: Any, depth: int = _DEPTH) -> bool:
