@@ -1,6 +1,7 @@
 """Records the checkpoints of fixtures/checkpoints: each `before.py` is run under real TensorFlow 1.15.
 
-Those in `of_programs` are checkpoints that programs of fixtures/programs write themselves.
+Those in `of_programs` are of programs of fixtures/programs: checkpoints that these write themselves, and checkpoints of their
+last values with what they compute from them, which scripts/run_program_to_checkpoint.py writes.
 
     python scripts/record_checkpoints.py --tf1-python PATH [NAME…]
 
@@ -19,28 +20,47 @@ from pathlib import Path
 from tf_modernize.harness.running import run_program
 
 RUNNER = Path(__file__).with_name("run_checkpoint_program.py")
+EXECUTER = Path(__file__).with_name("run_program_to_checkpoint.py")
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 CHECKPOINTS = FIXTURES / "checkpoints"
 # Programs of fixtures/programs, and the checkpoint of their own that is kept of each.
 PROGRAMS = {"saver_and_steps": "ckpt_dir/model.ckpt-6"}
+# Programs whose last values are kept, whether they save them or not. Those of a frozen graph are in the graph.
+EXECUTED = (
+    "estimator_model_fn",
+    "estimator_with_model_dir",
+    "frozen_graph_inference",
+    "gan_class",
+    "monitored_session_with_hooks",
+    "own_layers",
+    "project_of_three_files",
+    "rnn_state_carried",
+    "rnn_with_lengths",
+    "seq2seq_taught",
+    "slim_arg_scope",
+)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tf1-python", required=True, help="an interpreter that has TensorFlow 1.15")
-    parser.add_argument("names", nargs="*", help="folders of fixtures/checkpoints; without one, all")
+    parser.add_argument(
+        "names", nargs="*", help="folders of fixtures/checkpoints or fixtures/programs; without one, all"
+    )
     args = parser.parse_args()
     failed = False
-    for program in sorted(CHECKPOINTS.glob("*/before.py")):
+    recordings = [(RUNNER, one, one.with_name("recorded")) for one in sorted(CHECKPOINTS.glob("*/before.py"))]
+    for name in EXECUTED:
+        recordings.append((EXECUTER, FIXTURES / "programs" / name / "before.py", CHECKPOINTS / "of_programs" / name))
+    for runner, program, recorded in recordings:
         if args.names and program.parent.name not in args.names:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            run = run_program(args.tf1_python, RUNNER, [str(program), folder], timeout=120)
+            run = run_program(args.tf1_python, runner, [str(program), folder], timeout=120)
             if not run.succeeded:
                 print(f"{program.parent.name}: FAILED\n{run.problem(12)}")
                 failed = True
                 continue
-            recorded = program.with_name("recorded")
             shutil.rmtree(recorded, ignore_errors=True)
             recorded.mkdir()
             for file in sorted(Path(folder).iterdir()):

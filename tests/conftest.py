@@ -27,6 +27,22 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     return folder / "tf-modernize"
 
 
+@pytest.fixture
+def as_new(tmp_path: Path) -> Iterator[None]:
+    """For tests that run programs in this process: their modules and command line flags are gone after it."""
+    from absl import flags
+
+    modules, defined = set(sys.modules), set(flags.FLAGS)
+    yield
+    for name in set(flags.FLAGS) - defined:
+        if not flags.FLAGS.find_module_defining_flag(name).startswith("absl."):
+            delattr(flags.FLAGS, name)
+    for name in set(sys.modules) - modules:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if Path(file).is_relative_to(tmp_path):
+            del sys.modules[name]
+
+
 @pytest.fixture(scope="session")
 def tf2_python() -> str:
     """The interpreter that runs programs on TensorFlow 2.21: this one, or the one that TF2_PYTHON names."""

@@ -41,7 +41,7 @@ def upgrade(name: str, to: Path) -> Path:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_variable_of_an_upgraded_program_is_mapped(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, as_new: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = upgrade(name, tmp_path / "new")
     recorded = json.loads((FIXTURES / "programs" / name / "expected.json").read_text())["variables"]
