@@ -122,6 +122,37 @@ print(Net().predict([[1.0, 2.0]]))
     assert "        y = tf.matmul(x, self.w * self.scale)\n" in text
 
 
+def test_a_graph_that_goes_on_outside_asks_the_object() -> None:
+    after = "z = net.y + 1.0\nprint(net.sess.run([z, net.y], {net.x: [[1.0, 2.0]]}))\n"
+    text = native(program(after=after))
+    assert "def compute_z_and_y(x):\n    y = net.compute_y(x)\n    z = y + 1.0\n    return z, y\n" in text
+    assert "    def compute_y(self, x):\n" in text
+
+
+def test_what_goes_on_under_the_same_name_gets_another_one() -> None:
+    after = "y = net.y\ny = y + 1.0\nprint(net.sess.run([y, net.y], {net.x: [[1.0, 2.0]]}))\n"
+    text = native(program(after=after))
+    assert "    y_2 = net.compute_y(x)\n    y = y_2 + 1.0\n    return y, y_2\n" in text
+
+
+def test_another_name_of_what_is_handed_over() -> None:
+    after = "y = net.y\ncost = y\nz = cost * 3.0\nprint(net.sess.run([z, y], {net.x: [[1.0, 2.0]]}))\n"
+    assert "    y = net.compute_y(x)\n    z = y * 3.0\n    return z, y\n" in native(program(after=after))
+
+
+def test_one_method_hands_over_all_that_was_read() -> None:
+    built = BUILT + "\nself.loss = tf.reduce_mean(self.y)\nself.top = tf.reduce_max(self.y)"
+    after = """opt = tf.train.GradientDescentOptimizer(0.1)
+train_op = opt.minimize(net.loss)
+print(net.sess.run([train_op, net.loss, net.top], {net.x: [[1.0, 2.0]]})[1:])
+print(net.sess.run([net.loss, net.top], {net.x: [[1.0, 2.0]]}))
+"""
+    text = native(program(built, after=after))
+    assert "        loss, top = net.compute_loss_and_top(x)\n" in text
+    assert "gradients = tape.gradient(loss, trainable_variables)" in text
+    assert text.count("def compute_loss_and_top") == 1
+
+
 @pytest.mark.parametrize(
     ("source", "why"),
     [
@@ -132,8 +163,14 @@ print(Net().predict([[1.0, 2.0]]))
         (program(after="net.rate = 3.0\n" + USE), "`self.rate`, which is bound again"),
         (program(after="setattr(net, 'rate', 3.0)\n" + USE), "`self.rate`, which is bound again"),
         (program(after="net.__dict__['rate'] = 3.0\n" + USE), "reached through __dict__"),
-        (program(after="z = net.y + 1.0\nprint(net.sess.run(z, {net.x: [[1.0, 2.0]]}))\n"), "and outside"),
         (program(after="other = Net(3.0)\n" + USE), "several objects of a class"),
+        (
+            program(
+                "self.y = tf.matmul(self.x, self.w)\nself.parts = [self.y * 2.0]",
+                after="z = net.parts[0] + 1.0\nprint(net.sess.run(z, {net.x: [[1.0, 2.0]]}))\n",
+            ),
+            "and outside",
+        ),
         (
             program(
                 "self.by = By()\nself.y = tf.matmul(self.x, self.w) * self.by.by", after="net.by.by = 3.0\n" + USE

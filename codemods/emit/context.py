@@ -27,12 +27,13 @@ from ..graph.values import (
 )
 from ..names import Names
 from ..parse import Module
+from ..plan import objects
 from ..plan.executions import Fetched, FunctionPlan, Monitored, Plan, Run
 from ..plan.models import BlockModel, FunctionModel, Member, Models, Object
 from ..plan.reasons import Undecided
 from ..plan.units import Units
 from ..symbols import Rewritten
-from . import text
+from . import receivers, text
 from .moves import Moves
 from .rnn_weights import weight_access
 
@@ -227,13 +228,12 @@ class Context:
             return self.steps[value]
         made = self.models.owner(value) if isinstance(value, Variable) else None
         if made is not None and isinstance(value, Variable):
+            text = self.of_object(made, frame)
             if value.layer is None:
-                return f"{self.objects[made]}.{self.attributes[value]}{made.place(value)}"
+                return f"{text}.{self.attributes[value]}{made.place(value)}"
             if made.bare:
-                return f"{self.objects[made]}.{weight_access(value)}"
-            return (
-                f"{self.objects[made]}.{self.attributes[value.layer]}{made.place(value.layer)}.{weight_access(value)}"
-            )
+                return f"{text}.{weight_access(value)}"
+            return f"{text}.{self.attributes[value.layer]}{made.place(value.layer)}.{weight_access(value)}"
         current: Frame | None = frame
         while current is not None:
             bound = self._bound(current, at)
@@ -248,7 +248,21 @@ class Context:
                 if found is not None:
                     return found
             current = current.parent
-        return None
+        one = receivers.holder(self, value)
+        if one is None or one is objects.owner(frame):
+            return None
+        inner, prefix = self.reach(value, one.frame), receivers.reach(frame, one)
+        if not inner or not prefix or not inner.startswith("self."):
+            return None
+        return prefix + inner.removeprefix("self")
+
+    def of_object(self, made: Object, frame: Frame) -> str:
+        """The expression by which a frame's names reach a model; one of an object's own is an attribute of the object."""
+        text, one = self.objects[made], objects.owner(made.frame)
+        if not text.startswith("self.") or one is None or one is objects.owner(frame):
+            return text
+        prefix = receivers.reach(frame, one)
+        return f"{prefix}{text.removeprefix('self')}" if prefix is not None else text
 
     def _bound(self, frame: Frame, at: int | None) -> dict[str, Value]:
         """What the names of a frame mean: at its end, or where a statement of that index stands."""
@@ -299,11 +313,11 @@ class Context:
         everything = list(made.weights())
         mine = [one for one in wanted if one in everything]
         if set(mine) == {one for one in everything if one.trainable}:
-            return f"*{self.objects[made]}.trainable_variables"
+            return f"*{self.of_object(made, frame)}.trainable_variables"
         if set(mine) == set(everything) and not any(
             layer.cls == "Dropout" for inner in made.within() for layer in inner.layers
         ):
-            return f"*{self.objects[made]}.variables"
+            return f"*{self.of_object(made, frame)}.variables"
         parts: list[str] = []
         for member in made.members:
             if isinstance(member, Object):

@@ -34,7 +34,7 @@ from ..plan.executions import Fetched, FunctionPlan, Parameter, Shared, is_scala
 from ..plan.functions import before_a_call
 from ..plan.reasons import Undecided
 from ..plan.units import Unit, summarizes, weight_summary
-from . import member_layers, members
+from . import handed_on, member_layers, members
 from .block_models import block_call
 from .context import Context, quoted
 from .metrics import update_line
@@ -54,6 +54,7 @@ class Writer:
         self.tf = context.tf(self.path)
         self.method = function.frame.instance is not None
         self.names = members.names(context, function) if self.method else {}
+        self.given = handed_on.names(context, function, set(self.names.values()))
         self.overlay = self._overlay()
         if self.method:
             members.rename(context, function, self.names, self.overlay)
@@ -61,6 +62,7 @@ class Writer:
         self.used = {name for unit in function.units for part in unit.parts for name in part.writes}
         self.used |= {name for unit in function.units for part in unit.parts for _, name in part.reads}
         self.used |= {parameter.name for parameter in function.parameters} | set(self.names.values())
+        self.used |= set(self.given.values())
         self.tape = self._free("tape")
         self.bound: dict[Fetched, str] = {}
         self.losses: dict[TrainOp, str] = {}
@@ -90,6 +92,8 @@ class Writer:
             if isinstance(value, Schedule):
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and not self._is_rate(node):
                     overlay.replace(node, self.context.schedule_value(value, node.id, node, self.path))
+            elif value in self.given and len(values) == 1 and self._is_read(node):
+                overlay.replace(node, self.given[value])
             elif value in function.constants and len(values) == 1:
                 overlay.replace(node, str(function.constants[value]))
             elif value in parameters and len(values) == 1:
@@ -100,6 +104,9 @@ class Writer:
                 overlay.replace(node, parameters[value])
         self._fold_mode(overlay)
         return overlay
+
+    def _is_read(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
 
     def _fold_mode(self, overlay: Edits) -> None:
         """In a model function's mode, what asks for the mode is known."""
@@ -145,9 +152,10 @@ class Writer:
         lines: list[str] = []
         taped = set(function.taped)
         rest = [unit for unit in function.units if unit not in taped]
+        asked = handed_on.calls(self.context, function, self.given)
         if function.trains or function.gradients:
             losses, inner = self._losses()
-            block = [line for unit in function.taped for line in self._statement(unit)] + inner
+            block = asked + [line for unit in function.taped for line in self._statement(unit)] + inner
             count = len(function.gradients) + sum(train.loss is not None for train in function.trains)
             persistent = "persistent=True" if count > 1 else ""
             watched = self._watched()
@@ -155,6 +163,7 @@ class Writer:
             lines.extend(self.tab + line if line else "" for line in [*watched, *(block or ["pass"])])
         else:
             losses = {}
+            lines.extend(asked)
             lines.extend(line for unit in function.taped for line in self._statement(unit))
         late = [unit for unit in rest if self._follows_update(unit)]
         for unit in rest:
@@ -217,6 +226,7 @@ class Writer:
         shape, dtype = value.arguments.get("shape"), value.arguments.get("dtype")
         unit = self.context.units.unit(value)
         local = unit is not None and value.chain[-1].frame is not unit.statement.frame
+        local = local or handed_on.is_foreign(self.function, value)
         if shape is None and value.op == "placeholder_with_default":
             shape_text = "[]" if isinstance(value.default, Known) else "None"
         elif shape is None:
@@ -405,7 +415,7 @@ class Writer:
         for train in self.function.trains:
             optimizer = train.optimizer
             assert optimizer is not None
-            name = self.context.optimizers[optimizer]
+            name = self._optimizer(optimizer)
             prefix = "_".join(word for word in snake(name).split("_") if word not in NOISE) if several else ""
             if train.loss is not None:
                 gradients, text = self._gradients(train, losses[train], prefix, first)
@@ -445,7 +455,10 @@ class Writer:
         rate = self.overlay.render(node)
         if any(isinstance(one, Tensor) and one.shape is None for one in self.context.run.meanings.get(node, ())):
             rate = f"{self.tf}.reshape({rate}, [])"  # Keras asks for the rank, which TF1 looked at when it ran
-        return [f"{self.context.optimizers[optimizer]}.learning_rate.assign({rate})"]
+        return [f"{self._optimizer(optimizer)}.learning_rate.assign({rate})"]
+
+    def _optimizer(self, optimizer: Optimizer) -> str:
+        return handed_on.spelt(self.context, self.function, self.context.optimizers[optimizer], optimizer)
 
     # -- summaries and results ------------------------------------------------------------------------------------------
 
@@ -546,6 +559,8 @@ class Writer:
         ]
 
     def _return(self) -> list[str]:
+        if self.function.plain and self.function.returns:
+            return [f"return {', '.join(self.fetched(part) for part in self.function.returns)}"]
         if self.function.plain:
             unit, output = self.function.units[-1], self.function.output
             frame = self.function.frame if output.startswith("self.") else unit.statement.frame
@@ -613,12 +628,14 @@ class Writer:
         """The expression of a fetch at the function's end."""
         if part in self.bound:
             return self.bound[part]
+        if part.value in self.given:
+            return self.given[part.value]
         if isinstance(part.value, TrainOp):
             return self.losses[part.value]
         if isinstance(part.value, Summary):
             return self.summaries
         if isinstance(part.value, Variable) and part.value in self.context.steps:
-            return self.context.steps[part.value]
+            return handed_on.spelt(self.context, self.function, self.context.steps[part.value], part.value)
         if part.node is not None:
             return self.overlay.render(part.node)
         held = re.match(r"(self\.)?\w+", part.text or "")

@@ -233,8 +233,11 @@ class _Renaming:
         self.context, self.function, self.found, self.given = context, function, found, given
         self.frame, self.overlay = frame, overlay
         self.hidden: list[ast.AST] = []
+        self.handed = {value for one in function.handed for value in one.values}
 
     def visit(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Name | ast.Attribute) and self._value(node) in self.handed:
+            return
         if isinstance(node, ast.Attribute) and self._attribute(node):
             return
         if isinstance(node, ast.Call) and self._of_model(node):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..graph.frames import Frame
-from ..graph.values import GraphValue, Instance, Value
+from ..graph.values import GraphValue, Instance, TrainOp, Value, Variable
 from ..plan import objects
 from ..plan.executions import Run
-from .context import Context
+
+if TYPE_CHECKING:
+    from .context import Context
 
 
 def prefix(context: Context, run: Run) -> str:
@@ -37,13 +40,21 @@ def of(context: Context, run: Run, text: str, value: GraphValue) -> str:
     assert run.statement is not None
     if not text.startswith("self."):
         return text
-    one = next((objects.owner(statement.frame) for statement in reversed(value.chain)), None)
+    one = holder(context, value)
     found = reach(run.statement.frame, one) if one is not None else None
     if found is None:
         raise context.stop(
             "an object that no name reaches where it runs", run.execution.node, run.statement.frame.module.path
         )
     return found + text.removeprefix("self")
+
+
+def holder(context: Context, value: GraphValue) -> Instance | None:
+    """The object that a value belongs to; a global step that an optimizer counts is the optimizer's."""
+    if isinstance(value, Variable) and value in context.steps:
+        trains = (one for one in context.run.values if isinstance(one, TrainOp) and one.global_step is value)
+        value = next((one.optimizer for one in trains if one.optimizer is not None), value)
+    return next((objects.owner(statement.frame) for statement in reversed(value.chain)), None)
 
 
 def reach(frame: Frame, one: Instance) -> str | None:

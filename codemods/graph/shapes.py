@@ -167,7 +167,7 @@ def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shap
         return _spatial(name, shape, arguments, keywords)
     if name in ELEMENTWISE:
         other = arguments[1] if len(arguments) > 1 else None
-        if isinstance(other, Tensor):
+        if isinstance(other, Tensor) and name != "nn.dropout":  # whose rate is a number
             joint: Shape = broadcast(first, other) if first is not None else None
             return joint
         return shape

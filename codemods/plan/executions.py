@@ -15,6 +15,7 @@ from ..graph.values import (
     Group,
     Hook,
     Init,
+    Instance,
     IteratorInit,
     Known,
     Metric,
@@ -129,6 +130,15 @@ class Shared:
 
 
 @dataclass(eq=False)
+class Handed:
+    """What a function that goes on with an object's graph takes from the object: `values`, of what its method returns."""
+
+    owner: Instance
+    callee: FunctionPlan
+    values: list[GraphValue]
+
+
+@dataclass(eq=False)
 class FunctionPlan:
     """One function of the result. A `plain` one is no tf.function: others call it, and it gives its `output`."""
 
@@ -146,6 +156,7 @@ class FunctionPlan:
     returns: list[Fetched] = field(default_factory=list)
     outside: dict[tuple[Frame, str], Statement] = field(default_factory=dict)
     shared: list[Shared] = field(default_factory=list)
+    handed: list[Handed] = field(default_factory=list)
     plain: bool = False
     holder: str = ""  # the name of the object that has it as an attribute
     output: str = ""

@@ -16,6 +16,7 @@ from ..graph.values import (
     GraphValue,
     Group,
     Init,
+    Instance,
     Known,
     Placeholder,
     Summary,
@@ -23,7 +24,7 @@ from ..graph.values import (
     Value,
     Variable,
 )
-from . import estimators, loading, modelling, monitored, objects, slices
+from . import continued, estimators, loading, modelling, monitored, objects, slices
 from .executions import (
     FunctionPlan,
     Parameter,
@@ -64,6 +65,7 @@ def make(units: Units) -> Plan:
             _assign_function(plan, run)
         elif run.kind == "loaded":
             loading.assign_function(plan, run)
+    continued.settle(plan)
     for function in plan.functions:
         _order(plan, function)
         _discard(function)
@@ -283,8 +285,12 @@ def _assign_function(plan: Plan, run: Run) -> None:
     found = slices.of(units, starts, reads, cut)
     made.units, made.outside = found.units, found.outside
     made.cut = dict.fromkeys(cut, "")
+    continued.split(plan, made, starts, reads)
+    begun = {one.owner.frame for one in made.handed}
     frames = {unit.statement.frame for unit in made.units} | {
-        frame for frame, _ in made.outside if frame in units.frames
+        frame
+        for frame, name in made.outside
+        if frame in units.frames and frame not in begun and not _is_object(made, frame, name)
     }
     if statement.frame in units.homes:
         made.frame = statement.frame
@@ -294,6 +300,11 @@ def _assign_function(plan: Plan, run: Run) -> None:
     plan.functions.append(made)
     _parameters(plan, made, needed)
     _no_effects(plan, made)
+
+
+def _is_object(function: FunctionPlan, frame: Frame, name: str) -> bool:
+    """Whether what is read from outside is an object, of which a method needs no name."""
+    return isinstance(function.outside[frame, name].reads_values.get((frame, name)), Instance)
 
 
 def _frame(plan: Plan, function: FunctionPlan, frames: set[Frame], execution: Execution) -> Frame:
@@ -314,6 +325,8 @@ def _frame(plan: Plan, function: FunctionPlan, frames: set[Frame], execution: Ex
     building = {unit.statement.frame for unit in function.units}
     for frame, name in function.outside:
         if frame.parent is not None and frame.instance is None and frame not in building:
+            if _is_object(function, frame, name):
+                continue
             raise undecided(f"`{name}`, which a fetch reads from the method that runs it", execution.node, statement)
     return own
 

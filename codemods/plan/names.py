@@ -42,9 +42,9 @@ def name_functions(plan: Plan) -> None:
         steps = {train for one in beside for train in one.trains}
         if function.mode and not function.plain:
             wanted = STEPS[function.mode]
-        elif function.plain:
+        elif function.plain and not function.returns:
             output = function.output.removeprefix("self.")
-            wanted = "forward" if sum(one.plain for one in beside) == 1 else f"forward_{output}"
+            wanted = "forward" if sum(one.plain and not one.returns for one in beside) == 1 else f"forward_{output}"
         else:
             wanted = _train_name(function, len(steps)) if function.trains else _compute_name(function)
         name, count = wanted, 2

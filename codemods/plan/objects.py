@@ -47,7 +47,9 @@ def owner(frame: Frame) -> Instance | None:
     if frame.instance is not None:
         return frame.instance
     first = next(iter(frame.arguments.values()), None)
-    return first if isinstance(first, Instance) and isinstance(frame.node, ast.FunctionDef) else None
+    if not isinstance(first, Instance) or not isinstance(frame.node, ast.FunctionDef) or frame.parent is None:
+        return None
+    return first if isinstance(frame.parent.node, ast.ClassDef) else None
 
 
 def home(found: Iterable[Frame]) -> Frame | None:

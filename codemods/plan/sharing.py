@@ -30,7 +30,7 @@ Candidate = tuple[int, Unit, set[Unit], list[FunctionPlan], FunctionPlan | None]
 
 
 def _candidates(plan: Plan) -> Iterable[Candidate]:
-    free = [one for one in plan.functions if not one.shared and not one.plain and not one.cut]
+    free = [one for one in plan.functions if not (one.shared or one.plain or one.cut or one.handed)]
     for unit in {unit for function in free for unit in function.units}:
         users = [one for one in free if unit in one.units]
         name = _output(unit)
