@@ -19,6 +19,7 @@ from ..names.meaning import Others
 from ..origins import Origins, at
 from ..parse import Module
 from ..plan.reasons import ToHoist, ToOutline, ToRename, Undecided
+from . import properties
 from .inlining import inlined
 from .lifting import lifted
 from .manifest import together
@@ -101,6 +102,10 @@ def _program(project: Project, entry: str) -> Entry:
     helpers = {path: module for path, module in project.helpers.items() if path in reached}
     origins: dict[str, Origins] = {}
     names = dict(project.names)
+    plain = properties.written_out(modules)
+    modules.update({path: module for path, (module, _) in plain.items()})
+    origins.update({path: origin for path, (_, origin) in plain.items()})
+    names.update(_resolved(project, modules, plain))
     result: Emitted | Fallback | None = None
     builds = False
     for _ in range(MAX_REWRITTEN):
