@@ -50,6 +50,8 @@ def build(model: Any, *, values: bool = False, manifest: Sequence[Program] = ())
     """
     pending = Pending()
     if not isinstance(model, str):
+        if isinstance(model, Mapping):
+            _trace_for_optimizers(model)
         return _built(model, pending, manifest)
     name, _, attribute = model.partition(":")
     if not name:
@@ -89,8 +91,7 @@ def _script(model: str, name: str, pending: Pending, values: bool) -> Any:
                 made = _run(name)
         except NoValue as error:
             made = _reached(error, name)
-        if not all(one.built for one in optimizers_of(collect(made))):
-            _trace(made)
+        _trace_for_optimizers(made)
     pending.initialize_all(SMALL)
     if not collect(made):
         raise CheckpointError(
@@ -99,10 +100,12 @@ def _script(model: str, name: str, pending: Pending, values: bool) -> Any:
     return made
 
 
-def _trace(names: Mapping[str, Any]) -> None:
+def _trace_for_optimizers(names: Mapping[str, Any]) -> None:
     """Traces the tf.functions whose arguments are known: optimizers make their variables when gradients are applied."""
     import tensorflow as tf
 
+    if all(one.built for one in optimizers_of(collect(names))):
+        return
     function = type(tf.function(lambda: None))
     found = list(names.values())
     methods = [
