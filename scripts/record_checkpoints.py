@@ -36,6 +36,7 @@ EXECUTED = (
     "project_of_three_files",
     "rnn_state_carried",
     "rnn_with_lengths",
+    "saved_layers_in_lists",
     "seq2seq_taught",
     "slim_arg_scope",
 )

@@ -6,9 +6,10 @@ import ast
 
 from ..edits import Part
 from ..graph.frames import Frame, GraphState, Use
-from ..graph.values import GraphValue, Known, Saver, Variable
+from ..graph.values import Cell, GraphValue, Known, Saver, Variable
 from ..names import Names
 from ..plan import objects
+from ..plan.models import Member
 from . import members, text
 from .context import Context, quoted
 
@@ -192,6 +193,11 @@ def checkpoint_entries(
         if any(isinstance(one, Variable) and one not in variables for one in members):
             raise context.stop("a Saver over some of the variables that a list or dict holds", node, path)
         entries.append((name, name))
+        if any(isinstance(one, Variable) and _in_a_list(context, one) for one in members):
+            owners = {context.models.owner(one) for one in members if isinstance(one, Variable)}
+            if any(made in owners or made.root in owners for made, _, _ in context.unbuilt):
+                raise context.stop("a checkpoint of layers in a list that have no variables yet", node, path)
+            entries.append((f"{name}_variables", f"{name}.variables"))
         for one in members:
             if isinstance(one, Variable):
                 context.saved[one.name] = f"{name}/{_within(context, one)}"
@@ -203,6 +209,25 @@ def checkpoint_entries(
                 entries.append((name, name))
                 context.saved[f"the optimizer {optimizer.name}"] = name
     return entries
+
+
+def _in_a_list(context: Context, variable: Variable) -> bool:
+    """Whether a list holds a variable's layer, or its cell: `tf.train.Checkpoint` does not look into the lists of Keras."""
+    made = context.models.owner(variable)
+    if made is None or made.bare:
+        return False
+    member: Member = variable if variable.layer is None else variable.layer
+    if variable.layer is not None and any(_stacked(cell) for cell in variable.layer.cells):
+        return True
+    while made is not None:
+        if made.place(member):
+            return True
+        member, made = made, made.holder
+    return False
+
+
+def _stacked(cell: Cell) -> bool:
+    return cell.kind == "MultiRNNCell" or any(_stacked(one) for one in cell.inner)
 
 
 def _within(context: Context, variable: Variable) -> str:
