@@ -28,19 +28,22 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def as_new(tmp_path: Path) -> Iterator[None]:
+def as_new(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """For tests that run programs in this process: their modules and command line flags are gone after it."""
     from absl import flags
 
-    modules, defined = set(sys.modules), set(flags.FLAGS)
+    def forget() -> None:
+        for name, module in list(sys.modules.items()):
+            if Path(getattr(module, "__file__", None) or "").is_relative_to(tmp_path_factory.getbasetemp()):
+                del sys.modules[name]
+
+    forget()  # what other tests have left
+    defined = set(flags.FLAGS)
     yield
+    forget()
     for name in set(flags.FLAGS) - defined:
         if not flags.FLAGS.find_module_defining_flag(name).startswith("absl."):
             delattr(flags.FLAGS, name)
-    for name in set(sys.modules) - modules:
-        file = getattr(sys.modules[name], "__file__", None) or ""
-        if Path(file).is_relative_to(tmp_path):
-            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ def test_computes_from_the_converted_checkpoint_what_tf_115_computed(
     assert result.exit_code == 0, result.output
     program, manifest = new / "before.py", new / "tf-modernize-manifest.json"
     checkpoint = converted(name, program, manifest, tmp_path / "converted")
-    assert not list(model.iterdir()), "a script that is only looked at saves nothing"
+    assert not list(model.glob("*ckpt*")), "a script that is only looked at saves nothing"
     (upgraded,) = from_json(json.loads(manifest.read_text()))
     recorded = dict(np.load(RECORDED / name / "recorded.npz"))
     known = {

@@ -83,6 +83,7 @@ def _plain(one: Any) -> bool:
 
 def _holds(one: Any, depth: int = _DEPTH) -> bool:
     """Whether it is a model, an optimizer, a variable, or a list or dict of these."""
+    import keras
     import tensorflow as tf
 
     if isinstance(one, type | types.ModuleType) or not depth:
@@ -94,7 +95,8 @@ def _holds(one: Any, depth: int = _DEPTH) -> bool:
     if isinstance(one, tf.train.CheckpointManager):
         return False
     return trackable(one) and bool(
-        getattr(one, "variables", None) is not None or isinstance(one, tf.Variable | tf.train.Checkpoint)
+        getattr(one, "variables", None) is not None
+        or isinstance(one, tf.Variable | keras.Variable | tf.train.Checkpoint)
     )
 
 
@@ -270,8 +272,16 @@ def _keras_cells(objects: Sequence[tuple[Any, str]]) -> dict[int, KerasCell]:
             directions |= {id(inner): "backward" for inner, _ in _walk({"": one.backward_layer})}
         elif isinstance(one, layers.StackedRNNCells):
             places |= {id(cell): number for number, cell in enumerate(one.cells)}
+    known = {id(one) for one, _ in objects}
+    stacked = [  # no checkpoint looks into their list
+        (cell, f"{key}/cells/{number}")
+        for one, key in objects
+        if isinstance(one, layers.StackedRNNCells)
+        for number, cell in enumerate(one.cells)
+        if id(cell) not in known
+    ]
     found: dict[int, KerasCell] = {}
-    for one, key in objects:
+    for one, key in [*objects, *stacked]:
         kind = kinds.get(type(one))
         if kind is None or not one.built:
             continue
