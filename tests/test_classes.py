@@ -209,3 +209,10 @@ def test_what_keeps_a_class_in_graph_mode(source: str, why: str) -> None:
     level, _, reasons = upgraded(source)
     assert level == "compat"
     assert any(why in one for one in reasons), reasons
+
+
+def test_a_sum_that_begins_with_a_constant() -> None:
+    built = "total = tf.constant(0.0)\ntotal += tf.nn.l2_loss(self.w)\nself.y = tf.matmul(self.x, self.w) + total"
+    text = native(program(built))
+    assert "        total = tf.constant(0.0)\n        total += tf.nn.l2_loss(self.w)\n" in text
+    assert text.count("tf.constant(0.0)") == 1

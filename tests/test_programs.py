@@ -33,7 +33,7 @@ KNOWN_SHORT: Mapping[str, str] = {
     "layers_in_loops": "tf.layers.dense",
     "slim_own_functions": "tf.contrib.layers.python.layers.utils.collect_named_outputs",
     "other_spellings": "tf.Session: TensorFlow 2 has no tf.Session",
-    "two_models_in_one_run": "layers made in a loop or under a condition",
+    "two_models_in_one_run": "layers or variables made in a loop or under a condition",
     "variable_names": "a variable that get_variable finds again",
     "shapes_while_building": "a layer or variable whose settings depend on a tensor",
     "twin_towers": "variables of one function that have the same name",

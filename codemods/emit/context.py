@@ -241,6 +241,9 @@ class Context:
             if direct is not None:
                 return direct
             current = current.parent
+        held_by = self._through_object(value, frame)
+        if held_by is not None:
+            return held_by
         current = frame
         while current is not None:
             for name, held in self._bound(current, at).items():
@@ -248,6 +251,10 @@ class Context:
                 if found is not None:
                     return found
             current = current.parent
+        return None
+
+    def _through_object(self, value: GraphValue, frame: Frame) -> str | None:
+        """The attribute of another object that holds a value, as a frame's names reach it."""
         one = receivers.holder(self, value)
         if one is None or one is objects.owner(frame):
             return None

@@ -423,6 +423,9 @@ class Writer:
             else:
                 node: ast.expr = train.arguments["grads_and_vars"]
                 pairs = self.overlay.render(node)
+                if optimizer in self.context.dense:
+                    each = f"({self.tf}.convert_to_tensor(gradient), variable)"
+                    pairs = f"[{each} for gradient, variable in {pairs} if gradient is not None]"
             then.extend(self._rate(optimizer))
             then.append(f"{name}.apply_gradients({pairs})")
             step = train.global_step

@@ -53,13 +53,7 @@ def place(context: Context, function: FunctionPlan) -> None:
         key=lambda one: one.index,
         default=own,
     )
-    text = FunctionWriter(context, function).text()
-    early = read_too_early(next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)))
-    if early is not None:
-        node = function.runs[0].execution.node
-        raise context.stop(
-            f"`{early}`, which is both read from outside and bound by the graph", node, frame.module.path
-        )
+    text = _text(context, function)
     blocks = context.moves[frame.module.path].before.setdefault(anchor.node, [])
     place = next(
         (place for place, block in enumerate(blocks) if not block.startswith(("@", "def ", "class "))), len(blocks)
@@ -67,9 +61,19 @@ def place(context: Context, function: FunctionPlan) -> None:
     blocks.insert(place, text)
 
 
+def _text(context: Context, function: FunctionPlan) -> str:
+    """A function's text, in which no name is read before it is bound."""
+    text = FunctionWriter(context, function).text()
+    early = read_too_early(next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)))
+    if early is not None:
+        node, path = function.runs[0].execution.node, function.frame.module.path
+        raise context.stop(f"`{early}`, which is both read from outside and bound by the graph", node, path)
+    return text
+
+
 def _in_class(context: Context, function: FunctionPlan) -> None:
     """Puts a method before the first of its class that runs one, behind what builds the graph: else at the class's end."""
-    text = FunctionWriter(context, function).text()
+    text = _text(context, function)
     frames = {unit.statement.frame for unit in function.units}
     owners = {frame.parent.node for frame in frames if frame.parent is not None}
     assert function.frame.instance is not None

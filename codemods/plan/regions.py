@@ -83,7 +83,11 @@ def _outlined(units: Units, unit: Unit) -> Exception:
         first -= 1
     while last + 1 < len(siblings) and _joins(by_node.get(siblings[last + 1])):
         last += 1
-    while first < place and not _has_weights(by_node[siblings[first]]):
+    while (
+        first < place
+        and not _has_weights(by_node[siblings[first]])
+        and not _is_filled(units, by_node[siblings[first]], [by_node[one] for one in siblings[first + 1 : last + 1]])
+    ):
         first += 1
     while last > place and not _has_weights(by_node[siblings[last]]):
         last -= 1
@@ -92,6 +96,12 @@ def _outlined(units: Units, unit: Unit) -> Exception:
     if outputs is None or not outputs:
         return undecided("layers made in a loop or under a condition", unit.node, unit.statement)
     return ToOutline(siblings[first : last + 1], inputs, outputs, unit.statement.frame.module.path)
+
+
+def _is_filled(units: Units, unit: Unit, later: list[Unit]) -> bool:
+    """Whether a statement makes a list that later ones fill."""
+    made = list(unit.statement.writes.values())
+    return any(owner in made and units.leaf(chain) in later for owner, chain in units.run.mutated)
 
 
 def _joins(unit: Unit | None) -> bool:

@@ -85,6 +85,7 @@ def find(run: Interpreter) -> Units:
             raise undecided("an op made in the head of a with statement", unit.node, unit.statement)
     _built_twice(units)
     _changes_in_place(units)
+    _sums(units)
     _closures(units)
     _initial_values(units)
     model_functions.settle(units)
@@ -249,6 +250,20 @@ def _changes_in_place(units: Units) -> None:
             unit.kind = "graph"
         elif only_cells((), [owner]):
             unit.kind = "cell"
+
+
+def _sums(units: Units) -> None:
+    """A constant that a sum of tensors begins with in a method (`loss = tf.constant(0.0)`, `loss += …`) belongs to the sum."""
+    sums = [unit for unit in units.ordered if unit.kind == "graph" and isinstance(unit.node, ast.AugAssign)]
+    for unit in sums if units.run.instances else ():
+        frame, target = unit.statement.frame, unit.node.target  # type: ignore[attr-defined]
+        if not isinstance(target, ast.Name) or objects.owner(frame) is None:
+            continue
+        for maker in unit.statement.reads.get((frame, target.id), ()):
+            first = units.of.get(maker)
+            if first is not None and first.kind == "host" and isinstance(first.node, ast.Assign) and first.made:
+                if all(isinstance(value, Tensor) and value.constant for value in first.made):
+                    first.kind = "graph"
 
 
 def _closures(units: Units) -> None:
