@@ -66,7 +66,11 @@ def _is_gone(context: Context, path: str, node: ast.AST) -> bool:
             return True
         if current in moves.replaced:
             return not isinstance(current, ast.FunctionDef)
-        current = context.parents.get(current)
+        outer = context.parents.get(current)
+        if isinstance(outer, ast.If) and outer in moves.opened:  # a decided condition goes, and the branch not taken
+            if not any(one is current for one in (outer.body if moves.opened[outer] else outer.orelse)):
+                return True
+        current = outer
     return False
 
 
