@@ -37,8 +37,8 @@ from pathlib import Path
 from tf_modernize.cli.cache import default_folder
 from tf_modernize.codemods import engine, projects
 from tf_modernize.codemods.edits import Edits
-from tf_modernize.codemods.emit.entries import each_entry
 from tf_modernize.codemods.emit.native import Fallback
+from tf_modernize.codemods.entries import each_entry
 from tf_modernize.codemods.names import Names
 from tf_modernize.codemods.parse import Module, ParseError, parse
 from tf_modernize.codemods.report import ProgramResult

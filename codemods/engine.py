@@ -242,7 +242,7 @@ def _partial(path: str, missing: Sequence[str]) -> Diagnostic:
 def _native(
     modules: Mapping[str, Module], names: Mapping[str, Names], layout: projects.Layout, beside: Mapping[str, bytes]
 ) -> _Outcome | tuple[Diagnostic, ...]:
-    from .emit import entries
+    from . import entries
     from .emit.native import Fallback
 
     emitted = entries.emit(modules, names, _helpers(beside, layout), layout)

@@ -8,7 +8,7 @@ import sys
 import pytest
 from test_native import HEAD, START, native, reason
 
-from tf_modernize.codemods.emit.models import RESERVED
+from tf_modernize.codemods.emit.keras_models.models import RESERVED
 from tf_modernize.codemods.engine import Options, upgrade_program
 
 X = "x = tf.placeholder(tf.float32, [None, 4])\n"

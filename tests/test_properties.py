@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tf_modernize.codemods.emit.properties import written_out
+from tf_modernize.codemods.normal.properties import written_out
 from tf_modernize.codemods.parse import parse
 
 SOURCE = '''import functools

@@ -12,10 +12,10 @@ from ..graph.frames import Frame
 from ..graph.values import Known, Optimizer, Slot, TrainOp, Variable
 from ..manifest import SlotMap, Transformation, VariableMap
 from ..plan.models import Object
-from . import members
+from .classes import members
 from .context import Context
 from .optimizers import OPTIMIZERS
-from .rnn_weights import weight_steps
+from .recurrent.rnn_weights import weight_steps
 from .setup import module_of
 
 

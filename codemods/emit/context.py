@@ -33,9 +33,9 @@ from ..plan.models import BlockModel, FunctionModel, Member, Models, Object
 from ..plan.reasons import Undecided
 from ..plan.units import Units
 from ..symbols import Rewritten
-from . import receivers, text
+from . import text
 from .moves import Moves
-from .rnn_weights import weight_access
+from .recurrent.rnn_weights import weight_access
 
 
 @dataclass(frozen=True)
@@ -255,10 +255,10 @@ class Context:
 
     def _through_object(self, value: GraphValue, frame: Frame) -> str | None:
         """The attribute of another object that holds a value, as a frame's names reach it."""
-        one = receivers.holder(self, value)
+        one = objects.holder(self.run, self.steps, value)
         if one is None or one is objects.owner(frame):
             return None
-        inner, prefix = self.reach(value, one.frame), receivers.reach(frame, one)
+        inner, prefix = self.reach(value, one.frame), objects.reach(frame, one)
         if not inner or not prefix or not inner.startswith("self."):
             return None
         return prefix + inner.removeprefix("self")
@@ -268,7 +268,7 @@ class Context:
         text, one = self.objects[made], objects.owner(made.frame)
         if not text.startswith("self.") or one is None or one is objects.owner(frame):
             return text
-        prefix = receivers.reach(frame, one)
+        prefix = objects.reach(frame, one)
         return f"{prefix}{text.removeprefix('self')}" if prefix is not None else text
 
     def _bound(self, frame: Frame, at: int | None) -> dict[str, Value]:

@@ -34,10 +34,10 @@ from ..plan.executions import Fetched, FunctionPlan, Parameter, Shared, is_scala
 from ..plan.functions import before_a_call
 from ..plan.reasons import Undecided
 from ..plan.units import Unit, summarizes, weight_summary
-from . import handed_on, member_layers, members
-from .block_models import block_call
+from .classes import handed_on, member_layers, members
 from .context import Context, quoted
-from .metrics import update_line
+from .estimating.metrics import update_line
+from .keras_models.block_models import block_call
 from .setup import NOISE, module_of
 from .text import WIDTH, column, comments_above, reindent, snake, trailing_comment
 

@@ -32,7 +32,8 @@ from ..graph.values import (
     Variable,
     Writer,
 )
-from . import members, setup
+from . import setup
+from .classes import members
 from .context import Context
 
 

@@ -21,41 +21,34 @@ from ..plan.reasons import Undecided
 from ..plan.sharing import share
 from ..plan.units import find
 from ..report import Account
-from . import (
+from . import moves as moving
+from . import savers, sessions, setup, sites
+from .checks import check_attributes, check_gone, check_stable
+from .classes import member_layers, members, remains
+from .context import Context
+from .estimating import estimators, monitored
+from .from_files import loading, pruning
+from .graph_calls import rewrite_calls
+from .host_code import check_reads, drop_statements
+from .keras_models import (
     batch_norm,
     block_models,
     collected_losses,
     contrib_calls,
-    estimators,
     function_attributes,
     function_models,
-    loading,
-    member_layers,
-    members,
     models,
-    monitored,
     own_layers,
-    pruning,
-    remains,
-    rnn_states,
-    savers,
-    sessions,
-    setup,
-    sites,
 )
-from . import moves as moving
-from .checks import check_attributes, check_gone, check_stable
-from .context import Context
-from .graph_calls import rewrite_calls
-from .host_code import check_reads, drop_statements
+from .keras_models.weight_names import check_layer_weights
 from .manifest import manifest_of
 from .native_accounts import accounts
 from .native_imports import native_imports
 from .native_symbols import rewrite_symbols
 from .placing import keep_optimizers, place
+from .recurrent import rnn_states
 from .scoping import idle_run, left_unbound, reader_of
 from .verify import gone, lost_comments, unbound
-from .weight_names import check_layer_weights
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ..graph.values import (
 )
 from ..plan.executions import FunctionPlan
 from ..plan.units import Unit
-from . import members
+from .classes import members
 from .context import Context
 from .functions import Writer as FunctionWriter
 from .verify import read_too_early

@@ -10,7 +10,8 @@ from ..graph.values import Cell, GraphValue, Known, Saver, Variable
 from ..names import Names
 from ..plan import objects
 from ..plan.models import Member
-from . import members, text
+from . import text
+from .classes import members
 from .context import Context, quoted
 
 STATE = frozenset({"train.latest_checkpoint", "train.get_checkpoint_state"})

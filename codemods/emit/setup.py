@@ -20,8 +20,9 @@ from ..graph.values import (
     Writer,
 )
 from ..plan import objects
-from . import initializers, members, scope_names
+from .classes import members, scope_names
 from .context import Context, IteratorForm, quoted
+from .keras_models import initializers
 from .optimizers import DEFAULT_RATES, IGNORED, OPTIMIZERS, POSITIONAL, SCHEDULES
 from .text import snake
 

@@ -19,9 +19,11 @@ from ..graph.values import (
 )
 from ..plan.executions import Feed, Fetched, FunctionPlan, Parameter, Run
 from ..symbols.sites import atom
-from . import monitored, pruning, receivers
+from .classes import receivers
 from .context import Context
+from .estimating import monitored
 from .feeds import FeedDicts, is_pure
+from .from_files import pruning
 from .functions import as_loop, is_returned
 from .native_imports import numpy_name
 

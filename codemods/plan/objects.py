@@ -7,12 +7,23 @@ each run once; what is read of a method's own names becomes an attribute.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 
 from ..graph.frames import Frame
 from ..graph.instances import line
 from ..graph.interpreter import Interpreter
-from ..graph.values import GraphValue, Instance, LoadedGraph, LoadedTensor, Session, TFName, Value, flatten
+from ..graph.values import (
+    GraphValue,
+    Instance,
+    LoadedGraph,
+    LoadedTensor,
+    Session,
+    TFName,
+    TrainOp,
+    Value,
+    Variable,
+    flatten,
+)
 from .reasons import Undecided
 
 
@@ -80,3 +91,32 @@ def check(run: Interpreter) -> None:
                 raise Undecided("attributes that are reached through __dict__", hidden, module.path)
         if any(isinstance(base, TFName) for cls in line(one.cls) for base in cls.bases):
             raise Undecided("a class derived from one of TensorFlow's that holds its graph", one.cls.node, path)
+
+
+def holder(run: Interpreter, steps: Container[GraphValue], value: GraphValue) -> Instance | None:
+    """The object that a value belongs to; a global step that an optimizer counts is the optimizer's."""
+    if isinstance(value, Variable) and value in steps:
+        trains = (one for one in run.values if isinstance(one, TrainOp) and one.global_step is value)
+        value = next((one.optimizer for one in trains if one.optimizer is not None), value)
+    return next((owner(statement.frame) for statement in reversed(value.chain)), None)
+
+
+def reach(frame: Frame, one: Instance) -> str | None:
+    """The expression by which a frame's names reach an object."""
+    current: Frame | None = frame
+    while current is not None:
+        for name, value in _bound(current):
+            if value is one:
+                return name
+        for name, value in _bound(current):
+            for key, binding in value.frame.bindings.items() if isinstance(value, Instance) else ():
+                if binding.value is one:
+                    return name + key.removeprefix("self")
+        current = current.parent
+    return None
+
+
+def _bound(frame: Frame) -> Iterator[tuple[str, Value]]:
+    yield from frame.arguments.items()
+    for name, binding in frame.bindings.items():
+        yield name, binding.value

@@ -1,0 +1,1 @@
+"""Estimators, monitored sessions and their hooks: loops over step functions."""

@@ -1,0 +1,1 @@
+"""Layers, and functions that make layers and variables, as Keras layers and models."""

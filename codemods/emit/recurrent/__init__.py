@@ -1,0 +1,1 @@
+"""RNN cells and the calls that run them."""

@@ -1,0 +1,353 @@
+"""Functions that build a part of the graph at one place only are written out there, before anything else is looked at.
+
+`inputs()`, `training(loss, rate)`, `build()`: what they make (placeholders, optimizers, train ops, global steps) is bound to
+names of the function, which executions elsewhere can't reach. Written out, it is TF1 that means the same.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ..edits import Edits
+from ..emit.text import column, comments_above, first_line, reindent
+from ..graph.frames import Frame, Statement
+from ..graph.interpreter import Interpreter
+from ..graph.values import DataIterator, Init, Optimizer, Placeholder, Saver, TrainOp, Variable, Writer
+from ..parse import Module, parse
+from .origins import Origin, Origins, identity, split
+
+# What can't be reached from outside of the function that makes it.
+OWN = (Placeholder, Optimizer, TrainOp, Saver, Writer, Init, DataIterator)
+
+
+@dataclass(eq=False)
+class Site:
+    """A function that is called once, and the statement that calls it."""
+
+    definition: ast.FunctionDef
+    call: ast.Call
+    statement: ast.Assign | ast.Expr
+    scope: ast.AST  # the function or module that the statement stands in
+    module: Module
+
+
+@dataclass(eq=False)
+class _Names:
+    """What becomes of the function's names: replaced by an argument, renamed, or kept."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    bindings: list[tuple[str, ast.expr]] = field(default_factory=list)  # parameters that need a statement
+
+
+def inlined(run: Interpreter, origins: Mapping[str, Origins]) -> dict[str, tuple[Module, Origins]]:
+    """The modules in which a function was written out, one function each; empty where there is none."""
+    found: dict[str, tuple[Module, Origins]] = {}
+    for site in _sites(run):
+        path = site.module.path
+        if path in found:
+            continue
+        text = _Text(run, site)
+        if text.fits():
+            old = origins.get(path) or identity(site.module.utf8.decode())
+            lines, of = text.lines(old)
+            source = site.module.newline.join(lines)
+            found[path] = (
+                parse(site.module.encode(source), path, site.module.name),
+                Origins(lines, of),
+            )
+    return found
+
+
+# -- which --------------------------------------------------------------------------------------------------------------
+
+
+def _sites(run: Interpreter) -> Iterator[Site]:
+    running = {statement.frame for execution in run.executions for statement in execution.chain}
+    running |= {statement.frame for use in run.uses for statement in use.chain}
+    for definition, frames in run.activations.items():
+        if not isinstance(definition, ast.FunctionDef) or len(frames) != 1 or frames[0] in running:
+            continue
+        calls = [
+            (call, chain) for call, all_calls in run.calls.items() for _, one, chain in all_calls if one is frames[0]
+        ]
+        if len(calls) == 1 and calls[0][1] and _builds(frames[0]) and _is_plain(definition, frames[0].module):
+            site = _site(definition, frames[0], *calls[0])
+            if site is not None and _named_once(run, site):
+                yield site
+
+
+def _builds(frame: Frame) -> bool:
+    """Whether a function makes, itself, what only its own names reach."""
+    own = [
+        value for statement in frame.statements.values() for value in statement.made if value.chain[-1].frame is frame
+    ]
+    if any(isinstance(value, OWN) for value in own):
+        return True
+    steps = [value for value in own if isinstance(value, Variable) and not value.trainable and value.layer is None]
+    return bool(steps) and len(steps) == sum(isinstance(value, Variable) for value in own)
+
+
+def _is_plain(definition: ast.FunctionDef, module: Module) -> bool:
+    """Whether a definition can be written out: of the module's own, one return at its end, no generator, no global."""
+    last = definition.body[-1]
+    inner = [part for one in definition.body for part in ast.walk(one)]
+    if definition not in module.tree.body or definition.decorator_list:
+        return False
+    if any(
+        isinstance(part, (ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.ClassDef))
+        for part in inner
+    ):
+        return False
+    returns = [part for part in inner if isinstance(part, ast.Return)]
+    nested = {part for one in inner if isinstance(one, (ast.FunctionDef, ast.Lambda)) for part in ast.walk(one)}
+    own = [one for one in returns if one not in nested]
+    parameters = definition.args
+    return own in ([], [last]) and not (
+        parameters.vararg or parameters.kwarg or parameters.kwonlyargs or parameters.posonlyargs
+    )
+
+
+def _site(definition: ast.FunctionDef, frame: Frame, call: ast.Call, chain: tuple[Statement, ...]) -> Site | None:
+    statement = chain[-1]
+    node = statement.node
+    module = statement.frame.module
+    if module is not frame.module or not isinstance(node, (ast.Assign, ast.Expr)) or node.value is not call:
+        return None
+    if isinstance(node, ast.Assign) and (len(node.targets) != 1 or not _plain_target(node.targets[0])):
+        return None
+    if any(isinstance(one, ast.Starred) for one in call.args) or any(one.arg is None for one in call.keywords):
+        return None
+    start, end = module.span(node)
+    before = module.utf8[module.starts[node.lineno - 1] : start].strip()
+    after = module.utf8[end:].split(b"\n", 1)[0].strip()
+    if before or (after and not after.startswith(b"#")):
+        return None
+    return Site(definition, call, node, statement.frame.node, module)
+
+
+def _plain_target(target: ast.expr) -> bool:
+    if isinstance(target, ast.Tuple):
+        return all(isinstance(one, ast.Name) for one in target.elts)
+    return isinstance(target, ast.Name)
+
+
+def _named_once(run: Interpreter, site: Site) -> bool:
+    """Whether the function is named nowhere but in its call."""
+    name = site.definition.name
+    for module in run.modules.values():
+        for part in ast.walk(module.tree):
+            if isinstance(part, ast.Name) and part.id == name and part is not site.call.func:
+                return False
+            if isinstance(part, ast.Attribute) and part.attr == name:
+                return False
+            if isinstance(part, ast.alias) and part.name == name:
+                return False
+    return isinstance(site.call.func, ast.Name)
+
+
+# -- the text -----------------------------------------------------------------------------------------------------------
+
+
+class _Text:
+    """Writes one function out at its call."""
+
+    def __init__(self, run: Interpreter, site: Site) -> None:
+        self.run = run
+        self.site = site
+        self.module = site.module
+        self.body = list(site.definition.body)
+        self.docstring = self.body.pop(0) if _is_docstring(self.body[0]) else None
+        self.returned = self.body.pop() if self.body and isinstance(self.body[-1], ast.Return) else None
+        self.bound = {name for part in site.definition.body for name in _stored(part)}
+        self.names = _Names()
+
+    def fits(self) -> bool:
+        """Decides what becomes of every name; False where it can't be done."""
+        arguments = self._arguments()
+        outside = self._outside()
+        if arguments is None or outside is None:
+            return False
+        stored, used = outside
+        read = {one.id for part in self.site.definition.body for one in ast.walk(part) if isinstance(one, ast.Name)}
+        if (read - self.bound - arguments.keys()) & stored and not isinstance(self.site.scope, ast.Module):
+            return False
+        targets = self._unified()
+        for name, given in arguments.items():
+            if self._stands_for(name, given):
+                self.names.texts[name] = self.module.text(given)
+            else:
+                self.names.bindings.append((name, given))
+        taken = used | read | set(targets.values())
+        for name in sorted(self.bound | {name for name, _ in self.names.bindings}):
+            wanted = targets.get(name, name)
+            if wanted == name and name in used and targets.get(name) is None:
+                count = 2
+                while f"{name}_{count}" in taken:
+                    count += 1
+                wanted = f"{name}_{count}"
+                taken.add(wanted)
+            if wanted != name:
+                self.names.texts[name] = wanted
+        return True
+
+    def _arguments(self) -> dict[str, ast.expr] | None:
+        parameters = self.site.definition.args
+        names = [one.arg for one in parameters.args]
+        defaults = dict(zip(names[len(names) - len(parameters.defaults) :], parameters.defaults, strict=True))
+        given: dict[str, ast.expr] = dict(defaults)
+        given.update(zip(names, self.site.call.args, strict=False))
+        given.update({one.arg: one.value for one in self.site.call.keywords if one.arg})
+        return given if set(names) == given.keys() and len(self.site.call.args) <= len(names) else None
+
+    def _outside(self) -> tuple[set[str], set[str]] | None:
+        """The names that the caller's scope binds, and all that it uses, the call's own targets left out."""
+        scope, own = self.site.scope, {id(part) for part in ast.walk(self.site.statement)}
+        if not isinstance(scope, (ast.Module, ast.FunctionDef)):
+            return None
+        inside = {id(part) for part in ast.walk(self.site.definition)}
+        targets = _stored(self.site.statement)
+        stored: set[str] = set()
+        used: set[str] = set()
+        for part in ast.walk(scope):
+            if id(part) in own or id(part) in inside:
+                continue
+            if isinstance(part, ast.Name):
+                used.add(part.id)
+                if not isinstance(part.ctx, ast.Load):
+                    stored.add(part.id)
+            elif isinstance(part, (ast.FunctionDef, ast.ClassDef)) and part is not scope:
+                used.add(part.name)
+                stored.add(part.name)
+            elif isinstance(part, ast.arg):
+                used.add(part.arg)
+                stored.add(part.arg)
+            elif isinstance(part, ast.alias):
+                used.add((part.asname or part.name).partition(".")[0])
+        return stored, used - (targets - stored)
+
+    def _unified(self) -> dict[str, str]:
+        """Names of the function that are what the call's targets are bound to: they take the targets' names."""
+        if not isinstance(self.site.statement, ast.Assign):
+            return {}
+        pairs = [(name.id, value.id) for name, value in self._pairs() if isinstance(value, ast.Name)]
+        found = {value: name for name, value in pairs if value in self.bound}
+        clean = len(set(found.values())) == len(pairs) == len(found)
+        others = {name for name in self.bound if name not in found}
+        return found if clean and not set(found.values()) & others else {}
+
+    def _pairs(self) -> list[tuple[ast.Name, ast.expr]]:
+        """The call's targets with what the function returns for each; one target may take all."""
+        if not isinstance(self.site.statement, ast.Assign):
+            return []
+        target = self.site.statement.targets[0]
+        value = self.returned.value if isinstance(self.returned, ast.Return) else None
+        if value is None:
+            return []
+        if isinstance(target, ast.Name):
+            return [(target, value)]
+        if (
+            isinstance(target, ast.Tuple)
+            and isinstance(value, (ast.Tuple, ast.List))
+            and len(target.elts) == len(value.elts)
+        ):
+            return [
+                (one, other) for one, other in zip(target.elts, value.elts, strict=True) if isinstance(one, ast.Name)
+            ]
+        return []
+
+    def _stands_for(self, name: str, given: ast.expr) -> bool:
+        """Whether an argument can be read wherever the parameter was: a constant, or a name that nothing binds again."""
+        if name in self.bound:
+            return False
+        return isinstance(given, ast.Constant) or (isinstance(given, ast.Name) and given.id not in self.bound)
+
+    def lines(self, old: Origins) -> tuple[list[str], list[Origin]]:
+        """The module's new lines, and where each of them comes from."""
+        module, definition, statement = self.module, self.site.definition, self.site.statement
+        text = split(module.utf8.decode())
+        of = list(old.of)
+        indent = column(module, statement)
+        new: list[tuple[str, Origin]] = []
+        call = of[statement.lineno - 1]
+        for name, given in self.names.bindings:
+            shown = f"{self.names.texts.get(name, name)} = {module.text(given)}"
+            new.extend((indent + line if not place else line, call) for place, line in enumerate(split(shown)))
+        if self.docstring is not None:
+            new.extend(self._doc(indent, of))
+        new.extend(self._body(indent, of))
+        new.extend(self._results(indent, call))
+        trailing = text[statement.end_lineno - 1][statement.end_col_offset :].strip()  # type: ignore[operator]
+        if trailing.startswith("#") and new:
+            new.insert(0, (indent + trailing, call))
+        first, last = first_line(definition), definition.end_lineno or definition.lineno
+        first -= len(comments_above(module, definition))
+        while first > 1 and not text[first - 2].strip():
+            first -= 1
+        lines: list[str] = []
+        origins: list[Origin] = []
+        for number, line in enumerate(text, 1):
+            if number == statement.lineno:
+                lines.extend(one for one, _ in new)
+                origins.extend(one for _, one in new)
+            if first <= number <= last or statement.lineno <= number <= (statement.end_lineno or 0):
+                continue
+            lines.append(line)
+            origins.append(of[number - 1])
+        return lines, origins
+
+    def _doc(self, indent: str, of: list[Origin]) -> list[tuple[str, Origin]]:
+        """The docstring as a comment."""
+        node = self.docstring
+        assert isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        words = [line.strip() for line in str(node.value.value).strip().split("\n")]
+        return [(f"{indent}# {line}".rstrip(), of[node.lineno - 1]) for line in words]
+
+    def _body(self, indent: str, of: list[Origin]) -> list[tuple[str, Origin]]:
+        if not self.body:
+            return []
+        module = self.module
+        edits = self._renamed(self.body)
+        first = first_line(self.body[0])
+        above = comments_above(module, self.body[0])
+        lines = [(indent + comment if comment else "", of[first - 1]) for comment in above]
+        start = module.offset(first, self.body[0].col_offset)
+        end = module.span(self.body[-1])[1]
+        tail = module.utf8[end:].split(b"\n", 1)[0].decode().rstrip("\r")
+        text = reindent(edits.render_span(start, end) + tail, column(module, self.body[0]), indent)
+        return lines + [(line, of[first - 1 + place]) for place, line in enumerate(split(text))]
+
+    def _renamed(self, nodes: list[ast.stmt]) -> Edits:
+        edits = Edits(self.module)
+        for node in nodes:
+            for part in ast.walk(node):
+                if isinstance(part, ast.Name) and part.id in self.names.texts:
+                    edits.replace(part, self.names.texts[part.id])
+        return edits
+
+    def _results(self, indent: str, call: Origin) -> list[tuple[str, Origin]]:
+        if not isinstance(self.returned, ast.Return) or not isinstance(self.site.statement, ast.Assign):
+            return []
+        edits = self._renamed([self.returned])
+        pairs = self._pairs()
+        found = []
+        for target, value in pairs:
+            text = edits.render(value)
+            if text != target.id:
+                found.append(f"{target.id} = {text}")
+        late = [{one.id for one in ast.walk(value) if isinstance(one, ast.Name)} for _, value in pairs]
+        if any(target.id in names for place, (target, _) in enumerate(pairs) for names in late[place + 1 :]):
+            pairs, found = [], []
+        if not pairs and self.returned.value is not None:
+            found = [f"{self.module.text(self.site.statement.targets[0])} = {edits.render(self.returned.value)}"]
+        return [(indent + line if not place else line, call) for one in found for place, line in enumerate(split(one))]
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _stored(node: ast.AST) -> set[str]:
+    found = {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)}
+    return found | {part.name for part in ast.walk(node) if isinstance(part, ast.FunctionDef)}
