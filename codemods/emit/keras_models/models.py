@@ -80,8 +80,17 @@ def _name_class(context: Context, model: FunctionModel) -> None:
     scope = last(model.objects[0].scope)
     calls = list(model.calls)
     told = len(model.objects) > 1 or (bool(calls) and _is_told(context, model, calls[0], scope))
-    wanted = _camel(scope if scope and not told else model.definition.name)
+    wanted = _camel(scope if scope and not told else _thing(model.definition.name))
     context.classes[model] = context.fresh(wanted, {model.definition.name})  # which the class takes the place of
+
+
+VERBS = frozenset("build make create define construct add get".split())
+
+
+def _thing(name: str) -> str:
+    """What a function makes, by its name: `build_layers` makes layers."""
+    verb, _, rest = snake(name).partition("_")
+    return rest if verb in VERBS and rest.strip("_") and not rest[0].isdigit() else name
 
 
 def _is_told(context: Context, model: FunctionModel, call: ast.Call, scope: str) -> bool:
