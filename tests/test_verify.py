@@ -176,7 +176,7 @@ w = tf.Variable([1.0, 2.0], name="w")
 y = tf.reduce_sum(x * w)
 with tf.Session() as sess:
     sess.run(tf.global_variables_initializer())
-    print(sess.run(y, {x: np.full(2, time.time() % 1000.0)}))
+    print(sess.run(y, {x: np.full(2, time.time_ns() % 1000003)}))
 """
     old, new = upgraded({"main.py": source}, tmp_path)
     (report,) = verify(old, new, Options(steps=3, free_steps=0, least=0, run=forks.run))

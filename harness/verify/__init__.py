@@ -179,7 +179,7 @@ class _Verification:
             if self.options.layers and pairs:
                 self._look_into(pairs[0].number, int(pairs[0].old["nth"]))
             return
-        if self.options.locate and found.level in (FORWARD, GRADIENTS):
+        if self.options.locate and found.level in locating.COMPUTED:
             self._look_into(found.execution, found.nth)
         self.first = locating.first(found, self.between)
 

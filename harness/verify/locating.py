@@ -31,6 +31,7 @@ from .replaying import replay
 from .subjects import Subject
 
 _ORDER = (VARIABLES, INPUTS, INITIAL, FORWARD, GRADIENTS, TRAINING, READS)
+COMPUTED = frozenset({FORWARD, GRADIENTS, TRAINING})  # what an execution's values in between lead to
 
 
 def first_differing(comparisons: Sequence[Comparison]) -> Comparison | None:
@@ -106,7 +107,7 @@ def _compared(
 def first(comparison: Comparison, values: Sequence[Between]) -> FirstDifference:
     """What to tell: the first value in between that differs, or what was compared itself where none does."""
     found = next((one for one in values if not one.equal), None)
-    if found is not None and comparison.level in (FORWARD, GRADIENTS):
+    if found is not None and comparison.level in COMPUTED:
         # One statement may be bound in a model and again in the function that calls it: the inner one says more.
         inner = [one for one in values if (one.old, one.name) == (found.old, found.name) and one.new != found.new]
         differing = next((one for one in reversed(inner) if not one.equal), found)
