@@ -61,6 +61,7 @@ def stopped(
     imported = {target for path, targets in loads.items() for target in targets - {path}}
     known = switches(module.tree for module in {**modules, **(beside or {})}.values())
     found: Place | None = None
+    read: dict[str, tuple[_Part, _Parts]] = {}
     for entry in [path for path in modules if path not in imported] or list(modules):
         together, pending = {entry}, [entry]
         while pending:
@@ -68,7 +69,7 @@ def stopped(
             together |= new
             pending += new
         own = {path: modules[path] for path in modules if path in together}
-        at = next(reached(own, names, places, known), None)
+        at = next(reached(own, names, places, known, read), None)
         if at is None:
             return None
         found = found or at
@@ -76,14 +77,32 @@ def stopped(
 
 
 def reached(
-    modules: Mapping[str, Module], names: Mapping[str, Names], places: Iterable[Place], known: Mapping[str, bool]
+    modules: Mapping[str, Module],
+    names: Mapping[str, Names],
+    places: Iterable[Place],
+    known: Mapping[str, bool],
+    read: dict[str, tuple[_Part, _Parts]] | None = None,
 ) -> Iterator[Place]:
-    """Those of the places in these modules that may run, and that no switch, `try` or test of the version guards."""
+    """Those of the places in these modules that may run, and that no switch, `try` or test of the version guards.
+
+    `read` keeps what was found in each module, for programs of many entries that share them.
+    """
+    read = {} if read is None else read
     places = [place for place in places if place[0] in modules]
     if not places:
         return
     parts, running = _Parts(switches=known), set()
-    pending = [_module(module, path, parts) for path, module in modules.items()]
+    pending = []
+    for path, module in modules.items():
+        if path not in read:
+            own = _Parts(switches=known)
+            read[path] = (_module(module, path, own), own)
+        top, own = read[path]
+        pending.append(top)
+        parts.functions += own.functions
+        parts.idle += own.idle
+        for name, found in own.by_name.items():
+            parts.by_name.setdefault(name, []).extend(found)
     for part in pending:
         if any(use.name == "app.run" for use in names[part.path].uses):
             part.words.add("main")  # tf.app.run finds it by itself
