@@ -7,6 +7,7 @@ import re
 
 from .context import Context
 from .imports import changes, merged
+from .text import is_docstring
 
 
 def native_imports(context: Context, path: str) -> None:
@@ -28,16 +29,12 @@ def native_imports(context: Context, path: str) -> None:
         return
     anchor = _anchor(context, path)
     if anchor is None:
-        first = next((one for one in module.tree.body if not _is_docstring(one)), None)
+        first = next((one for one in module.tree.body if not is_docstring(one)), None)
         if first is not None:
             moves.before.setdefault(first, [])[:0] = wanted
         return
     following = moves.after.setdefault(anchor, [])
     following.extend(wanted)
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _anchor(context: Context, path: str) -> ast.stmt | None:
@@ -46,7 +43,7 @@ def _anchor(context: Context, path: str) -> ast.stmt | None:
     for node in context.modules[path].tree.body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             last = node
-        elif not _is_docstring(node) or last is not None:
+        elif not is_docstring(node) or last is not None:
             break
     return last
 

@@ -167,3 +167,8 @@ def dict_text(entries: list[str], room: int, indent: str, tab: str) -> str:
     if len(line) <= room:
         return line
     return "\n".join(["{", *(f"{indent}{tab}{entry}," for entry in entries), indent + "}"])
+
+
+def is_docstring(node: ast.stmt) -> bool:
+    """Whether a statement is nothing but a string."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..edits import Edits
-from ..emit.text import column, comments_above, first_line, reindent
+from ..emit.text import column, comments_above, first_line, is_docstring, reindent
 from ..graph.frames import Frame, Statement
 from ..graph.interpreter import Interpreter
 from ..graph.values import DataIterator, Init, Optimizer, Placeholder, Saver, TrainOp, Variable, Writer
@@ -158,7 +158,7 @@ class _Text:
         self.site = site
         self.module = site.module
         self.body = list(site.definition.body)
-        self.docstring = self.body.pop(0) if _is_docstring(self.body[0]) else None
+        self.docstring = self.body.pop(0) if is_docstring(self.body[0]) else None
         self.returned = self.body.pop() if self.body and isinstance(self.body[-1], ast.Return) else None
         self.bound = {name for part in site.definition.body for name in _stored(part)}
         self.names = _Names()
@@ -342,10 +342,6 @@ class _Text:
         if not pairs and self.returned.value is not None:
             found = [f"{self.module.text(self.site.statement.targets[0])} = {edits.render(self.returned.value)}"]
         return [(indent + line if not place else line, call) for one in found for place, line in enumerate(split(one))]
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _stored(node: ast.AST) -> set[str]:

@@ -35,6 +35,13 @@ class Lifted:
 
 def lifted(run: Interpreter, origins: Mapping[str, Origins]) -> dict[str, tuple[Module, Origins]]:
     """The modules in which functions were lifted; empty where there are none."""
+    makers = {
+        definition: frames
+        for definition, frames in run.activations.items()
+        if isinstance(definition, ast.FunctionDef) and _makes(frames)
+    }
+    if not makers:
+        return {}
     found: dict[str, list[Lifted]] = {}
     parents = {
         child: node
@@ -42,11 +49,10 @@ def lifted(run: Interpreter, origins: Mapping[str, Origins]) -> dict[str, tuple[
         for node in ast.walk(module.tree)
         for child in ast.iter_child_nodes(node)
     }
-    for definition, frames in run.activations.items():
-        if isinstance(definition, ast.FunctionDef) and _makes(frames):
-            one = _candidate(run, definition, frames, parents)
-            if one is not None:
-                found.setdefault(one.module.path, []).append(one)
+    for definition, frames in makers.items():
+        one = _candidate(run, definition, frames, parents)
+        if one is not None:
+            found.setdefault(one.module.path, []).append(one)
     return {path: _rewritten(chosen, origins.get(path)) for path, chosen in found.items()}
 
 

@@ -10,6 +10,7 @@ from ..emit.text import column, comments_above, first_line, indentation, line, r
 from ..parse import Module, parse
 from ..plan.reasons import ToHoist, ToOutline
 from .origins import Origin, Origins, identity, split
+from .words import fresh, words
 
 
 def rewritten(
@@ -35,37 +36,12 @@ def _own_lines(module: Module, nodes: list[ast.stmt]) -> bool:
     return not before and (not after or after.startswith(b"#"))
 
 
-def _words(module: Module) -> set[str]:
-    found: set[str] = set()
-    for part in ast.walk(module.tree):
-        if isinstance(part, ast.Name):
-            found.add(part.id)
-        elif isinstance(part, (ast.FunctionDef, ast.ClassDef)):
-            found.add(part.name)
-        elif isinstance(part, ast.arg):
-            found.add(part.arg)
-        elif isinstance(part, ast.alias):
-            found.add((part.asname or part.name).partition(".")[0])
-    return found
-
-
-def _fresh(module: Module, wishes: list[str]) -> str:
-    words = _words(module)
-    for wish in wishes:
-        if wish not in words:
-            return wish
-    count = 2
-    while f"{wishes[-1]}_{count}" in words:
-        count += 1
-    return f"{wishes[-1]}_{count}"
-
-
 def _outlined(why: ToOutline, module: Module, old: Origins) -> tuple[list[str], list[Origin]]:
     first = first_line(why.statements[0]) - len(comments_above(module, why.statements[0]))
     last = why.statements[-1].end_lineno or 0
     indent, tab = column(module, why.statements[0]), indentation(module)
     text = split(module.utf8.decode())
-    name = _fresh(module, ["network", "layers", "model"])
+    name = fresh(words(module), ["network", "layers", "model"])
     body = reindent("\n".join(text[first - 1 : last]).lstrip(" \t"), indent, indent + tab)
     here = Origin(old.of[why.statements[0].lineno - 1].line, "")
     lines = [f"{indent}def {name}({', '.join(why.inputs)}):", *split(body)]
@@ -95,15 +71,11 @@ def _hoisted(why: ToHoist, module: Module, old: Origins) -> tuple[list[str], lis
     edits = Edits(module)
     lines: list[str] = []
     of: list[Origin] = []
-    words: set[str] = set()
+    taken = words(module)
     for call in why.calls:
         if any(call is not other and call in set(ast.walk(other)) for other in why.calls):
             return None
-        wish = _wish(call)
-        name = _fresh(module, [wish]) if wish not in words else f"{wish}_{len(words) + 1}"
-        while name in words:
-            name += "_"
-        words.add(name)
+        name = fresh(taken, [_wish(call)])
         shown = split(f"{name} = {module.text(call)}")
         lines += [indent + shown[0], *shown[1:]]
         of += [

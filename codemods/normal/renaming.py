@@ -13,6 +13,7 @@ from ..graph.values import Variable
 from ..parse import Module, parse
 from ..plan.reasons import ToRename
 from .origins import Origins, identity, split
+from .words import fresh, words
 
 Meaning = tuple[Statement, list[ast.Name]]  # the statement that binds the name, and the places that mean it so
 
@@ -26,10 +27,9 @@ def renamed(
     if meanings is None or len(meanings) < 2:
         return None
     edits = Edits(module)
-    words = _words(module)
+    taken = words(module)
     for statement, places in meanings[1:]:
-        new = _fresh(why.name, statement, words)
-        words.add(new)
+        new = fresh(taken, _wishes(why.name, statement))
         for place in places:
             edits.replace(place, new)
     old = origins.get(why.path) or identity(module.utf8.decode())
@@ -81,20 +81,9 @@ def _innermost(frame: Frame) -> dict[ast.Name, Statement]:
     return found
 
 
-def _words(module: Module) -> set[str]:
-    found = {part.id for part in ast.walk(module.tree) if isinstance(part, ast.Name)}
-    found |= {part.arg for part in ast.walk(module.tree) if isinstance(part, ast.arg)}
-    return found | {part.name for part in ast.walk(module.tree) if isinstance(part, (ast.FunctionDef, ast.ClassDef))}
-
-
-def _fresh(name: str, statement: Statement, words: set[str]) -> str:
-    """The name with that of the variable's outermost scope before it, or a number behind it."""
+def _wishes(name: str, statement: Statement) -> list[str]:
+    """The name with that of the variable's outermost scope before it, or else a number behind it."""
     value = statement.writes[name]
     scope = value.name.split("/")[0] if isinstance(value, Variable) and "/" in value.name else ""
-    wish = f"{snake(scope)}_{name}"
-    if scope and wish.isidentifier() and wish not in words:
-        return wish
-    count = 2
-    while f"{name}_{count}" in words:
-        count += 1
-    return f"{name}_{count}"
+    scoped = f"{snake(scope)}_{name}"
+    return [scoped, name] if scope and scoped.isidentifier() else [name]

@@ -16,6 +16,7 @@ from ..graph.values import Cell, Dict, GraphValue, Known, Layer, Summary, Tensor
 from . import cells
 from .models import FunctionModel, Object, Site
 from .reasons import Undecided
+from .slices import names_in
 from .units import Units, moves, weight_summary
 
 # The arguments of a layer's call that are no settings of the layer.
@@ -197,7 +198,7 @@ class _Sorting:
             late = [one for one in late if one not in unread]
         for statement in reversed(phases.build):  # what `call` needs, too, stands in both
             if _bound(_head(statement)) & self.read_late:
-                self.read_late |= _read(_head(statement))
+                self.read_late |= names_in(_head(statement))
             else:
                 phases.gone.add(statement)
         made_early = {name for statement in phases.init for name in _bound(_head(statement))}
@@ -224,7 +225,7 @@ class _Sorting:
     def _of_nothing(self, early: set[ast.stmt]) -> set[ast.stmt]:
         """Host statements that bind what only arguments read that Keras has not: the collections of a variable."""
         given = [node for site in self.model.sites.values() for node in _collections(site)]
-        lost = {name for node in given for name in _read(node)}
+        lost = {name for node in given for name in names_in(node)}
         found: set[ast.stmt] = set()
         for statement in self.statements if given else ():
             names = _bound(statement)
@@ -235,7 +236,7 @@ class _Sorting:
         return found
 
     def _want(self, phase: str, expression: ast.AST) -> None:
-        self.wanted[phase].update(_read(expression))
+        self.wanted[phase].update(names_in(expression))
         if phase == "init" and self._tensors_in(expression):
             raise Undecided("a layer whose settings depend on a tensor", expression, self.model.path)
         if phase == "build" and self._beyond_shapes(expression):
@@ -252,9 +253,9 @@ class _Sorting:
                     continue
                 self._check_host(statement, phase)
                 found.add(statement)
-                more = _read(_head(statement))
+                more = names_in(_head(statement))
                 for outer in self.around[statement]:
-                    more |= _read(_test(outer))
+                    more |= names_in(_test(outer))
                 more -= self.wanted[phase]
                 self.wanted[phase] |= more
                 work.extend(more)
@@ -375,7 +376,7 @@ class _Sorting:
             mode = self.run.modes.get(site.node)
             if mode is not None and mode.node is not None:
                 scoped.update(
-                    *(_read(one) for one in (mode.node, *mode.replaced.values()) if isinstance(one, ast.expr))
+                    *(names_in(one) for one in (mode.node, *mode.replaced.values()) if isinstance(one, ast.expr))
                 )
             if site.kind == "layer":
                 member = site.example
@@ -387,7 +388,7 @@ class _Sorting:
                     given = [value for key, value in member.nodes[site.node].items() if is_of_the_call(key)]
                     inside = {part for value in given for part in ast.walk(value)}
                     skipped.update(part for part in ast.walk(site.node) if part not in inside)
-                    scoped.update(*(_read(value) for value in given if value not in set(ast.walk(site.node))))
+                    scoped.update(*(names_in(value) for value in given if value not in set(ast.walk(site.node))))
         again = [size for part in ast.walk(_head(statement)) for size in cells.sizes(self.run, part)]
         for site in self.sites_in[statement]:
             if isinstance(site.example, Layer) and site.example.cells:
@@ -448,10 +449,6 @@ def _is_graph(frame: Frame, name: str) -> bool:
 
 def _bound(node: ast.AST) -> set[str]:
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
-
-
-def _read(node: ast.AST) -> set[str]:
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
 
 
 def _head(statement: ast.stmt) -> ast.AST:

@@ -11,10 +11,9 @@ from ...plan.models import BlockModel
 from ..context import Context, quoted
 from ..recurrent import rnn_classes
 from ..recurrent.rnn_idle import has_unknown_depth, only_states
+from ..text import WIDTH
 from . import batch_norm, layer_calls
 from .models import ClassText, statement_lines, symbolic_argument
-
-WIDTH = 100
 
 
 def write(context: Context) -> None:

@@ -18,7 +18,7 @@ from ..estimating import modes
 from ..recurrent import rnn_classes
 from ..recurrent.rnn_idle import only_states
 from ..setup import module_of
-from ..text import column, comments_above, joined
+from ..text import WIDTH, column, comments_above, is_docstring, joined
 from . import batch_norm, layer_calls, weights
 from .models import (
     ClassText,
@@ -31,8 +31,6 @@ from .models import (
     takes_name,
     zeros,
 )
-
-WIDTH = 100
 
 
 def own(context: Context) -> None:
@@ -113,7 +111,7 @@ class _Class:
             self.call.replace(node, *_without(node, model.handed))
         body = list(self.definition.body)
         doc: list[str] = []
-        if body and _is_docstring(body[0]):
+        if body and is_docstring(body[0]):
             doc = self._docstring(body.pop(0))
         named = is_named(context, model)
         early = [name for name, role in model.roles.items() if role in {"init", "both"}]
@@ -443,10 +441,6 @@ def _shape_of(node: ast.AST) -> str | None:
     if isinstance(node, ast.Attribute) and node.attr == "shape" and isinstance(node.value, ast.Name):
         return node.value.id
     return None
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _parameter(definition: ast.FunctionDef, name: str, overlay: Edits) -> str:

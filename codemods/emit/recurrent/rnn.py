@@ -15,13 +15,11 @@ from ...graph.values import Cell, Known, Layer, Sequence, Tensor, TFName, Value
 from ...plan.cells import fed_rates
 from ..context import Context, RnnForm, quoted
 from ..settings import spelled
-from ..text import column
+from ..text import WIDTH, column
 from . import rnn_idle
 from .rnn_classes import both_ways, drops, every, note, note_both_ways, variant
 from .rnn_idle import STATES, is_zeros, leaves_mask
 from .rnn_weights import cell_access, told
-
-WIDTH = 100
 
 
 def prepare(context: Context) -> None:

@@ -15,7 +15,6 @@ from ..own_layers import WEIGHTS, Base, OwnLayer, of
 from ..values import (
     Dict,
     Function,
-    GraphValue,
     Known,
     Regularizer,
     Tensor,
@@ -167,7 +166,3 @@ def _weight(run: Interpreter, layer: OwnLayer, node: ast.Call) -> Value:
         loss = run.tensor(node, "regularizer", (made,), (), "float32")
         run.graph.collections.setdefault("regularization_losses", []).append(loss)
     return made
-
-
-def is_weight(value: GraphValue) -> bool:
-    return isinstance(value, Variable) and value.maker == "own layer"

@@ -1,0 +1,37 @@
+"""The names that a module uses, and names that it does not."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from ..parse import Module
+
+
+def words(module: Module) -> set[str]:
+    """Every name that a module reads, binds, defines or imports."""
+    found: set[str] = set()
+    for part in ast.walk(module.tree):
+        if isinstance(part, ast.Name):
+            found.add(part.id)
+        elif isinstance(part, (ast.FunctionDef, ast.ClassDef)):
+            found.add(part.name)
+        elif isinstance(part, ast.arg):
+            found.add(part.arg)
+        elif isinstance(part, ast.alias):
+            found.add((part.asname or part.name).partition(".")[0])
+    return found
+
+
+def fresh(taken: set[str], wishes: Iterable[str]) -> str:
+    """The first wish that is free, else the last one with a number; it is taken then."""
+    last = ""
+    for last in wishes:
+        if last not in taken:
+            taken.add(last)
+            return last
+    count = 2
+    while f"{last}_{count}" in taken:
+        count += 1
+    taken.add(f"{last}_{count}")
+    return f"{last}_{count}"
