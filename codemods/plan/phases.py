@@ -14,6 +14,7 @@ from ..graph.interpreter import Interpreter
 from ..graph.ops.scopes import Entered, is_setting
 from ..graph.values import Cell, Dict, GraphValue, Known, Layer, Summary, Tensor, Value, Variable, flatten
 from . import cells
+from .initial_values import INITIALS
 from .models import FunctionModel, Object, Site
 from .reasons import Undecided
 from .slices import names_in
@@ -29,17 +30,6 @@ OF_THE_SCOPE = frozenset({"name", "reuse", "scope"})
 def is_of_the_call(key: str) -> bool:
     """Whether an argument is no setting of a layer; those of contrib may be in several parts ("training 0")."""
     return key.split()[0] in OF_THE_CALL
-
-
-# Ops that draw or fill an initial value: the position of the shape among their arguments.
-INITIALS = {
-    "truncated_normal": 0,
-    "random_normal": 0,
-    "random_uniform": 0,
-    "zeros": 0,
-    "ones": 0,
-    "constant": 2,
-}
 
 
 def sort_out(units: Units, model: FunctionModel) -> None:
@@ -102,7 +92,7 @@ def drawn_in(run: Interpreter, variable: Variable) -> ast.Call | None:
     ]
     if len(found) != 1 or run.meanings[found[0]][0].shape not in shapes or None in shapes:  # type: ignore[attr-defined]
         return None
-    takes_shape = INITIALS[run.meanings[found[0]][0].op] == 0  # type: ignore[attr-defined]
+    takes_shape = INITIALS[run.meanings[found[0]][0].op].parameters[0] == "shape"  # type: ignore[attr-defined]
     return found[0] if takes_shape and (found[0].args or any(one.arg == "shape" for one in found[0].keywords)) else None
 
 

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 
 from ...edits import Edits
 from ...graph.values import Function, Known, Tensor, TFName, Variable
+from ...plan.initial_values import INITIALS
 from ...plan.models import Site
 from ...plan.phases import drawn_in, initial_call
 from ..context import Context, quoted
 from . import initializers
 
-
-@dataclass(frozen=True)
-class InitialForm:
-    """The Keras initializer for an op that gives an initial value, and the op's own defaults where Keras has others."""
-
-    cls: str
-    parameters: tuple[str, ...]  # by position in the op; "" where the initializer does not take it
-    defaults: tuple[tuple[str, str], ...] = ()
-
-
-# From the signatures of TF1's ops and Keras' initializers: truncated_normal(shape, mean, stddev, dtype, seed), constant(value,
-# dtype, shape), ...
-INITIALS = {
-    "truncated_normal": InitialForm("TruncatedNormal", ("shape", "mean", "stddev", "", "seed"), (("stddev", "1.0"),)),
-    "random_normal": InitialForm("RandomNormal", ("shape", "mean", "stddev", "", "seed"), (("stddev", "1.0"),)),
-    "random_uniform": InitialForm(
-        "RandomUniform", ("shape", "minval", "maxval", "", "seed"), (("minval", "0.0"), ("maxval", "1.0"))
-    ),
-    "zeros": InitialForm("Zeros", ("shape",)),
-    "ones": InitialForm("Ones", ("shape",)),
-    "constant": InitialForm("Constant", ("value", "", "shape")),
-}
 TAKEN = frozenset("name shape dtype initializer initial_value trainable collections use_resource".split())
 STRINGS = {"Zeros()": '"zeros"', "Ones()": '"ones"'}  # as Keras spells them for short
 # TensorFlow's own initializers of these names take no Keras dtype.
