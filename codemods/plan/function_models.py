@@ -41,7 +41,7 @@ def find(units: Units, models: Models) -> None:
     reading = _read(units)
     _classify(reading)
     objects = _Objects(reading, models)
-    for definition in reading.models:
+    for definition in _in_order(reading, reading.models):
         for frame in units.run.activations[definition]:
             objects.of(frame)
     for model in models.functions:
@@ -95,7 +95,7 @@ def _classify(reading: Reading) -> None:
         else:
             reading.models.add(definition)
     called: set[ast.AST] = set()
-    work = list(reading.models | reading.helpers)
+    work = _in_order(reading, reading.models | reading.helpers)
     while work:
         definition = work.pop()
         for frame in reading.units.run.activations[definition]:
@@ -109,11 +109,16 @@ def _classify(reading: Reading) -> None:
                     raise _stop("a layer or variable made in a lambda or comprehension", caller)
                 reading.models.add(caller.node)
                 work.append(caller.node)
-    for definition in reading.helpers & called:
+    for definition in _in_order(reading, reading.helpers & called):
         for frame in reading.units.run.activations[definition]:
             if frame not in reading.callers or reading.callers[frame][1] in reading.units.frames:
                 raise _stop("a helper that makes variables both for a model and for the program itself", frame)
     reading.helpers &= called
+
+
+def _in_order(reading: Reading, definitions: set[ast.AST]) -> list[ast.AST]:
+    """Definitions in the order in which the program first calls them."""
+    return [one for one in reading.units.run.activations if one in definitions]
 
 
 def _only_a_variable(reading: Reading, frame: Frame) -> bool:
