@@ -30,6 +30,9 @@ from .values import (
     graph_values,
 )
 
+MAX_DEPTH = 64  # calls of a function within itself
+MAX_RECURSIONS = 256  # activations of such a function
+
 PURE_MODULES = (
     "math.",
     "numpy.",
@@ -181,10 +184,8 @@ def call_function(
     if function.bound is not None:
         arguments = [function.bound, *arguments]
     definition = function.node
-    if isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(
-        frame.node is definition for frame in run.frames
-    ):
-        return run.problem(node, "a function that calls itself while the graph is built")
+    if any(frame.node is definition for frame in run.frames) and not _ends(run, definition):
+        return run.problem(node, "a function that calls itself while the graph is built, with no known end")
     frame = Frame(function.frame.module, function.frame.names, definition, function.frame)
     frame.order = run.now()
     outer_chain, effects = run.chain, run.effects
@@ -212,6 +213,16 @@ def call_function(
             return run.problem(definition, "a function that returns graph values from more than one place")
         result = host.join(result, other)
     return result
+
+
+def _ends(run: Interpreter, definition: ast.AST) -> bool:
+    """Whether a function that calls itself surely ends: all that it decides on its way there is known."""
+    around = [statement for statement in run.chain if statement.frame.node is definition]
+    return (
+        sum(frame.node is definition for frame in run.frames) < MAX_DEPTH
+        and len(run.activations[definition]) < MAX_RECURSIONS
+        and all(one.decided for one in around if isinstance(one.node, (ast.If, ast.For, ast.While, ast.Try)))
+    )
 
 
 def _generates(definition: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -121,7 +121,7 @@ def _several(
     run: Interpreter, name: str, node: ast.Call, arguments: list[Value], keywords: dict[str, Value]
 ) -> Value | None:
     """Functions that give a list of tensors whose length the source shows."""
-    first = arguments[0] if arguments else next(iter(keywords.values()), None)
+    first = arguments[0] if arguments else keywords.get("value", next(iter(keywords.values()), None))
     if name == "clip_by_global_norm" and isinstance(first, Sequence):
         inputs = tuple(graph_values(Sequence([*arguments, *keywords.values()])))
         whole = run.tensor(node, name, inputs)
@@ -142,6 +142,12 @@ def _several(
                 axis %= len(first.shape)
                 count = first.shape[axis] if count is None else count
                 shape = (*first.shape[:axis], *first.shape[axis + 1 :])
+        elif first.shape is not None and isinstance(count, int) and count > 0:
+            axis = host.plain(keywords.get("axis", arguments[2] if len(arguments) > 2 else Known(0)))
+            if isinstance(given, Known) and isinstance(axis, int) and -len(first.shape) <= axis < len(first.shape):
+                axis %= len(first.shape)
+                length = first.shape[axis]
+                shape = (*first.shape[:axis], None if length is None else length // count, *first.shape[axis + 1 :])
         if isinstance(count, int) and 0 < count <= 256:
             inputs = tuple(graph_values(Sequence([*arguments, *keywords.values()])))
             whole = run.tensor(node, name, inputs, None, first.dtype)
