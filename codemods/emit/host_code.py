@@ -22,7 +22,7 @@ from ..graph.values import (
 )
 from ..plan.phases import is_scope
 from ..plan.units import Unit, moves
-from . import sessions, setup
+from . import devices, sessions, setup
 from .context import Context, quoted
 
 
@@ -148,6 +148,7 @@ def _with(context: Context, unit: Unit) -> None:
             context.owned.add(expression.func)
     if all(kinds):
         context.moves_of(unit.statement).unwrapped.add(node)
+        devices.note(context, node, unit.statement.frame.module.path)
     elif any(kinds):
         raise context.stop(
             "a with statement that enters a scope and something else", node, unit.statement.frame.module.path

@@ -13,6 +13,7 @@ from ...plan.handing import returned_tuple
 from ...plan.models import FunctionModel, Object, Site
 from ...plan.phases import arguments_of, flat, initial_call, is_scope, is_setting_statement, name_argument, name_node
 from ...plan.units import ancestors
+from .. import devices
 from ..context import Context, quoted
 from ..estimating import modes
 from ..recurrent import rnn_classes
@@ -361,6 +362,7 @@ class _Class:
         module = self.context.modules[self.path]
         for node in body:
             if isinstance(node, ast.With) and is_scope(self.context.run, node):
+                devices.note(self.context, node, self.path)
                 lines += [*comments_above(module, node), *self._lines(node.body, overlay)]
             elif isinstance(node, ast.stmt) and is_setting_statement(self.context.run, node):
                 continue
