@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from .checkpoint import checkpoint
+from .rules import explain, rules
 from .upgrade import upgrade
 from .verify import verify
 
@@ -27,6 +28,8 @@ def cli() -> None:
 cli.add_command(upgrade)
 cli.add_command(checkpoint)
 cli.add_command(verify)
+cli.add_command(explain)
+cli.add_command(rules)
 
 
 def main() -> None:

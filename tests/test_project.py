@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -277,24 +276,6 @@ def test_codemods_never_print(path: Path) -> None:
 def test_every_folder_with_python_files_is_a_package() -> None:
     folders = {path.parent for path in sources()}
     assert not [folder for folder in folders if not (folder / "__init__.py").exists()], "setup.py finds packages only"
-
-
-def test_codes_and_symbols_are_one_to_one() -> None:
-    symbols: dict[str, set[str]] = {}
-    for path in sorted((ROOT / "codemods").rglob("*.py")):
-        for symbol, code in re.findall(r'"([a-z][a-z0-9]*(?:-[a-z0-9]+)+)",\s*"(TFM\d{3})"', path.read_text()):
-            symbols.setdefault(code, set()).add(symbol)
-    assert symbols and all(len(found) == 1 for found in symbols.values()), symbols
-    everyone = [symbol for found in symbols.values() for symbol in found]
-    assert len(everyone) == len(set(everyone)), symbols
-
-
-def test_every_code_is_documented() -> None:
-    codes = {
-        code for path in (ROOT / "codemods").rglob("*.py") for code in re.findall(r'"(TFM\d{3})"', path.read_text())
-    }
-    documented = set(re.findall(r"\bTFM\d{3}\b", (ROOT / "docs" / "diagnostics.md").read_text()))
-    assert codes <= documented, f"docs/diagnostics.md says nothing of {sorted(codes - documented)}"
 
 
 def test_readme_shows_what_the_tool_writes() -> None:
