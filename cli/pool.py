@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +19,8 @@ WORTH_PROCESSES = 800_000
 # What the programs before left behind is collected when they and the next have more bytes of source than this.
 WORTH_COLLECTING = 1_200_000
 _uncollected = 0
+# Machine-written code nests deeper than Python's own limit lets its syntax tree be walked.
+RECURSION = 3000
 
 Group = engine.Group
 
@@ -46,6 +49,7 @@ def _upgrade(files: Mapping[str, bytes], beside: Mapping[str, bytes], options: e
         _uncollected = 0
     _uncollected += size
     gc.disable()
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION))
     try:
         return engine.upgrade_program(files, options, beside)
     finally:

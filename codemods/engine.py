@@ -20,7 +20,7 @@ from .diagnostics import Diagnostic
 from .manifest import Program, with_lines
 from .names import Names, resolve
 from .names.meaning import Others
-from .parse import Module, ParseError, parse
+from .parse import DEEP, Module, ParseError, depth, parse
 from .report import Account, FileResult, Level, ProgramResult
 from .triage import mentions_tensorflow
 
@@ -109,10 +109,24 @@ def upgrade_program(
             modules[path] = parse(data, path, layout.name(path))
         except ParseError as error:
             failed[path] = _unparsed(path, data, error)
-    try:
-        return _upgrade(files, modules, failed, layout, options, beside)
-    except Exception as error:
-        return given_up(files, _failure(error, "this program"), failed)
+    while True:
+        try:
+            return _upgrade(files, modules, failed, layout, options, beside)
+        except RecursionError as error:
+            deepest = _deepest(modules)
+            if deepest is None:
+                return given_up(files, _failure(error, "this program"), failed)
+            failed[deepest] = _unparsed(deepest, files[deepest], ParseError("it is nested too deeply to be followed"))
+            del modules[deepest]
+        except Exception as error:
+            return given_up(files, _failure(error, "this program"), failed)
+
+
+def _deepest(modules: Mapping[str, Module]) -> str | None:
+    """The module that is nested the deepest, where that explains an error of recursion."""
+    depths = {path: depth(module.tree) for path, module in modules.items()}
+    found = max(depths, key=lambda path: depths[path], default=None)
+    return found if found is not None and depths[found] >= DEEP else None
 
 
 def _upgrade(
@@ -139,7 +153,8 @@ def _upgrade(
             for path in modules
         }
         return ProgramResult(level, {**results, **failed}, found.dialect, found.evidence)
-    outcome = _emit(modules, names, options, layout, beside)
+    unread = _unread(files, modules, layout)
+    outcome = _emit(modules, names, options, layout, beside, unread)
     texts = {path: text for path, text in outcome.texts.items() if text != modules[path].utf8.decode()}
     after = {path: modules[path].encode(text) for path, text in texts.items()}
     known = (*_left_names(outcome.diagnostics), *outcome.accounts)
@@ -217,18 +232,45 @@ def _emit(
     options: Options,
     layout: projects.Layout,
     beside: Mapping[str, bytes],
+    unread: tuple[Diagnostic, ...],
 ) -> _Outcome:
     """The native level where the plan succeeds, else the compat level with the reasons why."""
-    reasons = tuple(_partial(path, options.missing[path]) for path in modules if path in options.missing)
+    reasons = (*unread, *(_partial(path, options.missing[path]) for path in modules if path in options.missing))
     if options.target == "native" and not reasons:
         try:
             native = _native(modules, names, layout, beside)
+        except RecursionError as error:
+            deepest = _deepest(modules)
+            if deepest is None:
+                native = (_tool_failed(min(modules), _failure(error, "the native level")),)
+            else:
+                native = (
+                    Diagnostic(
+                        "unit-left", "TFM910", "not native because of code that is nested too deeply", deepest, 1
+                    ),
+                )
         except Exception as error:
             native = (_tool_failed(min(modules), _failure(error, "the native level")),)
         if isinstance(native, _Outcome):
             return native
         reasons = native
     return _compat(modules, names, reasons, _helpers(beside, layout))
+
+
+def _unread(
+    files: Mapping[str, bytes], modules: Mapping[str, Module], layout: projects.Layout
+) -> tuple[Diagnostic, ...]:
+    """What a file that can't be read does to the graph is unknown: the reasons of those that import one."""
+    if len(files) == len(modules):
+        return ()
+    loaded = projects.links({path: files[path] for path in modules}, layout)
+    return tuple(
+        Diagnostic(
+            "partial-program", "TFM905", f"it imports {', '.join(sorted(lost))}, which could not be read", path, 1
+        )
+        for path, targets in loaded.items()
+        if (lost := {target for target in targets.values() if target in files and target not in modules})
+    )
 
 
 def _partial(path: str, missing: Sequence[str]) -> Diagnostic:

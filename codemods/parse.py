@@ -14,13 +14,8 @@ import re
 import tokenize
 import warnings
 from dataclasses import dataclass, field
-from functools import cached_property
 
-PYTHON2 = re.compile(
-    rb"^[ \t]*(?:print[ \t]+[\"'\w]|exec[ \t]+[\"']|raise[ \t]+\w+[ \t]*,[ \t]*[\"'\w]|except[ \t]+[\w.]+[ \t]*,[ \t]*\w+[ \t]*:)"
-    rb"|\.has_key\(|\bxrange\(|\bur?\"|<>",
-    re.MULTILINE,
-)
+from . import line_ends, python2
 
 
 class ParseError(Exception):
@@ -34,7 +29,8 @@ class ParseError(Exception):
 
 @dataclass(frozen=True)
 class Module:
-    """One parsed file. `utf8` is the source without its byte order mark; every offset counts its bytes."""
+    """One parsed file. `utf8` is the source without its byte order mark, its lines ended by line feeds alone (`line_ends`
+    are those that it came with); every offset counts its bytes."""
 
     path: str
     encoding: str
@@ -43,12 +39,7 @@ class Module:
     tree: ast.Module
     name: str = ""
     starts: list[int] = field(repr=False, default_factory=list)
-
-    @cached_property
-    def newline(self) -> str:
-        """The line ending that new lines get: that of the first line."""
-        found = re.search(rb"\r\n|\n|\r", self.utf8)
-        return found[0].decode() if found else "\n"
+    line_ends: line_ends.LineEnds = line_ends.FEEDS
 
     def offset(self, line: int, column: int) -> int:
         """The byte offset of a 1-based line and a 0-based UTF-8 column, as `ast` counts them."""
@@ -66,40 +57,69 @@ class Module:
         return self.utf8[start:end].decode()
 
     def encode(self, utf8: str) -> bytes:
-        """New source text in the file's own encoding, its byte order mark restored."""
-        return self.bom + utf8.encode(self.encoding)
+        """New source text in the file's own encoding, its byte order mark and line ends restored."""
+        text = (
+            utf8 if self.line_ends == line_ends.FEEDS else line_ends.restore(self.utf8.decode(), utf8, self.line_ends)
+        )
+        return self.bom + text.encode(self.encoding)
 
 
 def parse(data: bytes, path: str, name: str = "") -> Module:
     """Parses a file's bytes. Raises ParseError with a sentence for the user."""
     bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    text, encoding = _decoded(data, bom)
+    if "\0" in text:
+        raise ParseError("it holds NUL bytes, so it is no Python source", text.count("\n", 0, text.index("\0")) + 1)
+    text, ends = line_ends.taken(text)
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+    except SyntaxError as error:
+        if python2.explains(error, text):
+            raise ParseError(python2.SENTENCE, error.lineno or 0, python2=True) from None
+        raise ParseError(f"it can't be parsed ({error.msg})", error.lineno or 0) from None
+    except (RecursionError, MemoryError):
+        raise ParseError("it is nested too deeply to parse") from None
+    except ValueError as error:
+        raise ParseError(f"it can't be parsed ({error})") from None
+    line = python2.statement(tree, text)
+    if line:
+        raise ParseError(python2.SENTENCE, line, python2=True)
+    utf8 = text.encode()
+    starts = [0, *(found.end() for found in re.finditer(rb"\n", utf8))]
+    return Module(path, encoding, bom, utf8, tree, name, starts, ends)
+
+
+def _decoded(data: bytes, bom: bytes) -> tuple[str, str]:
+    """The text and its encoding: only one in which what stays is written back byte for byte."""
+    try:
+        head = data.replace(b"\r", b"\n") if b"\r" in data[:1000] else data
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(head).readline)
     except SyntaxError as error:
         raise ParseError(f"its encoding declaration is wrong ({error.msg})") from None
     if encoding == "utf-8-sig":
         encoding = "utf-8"
     try:
         text = data[len(bom) :].decode(encoding)
+        if encoding not in ("utf-8", "iso-8859-1") and text.encode(encoding) != data[len(bom) :]:
+            raise ParseError(f"its encoding, {encoding}, can't be written back as it was")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ParseError(f"it is not {encoding}, as it declares or as Python assumes", line) from None
-    if "\0" in text:
-        raise ParseError("it holds NUL bytes, so it is no Python source", text.count("\n", 0, text.index("\0")) + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-    except SyntaxError as error:
-        if PYTHON2.search(data):
-            raise ParseError(
-                "it is Python 2 source: convert it to Python 3 first", error.lineno or 0, python2=True
-            ) from None
-        raise ParseError(f"it can't be parsed ({error.msg})", error.lineno or 0) from None
-    except (RecursionError, MemoryError):
-        raise ParseError("it is nested too deeply to parse") from None
-    except ValueError as error:
-        raise ParseError(f"it can't be parsed ({error})") from None
-    utf8 = text.encode()
-    starts = [0, *(found.end() for found in re.finditer(rb"\r\n|\n|\r", utf8))]
-    return Module(path, encoding, bom, utf8, tree, name, starts)
+    except (LookupError, UnicodeError):
+        raise ParseError(f"it declares {encoding}, which is no encoding for source") from None
+    return text, encoding
+
+
+DEEP = 150  # levels of nested code that are more than people write
+
+
+def depth(tree: ast.AST) -> int:
+    """How deeply a tree's nodes are nested, found without recursion."""
+    level: list[ast.AST] = [tree]
+    found = 0
+    while level:
+        found += 1
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return found

@@ -9,6 +9,7 @@ import textwrap
 import pytest
 
 from tf_modernize.codemods.emit import compat
+from tf_modernize.codemods.engine import Options, upgrade
 from tf_modernize.codemods.names import resolve
 from tf_modernize.codemods.parse import parse
 from tf_modernize.codemods.symbols.packages import SLIM, SLIM_TRAINING, contrib
@@ -234,10 +235,10 @@ def test_already_there() -> None:
 
 
 def test_line_endings() -> None:
-    result = emitted({"x.py": "import tensorflow as tf\r\nx = tf.layers.dense(y, 3)\r\n"})
-    assert result.texts["x.py"] == (
-        LEGACY + "import tensorflow.compat.v1 as tf\n" + SWITCH + "x = tf.layers.dense(y, 3)\n"
-    ).replace("\n", "\r\n")
+    source = b"import tensorflow as tf\r\nx = tf.layers.dense(y, 3)\r\n"
+    (result,) = upgrade({"x.py": source}, Options(target="compat"))
+    text = LEGACY + "import tensorflow.compat.v1 as tf\n" + SWITCH + "x = tf.layers.dense(y, 3)\n"
+    assert result.files["x.py"].after == text.replace("\n", "\r\n").encode()
 
 
 def test_one_program_has_one_keras() -> None:

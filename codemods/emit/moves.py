@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
+from ..parse import depth
+
+DEEPEST = 1500  # levels of nested code that LibCST parses on a stack of 8 MiB, with much to spare
+
 
 @dataclass
 class Moves:
@@ -43,6 +47,8 @@ class Moves:
 
 def apply(text: str, tree: ast.Module, moves: Moves) -> str:
     """The module's text with its statements moved. `tree` is that of the source before its expressions were rewritten."""
+    if depth(tree) > DEEPEST:
+        raise RecursionError  # LibCST's parser would not say so, but end the process
     module = cst.parse_module(text)
     mover = _Mover(module, moves)
     body, left = mover.block(tree.body, module.body, top=True)

@@ -68,7 +68,7 @@ class Statements:
         for statement, lines in self._after.items():
             end = self._line_end(self.module.span(statement)[1])
             indent = self._indent(self.first_on_line(statement))
-            new = "".join(self.module.newline + (indent + line if line else "") for line in lines)
+            new = "".join("\n" + (indent + line if line else "") for line in lines)
             # The line's end is part of the edit: an edit without length would belong to the statement as well.
             newline = _NEWLINE.match(self.module.utf8, end)
             behind = newline[0].decode() if newline else ""
@@ -77,7 +77,7 @@ class Statements:
     def _replace(self, statement: ast.stmt) -> None:
         module = self.module
         start, end = module.span(statement)
-        between = module.newline + self._indent(statement)
+        between = "\n" + self._indent(statement)
         ahead = self._before.get(statement, [])
         if statement not in self._instead:
             self.edits.replace(statement, *(line + between for line in ahead), statement)

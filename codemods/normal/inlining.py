@@ -52,7 +52,7 @@ def inlined(run: Interpreter, origins: Mapping[str, Origins]) -> dict[str, tuple
         if text.fits():
             old = origins.get(path) or identity(site.module.utf8.decode())
             lines, of = text.lines(old)
-            source = site.module.newline.join(lines)
+            source = "\n".join(lines)
             found[path] = (
                 parse(site.module.encode(source), path, site.module.name),
                 Origins(lines, of),

@@ -218,7 +218,7 @@ def _rewritten(chosen: list[Lifted], known: Origins | None) -> tuple[Module, Ori
         for call in one.calls:
             _call(one, call, edits)
     lines, of = _lines(module, chosen, edits, old)
-    return parse(module.encode(module.newline.join(lines)), module.path, module.name), Origins(lines, of)
+    return parse(module.encode("\n".join(lines)), module.path, module.name), Origins(lines, of)
 
 
 def _signature(one: Lifted, edits: Edits) -> None:

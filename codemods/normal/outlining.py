@@ -26,7 +26,7 @@ def rewritten(
     if found is None:
         return None
     lines, of = found
-    return parse(module.encode(module.newline.join(lines)), module.path, module.name), Origins(lines, of)
+    return parse(module.encode("\n".join(lines)), module.path, module.name), Origins(lines, of)
 
 
 def _own_lines(module: Module, nodes: list[ast.stmt]) -> bool:

@@ -39,7 +39,7 @@ def written_out(modules: Mapping[str, Module]) -> dict[str, tuple[Module, Origin
                 for line in edits.get(number, [(text, origin)])
             ]
             texts = [text for text, _ in lines]
-            source = module.encode(module.newline.join(texts))
+            source = module.encode("\n".join(texts))
             found[path] = (parse(source, path, module.name), Origins(texts, [origin for _, origin in lines]))
     return found
 

@@ -144,7 +144,7 @@ class Site:
         """A line break within the call's brackets, indented below the line that the call begins in."""
         line = self.module.starts[self.node.lineno - 1]
         text = self.module.utf8[line : self.module.span(self.node)[0]].decode()
-        return self.module.newline + text[: len(text) - len(text.lstrip())] + "    "
+        return "\n" + text[: len(text) - len(text.lstrip())] + "    "
 
     def dtype_of(self, node: ast.expr) -> str | None:
         """The dtype of an expression, if it is known."""
