@@ -43,8 +43,6 @@ KNOWN_SHORT: Mapping[str, str] = {
     "sessions_of_their_own": "an initializer that runs again and starts the variables afresh",
     "chosen_by_condition": "a fetch that can't be known from the source",
     "control_flow": "tf.while_loop",
-    "dataset_fed_initializer": "a dataset that depends on placeholders or variables",
-    "dataset_two_splits": "tf.data.Iterator.from_structure",
     "losses_in_a_collection": "a value added to the collection losses",
     "metrics_and_local_variables": "tf.metrics.accuracy",
     "helper_that_runs": "one place that runs different things at different times",

@@ -40,9 +40,12 @@ from .recurrent.rnn_weights import weight_access
 
 @dataclass(frozen=True)
 class IteratorForm:
-    """What a tf.data iterator becomes: `iter(source)` under a name, made in a statement of its own where it had no name."""
+    """What a tf.data iterator becomes: `iter(source)` under a name, made in a statement of its own where it had no name.
 
-    source: ast.expr
+    Where initializers give it datasets, `source` is the one whose structure it has, if the source says so.
+    """
+
+    source: ast.expr | None
     name: str
     inline: bool = False
 

@@ -10,7 +10,6 @@ from ..graph.frames import Frame
 from ..graph.ops import slots
 from ..graph.values import (
     Assign,
-    DataIterator,
     Dict,
     Gradients,
     GraphValue,
@@ -34,6 +33,7 @@ from ..plan.executions import Fetched, FunctionPlan, Parameter, Shared, is_scala
 from ..plan.functions import before_a_call
 from ..plan.reasons import Undecided
 from ..plan.units import Unit, summarizes, weight_summary
+from . import iterators
 from .classes import handed_on, member_layers, members
 from .context import Context, quoted
 from .estimating.metrics import update_line
@@ -212,9 +212,7 @@ class Writer:
         if isinstance(value, Placeholder):
             return self._placeholder_spec(value)
         if parameter.kind == "element" and isinstance(value, Tensor):
-            iterator = value.inputs[0]
-            source = self.context.iterators[iterator].source if isinstance(iterator, DataIterator) else None
-            return (f"{self.module.text(source)}.element_spec" if isinstance(source, ast.Name) else None), ""
+            return iterators.spec(self.context, value), ""
         if isinstance(value, Tensor):
             if value.dtype is None:
                 raise self._stop("a tensor that is fed and whose dtype is not known", value.node)

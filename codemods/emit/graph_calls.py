@@ -55,6 +55,8 @@ def rewrite_calls(context: Context) -> None:
     for value in context.run.values:
         if isinstance(value.node, ast.Call) and _structural(value):
             _own_call(context, value.node, value)
+    for execution in context.run.executions:
+        context.owned.add(execution.node.func)  # tf.train.global_step is a function
 
 
 # Calls that go altogether, with what they were given.

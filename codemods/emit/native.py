@@ -21,8 +21,8 @@ from ..plan.reasons import Undecided
 from ..plan.sharing import share
 from ..plan.units import find
 from ..report import Account
+from . import iterators, savers, sessions, setup, sites
 from . import moves as moving
-from . import savers, sessions, setup, sites
 from .checks import check_attributes, check_gone, check_stable
 from .classes import member_layers, members, remains
 from .context import Context
@@ -98,7 +98,7 @@ def emit(
     setup.optimizers(context)
     setup.variables(context)
     setup.schedules(context)
-    setup.iterators(context)
+    iterators.prepare(context)
     setup.writers(context)
     loading.own(context)
     estimators.prepare(context)

@@ -1,4 +1,4 @@
-"""What is made once and stays where the source made it: variables, optimizers, schedules, iterators, writers, savers."""
+"""What is made once and stays where the source made it: variables, optimizers, schedules, writers, savers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ast
 
 from ..edits import Part
 from ..graph.values import (
-    DataIterator,
     Function,
     GraphValue,
     Known,
@@ -21,7 +20,7 @@ from ..graph.values import (
 )
 from ..plan import objects
 from .classes import members, scope_names
-from .context import Context, IteratorForm, quoted
+from .context import Context, quoted
 from .keras_models import initializers
 from .optimizers import DEFAULT_RATES, IGNORED, OPTIMIZERS, POSITIONAL, SCHEDULES
 from .text import snake
@@ -404,40 +403,7 @@ def schedules(context: Context) -> None:
         context.owned.add(value.node.func)
 
 
-# -- data and writers ---------------------------------------------------------------------------------------------------
-
-
-def iterators(context: Context) -> None:
-    """One-shot iterators are made where they were; initializable ones where they are initialized."""
-    for value in context.run.values:
-        if not isinstance(value, DataIterator) or not isinstance(value.node, ast.Call):
-            continue
-        unit = context.units.unit(value)
-        path = _path(value)
-        if unit is None or unit.statement.frame is not value.chain[-1].frame:
-            raise context.stop("an iterator made in a function", value.node, path)
-        source = source_of(value.node)
-        if source is None:
-            raise context.stop("an iterator over a dataset that is not followed", value.node, path)
-        context.owned.add(value.node.func)
-        name = next((name for name, bound in unit.statement.writes.items() if bound is value), None)
-        if name is None:
-            if not value.one_shot:
-                raise context.stop("an iterator that no name is bound to", value.node, path)
-            context.iterators[value] = IteratorForm(source, context.fresh("iterator"), inline=True)
-        else:
-            context.iterators[value] = IteratorForm(source, name)
-            if value.one_shot:
-                context.edits[path].replace(value.node, "iter(", source, ")")
-            else:
-                context.moves_of(unit.statement).dropped.add(unit.node)
-
-
-def source_of(node: ast.Call) -> ast.expr | None:
-    """The dataset's expression in `dataset.make_…_iterator()` or `tf.data.make_…_iterator(dataset)`."""
-    if node.args:
-        return node.args[0]
-    return node.func.value if isinstance(node.func, ast.Attribute) else None
+# -- writers ---------------------------------------------------------------------------------------------------
 
 
 def writers(context: Context) -> None:

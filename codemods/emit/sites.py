@@ -19,6 +19,7 @@ from ..graph.values import (
 )
 from ..plan.executions import Feed, Fetched, FunctionPlan, Parameter, Run
 from ..symbols.sites import atom
+from . import iterators
 from .classes import receivers
 from .context import Context
 from .estimating import monitored
@@ -39,7 +40,7 @@ def rewrite(context: Context) -> None:
         if run.kind == "dropped":
             _dropped(context, run)
         elif run.kind == "iterator":
-            _iterator(context, run)
+            iterators.initialize(context, run, feeds)
         elif run.kind == "assigned":
             _assigned(context, run)
         elif run.kind in {"variable-read", "evaluated"}:
@@ -76,22 +77,6 @@ def _assigned(context: Context, run: Run) -> None:
     context.moves_of(statement).replaced[statement.node] = "\n".join(as_loop(node, edits, tab))
 
 
-def _iterator(context: Context, run: Run) -> None:
-    assert run.statement is not None
-    initializer = run.fetched[0].value
-    iterator = getattr(initializer, "iterator", None)
-    if len(run.fetched) != 1 or iterator is None or not isinstance(run.statement.node, ast.Expr):
-        raise _stop(context, run, "an iterator initialized together with other things")
-    if run.feeds:
-        raise _stop(context, run, "an iterator initialized with feeds")
-    unit = context.units.unit(iterator)
-    if unit is None or unit.statement.frame is not run.statement.frame:
-        raise _stop(context, run, "an iterator initialized in another function")
-    source, name = context.iterators[iterator].source, context.iterators[iterator].name
-    text = context.edits_of(unit.statement).render(source)
-    context.moves_of(run.statement).replaced[run.statement.node] = f"{name} = iter({text})"
-
-
 def _read(context: Context, run: Run) -> None:
     """A variable, or something that needs no function: its value where it stands."""
     edits = _edits(context, run)
@@ -102,6 +87,8 @@ def _read(context: Context, run: Run) -> None:
         assert statement is not None
         if isinstance(statement.node, ast.Expr) and statement.node.value is node and run.kind == "evaluated":
             edits.replace(node, *_expression(context, run, part, bare=True))
+        elif context.names[statement.frame.module.path].name_of(node.func) == "train.global_step":
+            edits.replace(node, "int(", *_expression(context, run, part), ".numpy())")
         else:
             edits.replace(node, *_expression(context, run, part), ".numpy()")
         return

@@ -569,7 +569,7 @@ class Dataset(GraphValue):
 
 @dataclass(eq=False)
 class DataIterator(GraphValue):
-    """A tf.data iterator (one-shot or initializable) over one dataset."""
+    """A tf.data iterator (one-shot or initializable) over one dataset, or over whichever it is initialized with (none here)."""
 
     dataset: Dataset | None = None
     one_shot: bool = False
@@ -583,7 +583,11 @@ class DataIterator(GraphValue):
 
 @dataclass(eq=False)
 class IteratorInit(Op):
+    """The initializer of an iterator; `source` is the dataset's expression where make_initializer was given one."""
+
     iterator: DataIterator | None = None
+    source: ast.expr | None = None
+    dataset: Dataset | None = None
 
 
 @dataclass(eq=False)

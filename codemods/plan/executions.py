@@ -74,6 +74,7 @@ class Run:
     added: list[Fetched] = field(default_factory=list)  # of these, what the run itself does not fetch
     fetches: Value = field(default_factory=Value)  # the structure of all of it
     metrics: list[MetricUse] = field(default_factory=list)  # of an Estimator's evaluation
+    datasets: dict[IteratorInit, FunctionPlan] = field(default_factory=dict)  # what makes those that it feeds
     recorded: list[Summary] = field(default_factory=list)  # summaries that its session or Estimator writes by itself
 
     @property
@@ -236,7 +237,9 @@ def resolve(units: Units, execution: Execution) -> Run:
         and any(isinstance(leaf, Init) for leaf in leaves)
     ):
         run.kind = "dropped"
-    elif values and all(isinstance(leaf, IteratorInit) for leaf in leaves):
+    elif any(isinstance(leaf, IteratorInit) for leaf in leaves) and all(
+        isinstance(value, (Init, IteratorInit)) for value in values
+    ):
         run.kind = "iterator"
     elif any(isinstance(leaf, (Init, IteratorInit)) for leaf in leaves):
         raise undecided("an initializer run together with other things", execution.node, statement)

@@ -17,6 +17,7 @@ from ..graph.values import (
     Group,
     Init,
     Instance,
+    IteratorInit,
     Known,
     Placeholder,
     Summary,
@@ -24,7 +25,7 @@ from ..graph.values import (
     Value,
     Variable,
 )
-from . import continued, estimators, loading, modelling, monitored, objects, slices
+from . import continued, datasets, estimators, loading, modelling, monitored, objects, slices
 from .executions import (
     FunctionPlan,
     Parameter,
@@ -66,6 +67,9 @@ def make(units: Units) -> Plan:
         elif run.kind == "loaded":
             loading.assign_function(plan, run)
     continued.settle(plan)
+    for run in plan.runs:
+        if run.kind == "iterator":
+            datasets.assign(plan, run)
     for function in plan.functions:
         _order(plan, function)
         _discard(function)
@@ -113,10 +117,10 @@ def _check_initializers(plan: Plan) -> None:
     """Running the initializer a second time starts the variables afresh, unless they are restored at once."""
     seen: list[Run] = []
     for run in plan.runs:
-        if run.kind != "dropped":
+        if run.kind not in {"dropped", "iterator"}:
             continue
         if all(
-            isinstance(leaf, Init) and (leaf.local or not leaf.variables)
+            isinstance(leaf, IteratorInit) or (isinstance(leaf, Init) and (leaf.local or not leaf.variables))
             for part in run.fetched
             for leaf in effects(part.value)
         ):

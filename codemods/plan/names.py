@@ -7,7 +7,7 @@ import re
 
 from ..graph.frames import Frame
 from ..graph.instances import line
-from ..graph.values import Assign, Group, LoadedTensor, Op, Variable
+from ..graph.values import Assign, Dataset, Group, LoadedTensor, Op, Variable
 from .estimators import STEPS
 from .executions import Fetched, FunctionPlan, Plan, effects, target_at
 
@@ -42,6 +42,8 @@ def name_functions(plan: Plan) -> None:
         steps = {train for one in beside for train in one.trains}
         if function.mode and not function.plain:
             wanted = STEPS[function.mode]
+        elif function.plain and any(isinstance(part.value, Dataset) for part in function.returns):
+            wanted = "make_dataset"
         elif function.plain and not function.returns:
             output = function.output.removeprefix("self.")
             wanted = "forward" if sum(one.plain and not one.returns for one in beside) == 1 else f"forward_{output}"

@@ -142,9 +142,11 @@ def moves(value: Value) -> bool:
     """Whether a value can only exist within a function: a tensor that depends on the graph's inputs or variables."""
     if isinstance(
         value,
-        (Variable, Layer, Optimizer, Schedule, Dataset, DataIterator, Saver, Writer, Session, Hook, Init, IteratorInit),
+        (Variable, Layer, Optimizer, Schedule, DataIterator, Saver, Writer, Session, Hook, Init, IteratorInit),
     ):
         return False
+    if isinstance(value, Dataset):
+        return not value.constant
     if isinstance(value, (Tensor, Op)):
         return not value.constant or isinstance(value, (Op, Assign))
     return False
@@ -162,6 +164,8 @@ def _kind(unit: Unit) -> str:
     kinds = {type(value) for value in made}
     if kinds and kinds <= {Session, MonitoredSession, Hook, Init, IteratorInit, DataIterator}:
         return "session" if not any(isinstance(value, DataIterator) for value in made) else "iterator"
+    if kinds <= {Dataset, DataIterator, IteratorInit} and DataIterator in kinds and any(map(moves, made)):
+        return "iterator"  # over a dataset that is fed: both are made where it is initialized
     if writes and not kinds and all(isinstance(value, (Session, Graph)) for value in writes):
         return "session"
     defaults = ancestors(

@@ -6,8 +6,8 @@ import ast
 
 from ...graph.frames import Use
 from ...graph.values import DataIterator, Estimator, Function, InputFn, Known, Partial, Sequence, Value
+from ...plan.datasets import source_of
 from ..context import Context
-from ..setup import source_of
 
 BATCH = "128"  # numpy_input_fn's own
 CAPACITY = "1000"

@@ -6,7 +6,19 @@ import ast
 from collections.abc import Callable
 
 from ..interpreter import Interpreter
-from ..values import DataIterator, Dataset, Dict, GraphValue, IteratorInit, Known, Sequence, Tensor, Value, graph_values
+from ..values import (
+    DataIterator,
+    Dataset,
+    Dict,
+    GraphValue,
+    IteratorInit,
+    Known,
+    Placeholder,
+    Sequence,
+    Tensor,
+    Value,
+    graph_values,
+)
 from .arguments import Arguments
 
 
@@ -16,12 +28,18 @@ def _evaluate_all(run: Interpreter, node: ast.Call) -> list[Value]:
 
 def _dataset(run: Interpreter, name: str, node: ast.Call) -> Value:
     values = _evaluate_all(run, node)
-    if any(not value.constant for given in values for value in graph_values(given)):
-        run.problem(node, "a dataset that depends on placeholders or variables")
-    made = run.add(Dataset(node, run.chain))
+    made = run.add(Dataset(node, run.chain, _fed(run, node, values)))
     if name.endswith("from_tensor_slices") and values:
         made.components = _structure(values[0])
     return made
+
+
+def _fed(run: Interpreter, node: ast.Call, values: list[Value]) -> tuple[GraphValue, ...]:
+    """What a dataset is made of that is only known when its iterator is initialized: placeholders, and what depends on them."""
+    inputs = tuple(value for given in values for value in graph_values(given) if not value.constant)
+    if any(not isinstance(root, Placeholder) for value in inputs for root in value.roots):
+        run.problem(node, "a dataset that depends on variables or random numbers")
+    return inputs
 
 
 def _structure(value: Value) -> Value | None:
@@ -39,11 +57,7 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
         values = _evaluate_all(run, node)
         if name in {"make_one_shot_iterator", "make_initializable_iterator"}:
             return _iterator(run, node, owner, name == "make_one_shot_iterator")
-        if any(
-            not value.constant for given in values for value in graph_values(given) if not isinstance(value, Dataset)
-        ):
-            run.problem(node, "a dataset that depends on placeholders or variables")
-        made = run.add(Dataset(node, run.chain))
+        made = run.add(Dataset(node, run.chain, _fed(run, node, [owner, *values])))
         keep = name not in {"map", "flat_map", "interleave", "apply", "zip", "padded_batch", "from_generator"}
         made.components = owner.components if keep else None
         made.endless = _repeats(values) if name == "repeat" else owner.endless and name not in SHORTENING
@@ -52,8 +66,8 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
         if name == "get_next":
             _evaluate_all(run, node)
             return _element(run, node, owner)
-        if name == "initializer":
-            return None
+        if name == "make_initializer":
+            return _initializer(run, node, owner)
         return run.problem(node, f"a method .{name}() of an iterator")
     return None
 
@@ -70,6 +84,21 @@ def _iterator(run: Interpreter, node: ast.Call, dataset: Dataset, one_shot: bool
     made = run.add(DataIterator(node, run.chain, (), dataset, one_shot))
     made.initializer = run.add(IteratorInit(node, run.chain, (), made))
     return made
+
+
+def _from_structure(run: Interpreter, name: str, node: ast.Call) -> Value:
+    """An iterator of elements of one structure, which its initializers give a dataset."""
+    Arguments(run, node, ("output_types", "output_shapes", "shared_name", "output_classes"))
+    return run.add(DataIterator(node, run.chain))
+
+
+def _initializer(run: Interpreter, node: ast.Call, owner: DataIterator) -> Value:
+    """`iterator.make_initializer(dataset)`."""
+    arguments = Arguments(run, node, ("dataset", "name"))
+    dataset, source = arguments.value("dataset"), arguments.nodes.get("dataset")
+    if not isinstance(dataset, Dataset) or owner.dataset is not None or owner.one_shot:
+        return run.problem(node, "an initializer of an iterator over a dataset that is not known")
+    return run.add(IteratorInit(node, run.chain, (), owner, source, dataset))
 
 
 def _element(run: Interpreter, node: ast.Call, owner: DataIterator) -> Value:
@@ -106,6 +135,7 @@ FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
     "data.TextLineDataset": _dataset,
     "data.TFRecordDataset": _dataset,
     "data.FixedLengthRecordDataset": _dataset,
+    "data.Iterator.from_structure": _from_structure,
     "data.make_one_shot_iterator": _make_iterator,
     "data.make_initializable_iterator": _make_iterator,
 }

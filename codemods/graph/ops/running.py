@@ -210,6 +210,19 @@ def _saver_method(run: Interpreter, owner: Saver, name: str, node: ast.Call) -> 
     return Value()
 
 
+def _global_step(run: Interpreter, name: str, node: ast.Call) -> Value:
+    """`tf.train.global_step(sess, step)`: the step's value, as a Python number."""
+    arguments = of_function(run, name, node)
+    step = arguments.value("global_step_tensor")
+    if not isinstance(step, Variable):
+        return run.problem(node, "tf.train.global_step of something that is not a variable")
+    made = Execution(node, run.chain, step, arguments.nodes["global_step_tensor"], None, None, arguments.value("sess"))
+    run.executions.append(made)
+    for statement in run.chain:
+        statement.executions.append(made)
+    return Value()
+
+
 def _app_run(run: Interpreter, name: str, node: ast.Call) -> Value:
     arguments = of_function(run, name, node)
     main = arguments.value("main")
@@ -240,5 +253,6 @@ FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
     "group": _group,
     "no_op": _no_op,
     "train.Saver": _saver,
+    "train.global_step": _global_step,
     "app.run": _app_run,
 }

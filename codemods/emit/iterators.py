@@ -1,0 +1,185 @@
+"""Iterators of tf.data: one-shot ones are made where they were, the others where they are initialized.
+
+TF1 initialized one iterator again and again, with the same dataset, with another (`make_initializer`), or with one that was
+fed. Here each initialization makes an iterator of its own, under the same name; a dataset that was fed is what a function
+makes of its arguments.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from ..edits import Part
+from ..graph.frames import Frame, Statement
+from ..graph.values import DataIterator, Dataset, IteratorInit, Known, Placeholder, Tensor
+from ..plan import objects, slices
+from ..plan.datasets import source_of
+from ..plan.executions import FunctionPlan, Parameter, Run
+from .context import Context, IteratorForm
+from .feeds import FeedDicts, is_pure
+from .native_imports import numpy_name
+
+
+def prepare(context: Context) -> None:
+    """Decides what each iterator is called, and drops the statements of those that are made where they are initialized."""
+    for value in context.run.values:
+        if isinstance(value, DataIterator) and isinstance(value.node, ast.Call):
+            context.iterators[value] = _form(context, value, value.node)
+        elif isinstance(value, IteratorInit) and value.source is not None and isinstance(value.node, ast.Call):
+            context.owned.add(value.node.func)
+
+
+def _form(context: Context, value: DataIterator, node: ast.Call) -> IteratorForm:
+    unit = context.units.unit(value)
+    path = value.chain[-1].frame.module.path
+    if unit is None or unit.statement.frame is not value.chain[-1].frame:
+        raise context.stop("an iterator made in a function", node, path)
+    switched = value.dataset is None and not value.one_shot
+    source = None if switched else source_of(node)
+    if source is None and not switched:
+        raise context.stop("an iterator over a dataset that is not followed", node, path)
+    if switched:
+        context.own(node)
+    else:
+        context.owned.add(node.func)
+    name = next((name for name, bound in unit.statement.writes.items() if bound is value), None)
+    if name is None:
+        if not value.one_shot or source is None:
+            raise context.stop("an iterator that no name is bound to", node, path)
+        return IteratorForm(source, context.fresh("iterator"), inline=True)
+    name = context.promoted.get((unit.statement.frame, name), name)
+    if value.one_shot and source is not None:
+        context.edits[path].replace(node, "iter(", source, ")")
+    else:
+        context.moves_of(unit.statement).dropped.add(unit.node)
+    return IteratorForm(source or _structure(context, node), name)
+
+
+def _structure(context: Context, node: ast.Call) -> ast.expr | None:
+    """The dataset whose types and shapes an iterator was given: its elements are what the functions take."""
+    found = set()
+    given = [*node.args[:2], *(one.value for one in node.keywords if one.arg in {"output_types", "output_shapes"})]
+    for part in given:
+        if isinstance(part, ast.Attribute) and part.attr in {"output_types", "output_shapes"}:
+            found.update(
+                one for one in context.run.meanings.get(part.value, []) if isinstance(one, Dataset) and one.constant
+            )
+            source = part.value
+    return source if len(found) == 1 and len(given) == 2 else None
+
+
+def spec(context: Context, value: Tensor) -> str | None:
+    """The signature of an iterator's element, where a name holds the dataset."""
+    iterator = value.inputs[0]
+    if not isinstance(iterator, DataIterator) or (iterator.dataset is not None and not iterator.dataset.constant):
+        return None
+    source = context.iterators[iterator].source
+    path = value.chain[-1].frame.module.path
+    return f"{context.modules[path].text(source)}.element_spec" if isinstance(source, ast.Name) else None
+
+
+# -- where they are initialized -----------------------------------------------------------------------------------------
+
+
+def initialize(context: Context, run: Run, feeds: FeedDicts) -> None:
+    """`sess.run(iterator.initializer)`: the iterator begins anew."""
+    statement = run.statement
+    assert statement is not None
+    if not isinstance(statement.node, ast.Expr):
+        raise _stop(context, run, "an iterator initialized within an expression")
+    lines = []
+    for part in run.fetched:
+        if isinstance(part.value, IteratorInit):
+            lines.append(_made(context, run, part.value, feeds))
+    if len(run.fetched) > 1 and len(lines) > 1 and run.feeds:
+        raise _stop(context, run, "several iterators initialized with feeds at once")
+    context.moves_of(statement).replaced[statement.node] = "\n".join(lines)
+
+
+def _made(context: Context, run: Run, init: IteratorInit, feeds: FeedDicts) -> str:
+    iterator, statement = init.iterator, run.statement
+    assert iterator is not None and statement is not None
+    unit = context.units.unit(iterator)
+    if unit is None:
+        raise _stop(context, run, "an iterator that is not followed")
+    form = context.iterators[iterator]
+    name = _reached(context, run, unit.statement.frame, form.name)
+    function = run.datasets.get(init)
+    if function is not None:
+        return f"{name} = iter({_call(context, run, function, feeds)})"
+    source = init.source or form.source
+    maker = (init if init.source is not None else iterator).chain[-1]
+    assert source is not None
+    _check_source(context, run, source, maker)
+    text = _reached(context, run, maker.frame, context.edits_of(maker).render(source))
+    return f"{name} = iter({text})"
+
+
+def _reached(context: Context, run: Run, frame: Frame, text: str) -> str:
+    """An expression of the frame that makes an iterator, where it is initialized."""
+    assert run.statement is not None
+    here = run.statement.frame
+    owner = objects.owner(frame)
+    if text.startswith("self.") and owner is not None:
+        found = objects.reach(here, owner)
+        if found is not None:
+            return found + text.removeprefix("self")
+    if frame is not here:
+        raise _stop(context, run, "an iterator initialized in another function")
+    return text
+
+
+def _check_source(context: Context, run: Run, source: ast.expr, maker: Statement) -> None:
+    """What the dataset is made from must still mean the same where the iterator is initialized."""
+    if not is_pure(context, source):
+        raise _stop(context, run, "an iterator over a dataset that is made by a call with effects")
+    names = slices.names_in(source)
+    for (frame, name), _ in maker.reads.items():
+        if name in names and any(one.index > maker.index for one in frame.history.get(name, [])):
+            raise _stop(context, run, f"`{name}`, which is bound again before an iterator over it is initialized")
+
+
+def _call(context: Context, run: Run, function: FunctionPlan, feeds: FeedDicts) -> str:
+    """The call that makes a dataset of what was fed."""
+    assert run.statement is not None
+    arguments: list[Part] = []
+    for place, parameter in enumerate(function.parameters):
+        arguments.extend([", "] if place else [])
+        arguments.extend(_argument(context, run, parameter, feeds))
+    edits = context.edits_of(run.statement)
+    text = "".join(part if isinstance(part, str) else edits.render(part) for part in arguments)
+    prefix = ""
+    if function.frame.instance is not None:
+        prefix = _reached(context, run, function.frame, "self.")
+    return f"{prefix}{function.name}({text})"
+
+
+def _argument(context: Context, run: Run, parameter: Parameter, feeds: FeedDicts) -> list[Part]:
+    value = parameter.value
+    assert isinstance(value, Placeholder) and run.statement is not None
+    feed = run.feeds.get(value)
+    if feed is None:
+        if "input" in value.arguments:
+            return [context.edits[value.chain[-1].frame.module.path].render(value.arguments["input"])]
+        raise _stop(context, run, "a placeholder that is needed but not fed")
+    wanted = feeds.argument(run, value, feed.node, feed.holder, parameter.name)
+    if value.dtype == "string" or value.shape == () or isinstance(feed.value, Known):
+        return wanted
+    path = run.statement.frame.module.path
+    numpy = numpy_name(context, path)
+    if _has_dtype(feed.node, value.dtype):
+        return wanted
+    return [f"{numpy}.asarray(", *wanted, f", {numpy}.{value.dtype})"]
+
+
+def _has_dtype(node: ast.expr | None, dtype: str | None) -> bool:
+    """Whether an expression says that it is an array of a dtype: `x.astype(np.float32)`."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "astype":
+        return False
+    last = node.args[0] if node.args else None
+    return isinstance(last, ast.Attribute) and last.attr == dtype
+
+
+def _stop(context: Context, run: Run, message: str) -> Exception:
+    assert run.statement is not None
+    return context.stop(message, run.execution.node, run.statement.frame.module.path)
