@@ -44,7 +44,6 @@ KNOWN_SHORT: Mapping[str, str] = {
     "chosen_by_condition": "a fetch that can't be known from the source",
     "control_flow": "tf.while_loop",
     "losses_in_a_collection": "a value added to the collection losses",
-    "metrics_and_local_variables": "tf.metrics.accuracy",
     "helper_that_runs": "one place that runs different things at different times",
     "random_draws": "an initial value taken from another variable",
     "feeds_from_python": "a bool placeholder that is fed a value that is not known",

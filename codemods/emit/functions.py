@@ -10,6 +10,7 @@ from ..graph.frames import Frame
 from ..graph.ops import slots
 from ..graph.values import (
     Assign,
+    Counted,
     Dict,
     Gradients,
     GraphValue,
@@ -33,7 +34,7 @@ from ..plan.executions import Fetched, FunctionPlan, Parameter, Shared, is_scala
 from ..plan.functions import before_a_call
 from ..plan.reasons import Undecided
 from ..plan.units import Unit, summarizes, weight_summary
-from . import iterators
+from . import iterators, metrics
 from .classes import handed_on, member_layers, members
 from .context import Context, quoted
 from .estimating.metrics import update_line
@@ -88,6 +89,11 @@ class Writer:
                 continue
             value = values[0]
             if not isinstance(value, GraphValue) or module_of(self.context, node) != self.path:
+                continue
+            counted = metrics.result(self.context, value)
+            if counted is not None and len(values) == 1:
+                if getattr(node, "ctx", None) is None or isinstance(node.ctx, ast.Load):  # type: ignore[union-attr]
+                    overlay.replace(node, counted)
                 continue
             if isinstance(value, Schedule):
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and not self._is_rate(node):
@@ -266,6 +272,9 @@ class Writer:
         node = unit.node
         overlay = self.overlay if module is self.module else self.context.edits[module.path]
         lines = list(comments_above(module, node))
+        if metrics.made_by(self.context, unit):
+            self.context.moves_of(unit.statement).taken.add(node)
+            return [*lines, *metrics.updates(self.context, self.function, unit, overlay)]
         before = self._before(unit)
         old = column(module, node)
         start = module.span(node)[0]
@@ -540,7 +549,7 @@ class Writer:
             simple = part.node is None or self.overlay.render(part.node).isidentifier()
             if (
                 not self.returned(part)
-                or isinstance(part.value, Variable | TrainOp)
+                or isinstance(part.value, Counted | Variable | TrainOp)
                 or (simple and not isinstance(part.value, Schedule))
             ):
                 continue
@@ -631,6 +640,9 @@ class Writer:
             return self.bound[part]
         if part.value in self.given:
             return self.given[part.value]
+        counted = metrics.result(self.context, part.value)
+        if counted is not None:
+            return counted
         if isinstance(part.value, TrainOp):
             return self.losses[part.value]
         if isinstance(part.value, Summary):

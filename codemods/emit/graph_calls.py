@@ -19,6 +19,7 @@ from ..graph.values import (
     Hook,
     Init,
     Layer,
+    MetricVariables,
     MonitoredSession,
     Optimizer,
     Placeholder,
@@ -60,7 +61,7 @@ def rewrite_calls(context: Context) -> None:
 
 
 # Calls that go altogether, with what they were given.
-GONE = (Session, Init, Config, Entered, UpdateOps, VariableList, DataIterator)
+GONE = (Session, Init, Config, Entered, UpdateOps, VariableList, DataIterator, MetricVariables)
 # Of these, only what they compute with lives on.
 KEPT_ARGUMENTS = {TrainOp: ("loss", "var_list", "grads_and_vars"), Gradients: ("loss", "var_list", "ys", "xs")}
 
@@ -81,7 +82,7 @@ def _own_call(context: Context, node: ast.Call, value: Value) -> None:
 def _structural(value: Value) -> bool:
     kinds = (
         Placeholder, Session, Init, Saver, Writer, Optimizer, TrainOp, Gradients, GradientList, Group, UpdateOps, Summary, Assign,
-        Config, Entered, DataIterator, Schedule, VariableList, Layer, Hook, Creator,
+        Config, Entered, DataIterator, Schedule, VariableList, Layer, Hook, Creator, MetricVariables,
     )  # fmt: skip
     if isinstance(value, Variable):
         return value.maker in {"Variable", "get_variable", "global_step"}

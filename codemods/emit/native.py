@@ -21,7 +21,7 @@ from ..plan.reasons import Undecided
 from ..plan.sharing import share
 from ..plan.units import find
 from ..report import Account
-from . import iterators, savers, sessions, setup, sites
+from . import iterators, metrics, savers, sessions, setup, sites
 from . import moves as moving
 from .checks import check_attributes, check_gone, check_stable
 from .classes import member_layers, members, remains
@@ -100,6 +100,7 @@ def emit(
     setup.schedules(context)
     iterators.prepare(context)
     setup.writers(context)
+    metrics.prepare(context)
     loading.own(context)
     estimators.prepare(context)
     drop_statements(context)

@@ -19,7 +19,7 @@ from ..graph.values import (
 )
 from ..plan.executions import Feed, Fetched, FunctionPlan, Parameter, Run
 from ..symbols.sites import atom
-from . import iterators
+from . import iterators, metrics
 from .classes import receivers
 from .context import Context
 from .estimating import monitored
@@ -66,7 +66,12 @@ def _dropped(context: Context, run: Run) -> None:
     assert run.statement is not None
     if not isinstance(run.statement.node, (ast.Expr, ast.Assign)):
         raise _stop(context, run, "an initializer run within an expression")
-    context.moves_of(run.statement).dropped.add(run.statement.node)
+    lines = metrics.reset(context, run)
+    if lines:
+        context.moves_of(run.statement).dropped.discard(run.statement.node)
+        context.moves_of(run.statement).replaced[run.statement.node] = "\n".join(lines)
+    else:
+        context.moves_of(run.statement).dropped.add(run.statement.node)
 
 
 def _assigned(context: Context, run: Run) -> None:
@@ -115,6 +120,9 @@ def _expression(context: Context, run: Run, part: Fetched, bare: bool = False) -
         return [receivers.of(context, run, context.steps[part.value], part.value)]
     if isinstance(part.value, Schedule) and isinstance(part.node, ast.Name):
         return [context.schedule_value(part.value, part.node.id, part.node, run.statement.frame.module.path)]
+    counted = metrics.result(context, part.value)
+    if counted is not None:
+        return [receivers.of(context, run, counted, part.value)]
     if part.node is None:
         return [part.text or ""]
     return [part.node] if bare else list(atom(part.node))
@@ -150,6 +158,9 @@ def _call(context: Context, run: Run, feeds: FeedDicts) -> None:
         edits.replace(node, *_mapped(context, statement.frame.module.path, call, run))
         return
     if _unpacking(context, run, call, returned):
+        return
+    if isinstance(statement.node, ast.Expr) and statement.node.value is node:
+        edits.replace(node, *call)
         return
     edits.replace(node, *_listed(context, run, call, returned))
 

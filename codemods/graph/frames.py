@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..names import Names
 from ..parse import Module
-from .values import Estimator, GraphValue, Instance, Layer, LoadedGraph, Value, Variable
+from .values import Estimator, GraphValue, Instance, Layer, LoadedGraph, Metric, Value, Variable
 
 
 @dataclass(eq=False)
@@ -116,6 +116,7 @@ class GraphState:
     keras_names: dict[str, int] = field(default_factory=dict)  # how often Keras named a layer so
     collections: dict[str, list[Value]] = field(default_factory=dict)
     controls: list[list[Value]] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
     loaded: LoadedGraph | None = None  # what a file gave the graph
     estimator: Estimator | None = None  # whose modes build it, one after the other
 

@@ -418,6 +418,7 @@ class Init(Op):
 
     variables: list[Variable] = field(default_factory=list)
     local: bool = False
+    metrics: list[Metric] = field(default_factory=list)  # those whose local variables it sets to their start
 
 
 @dataclass(eq=False)
@@ -548,10 +549,30 @@ class Feature(Tensor):
 
 @dataclass(eq=False)
 class Metric(Op):
-    """The update of one of tf.metrics; `values` is what it was given."""
+    """One of tf.metrics and its update; `values` is what it was given, `scope` where its local variables are named from."""
 
     name: str = ""
+    scope: str = ""
     values: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Counted(Tensor):
+    """What a metric counted so far, or (`updating`) the op that counts more and gives it."""
+
+    metric: Metric | None = None
+    updating: bool = False
+
+    @property
+    def is_root(self) -> bool:
+        return True
+
+
+@dataclass(eq=False)
+class MetricVariables(GraphValue):
+    """The local variables of a metric, which the graph hands out for an initializer."""
+
+    metric: Metric | None = None
 
 
 @dataclass(eq=False)

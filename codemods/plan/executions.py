@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ..graph.frames import Execution, Frame, Statement, Use
 from ..graph.values import (
     Assign,
+    Counted,
     Dict,
     Gradients,
     GraphValue,
@@ -243,7 +244,7 @@ def resolve(units: Units, execution: Execution) -> Run:
         run.kind = "iterator"
     elif any(isinstance(leaf, (Init, IteratorInit)) for leaf in leaves):
         raise undecided("an initializer run together with other things", execution.node, statement)
-    elif all(isinstance(value, Variable) for value in values) and not _trains(values):
+    elif all(isinstance(value, Variable) or _is_count(value) for value in values) and not _trains(values):
         run.kind = "variable-read"
     elif all(isinstance(value, Schedule) for value in values) or all(
         value.constant and not isinstance(value, Op) for value in values
@@ -252,6 +253,11 @@ def resolve(units: Units, execution: Execution) -> Run:
     elif _in_place(units, execution, run):
         run.kind = "evaluated"
     return run
+
+
+def _is_count(value: GraphValue) -> bool:
+    """Whether a value is what a metric counted so far."""
+    return isinstance(value, Counted) and not value.updating
 
 
 def is_scalar(plan: Plan, value: GraphValue) -> bool:

@@ -10,6 +10,7 @@ import ast
 from ..graph.frames import Execution, Frame, Statement
 from ..graph.values import (
     Assign,
+    Counted,
     DataIterator,
     Feature,
     Gradients,
@@ -19,6 +20,7 @@ from ..graph.values import (
     Instance,
     IteratorInit,
     Known,
+    Metric,
     Placeholder,
     Summary,
     TrainOp,
@@ -77,12 +79,13 @@ def make(units: Units) -> Plan:
 
 
 def _discard(function: FunctionPlan) -> None:
-    """Assignments that run for their effect only give nothing back."""
+    """Assignments and metrics that run for their effect only give nothing back."""
     bare = all(
         isinstance(run.execution.chain[-1].node, ast.Expr) and run.execution.chain[-1].node.value is run.execution.node
         for run in function.runs
     )
-    if bare and all(isinstance(part.value, Assign) for part in function.returns):
+    kept = [part for part in function.returns if not isinstance(part.value, TrainOp)]
+    if bare and all(isinstance(part.value, Assign | Counted) for part in kept):
         for part in (*function.returns, *(part for run in function.runs for part in run.fetched)):
             part.thrown_away = True
 
@@ -147,6 +150,19 @@ def _check_initializers(plan: Plan) -> None:
                 run.execution.chain[-1],
             )
         seen.append(run)
+
+
+def resets(plan: Plan, run: Run, metric: Metric) -> bool:
+    """Whether a run of an initializer may come after something counted: it is repeated, or follows what counts."""
+    place = run.execution.chain[-1]
+    if _looped(run.execution.chain, metric.chain):
+        return True
+    for other in plan.runs:
+        counted = any(isinstance(one, Counted) and one.metric is metric and one.updating for one in _all_inputs(other))
+        there = other.execution.chain[-1]
+        if counted and (there.frame is not place.frame or there.index < place.index):
+            return True
+    return False
 
 
 def _used_between(plan: Plan, one: Run, other: Run) -> bool:

@@ -7,7 +7,7 @@ import re
 
 from ..graph.frames import Frame
 from ..graph.instances import line
-from ..graph.values import Assign, Dataset, Group, LoadedTensor, Op, Variable
+from ..graph.values import Assign, Counted, Dataset, Group, LoadedTensor, Op, Variable
 from .estimators import STEPS
 from .executions import Fetched, FunctionPlan, Plan, effects, target_at
 
@@ -140,6 +140,10 @@ def _compute_name(function: FunctionPlan) -> str:
     if isinstance(first.value, LoadedTensor) and first.value.operation:
         return "_".join(["run", *_words(_text(first) or "operation")])
     values = [part for part in function.returns if not isinstance(part.value, Variable)]
+    counted = {part.value.metric for part in values if isinstance(part.value, Counted) and part.value.updating}
+    if counted and all(isinstance(part.value, Counted) for part in values):
+        metric = next(iter(counted))
+        return "update_metrics" if len(counted) > 1 or metric is None else f"update_{metric.name}"
     effects = [part for part in values if isinstance(part.value, (Assign, Group))]
     names = [_text(part) for part in values]
     if effects and len(effects) == len(values) and len(set(names)) == 1 and names[0]:

@@ -24,6 +24,7 @@ from ..graph.values import (
     Init,
     IteratorInit,
     Layer,
+    MetricVariables,
     MonitoredSession,
     Op,
     Optimizer,
@@ -162,7 +163,7 @@ def _kind(unit: Unit) -> str:
     if any(isinstance(value, Dict) and any(isinstance(key, GraphValue) for key in value.keys) for value in writes):
         return "feed"
     kinds = {type(value) for value in made}
-    if kinds and kinds <= {Session, MonitoredSession, Hook, Init, IteratorInit, DataIterator}:
+    if kinds and kinds <= {Session, MonitoredSession, Hook, Init, IteratorInit, DataIterator, MetricVariables}:
         return "session" if not any(isinstance(value, DataIterator) for value in made) else "iterator"
     if kinds <= {Dataset, DataIterator, IteratorInit} and DataIterator in kinds and any(map(moves, made)):
         return "iterator"  # over a dataset that is fed: both are made where it is initialized

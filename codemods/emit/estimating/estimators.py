@@ -20,7 +20,7 @@ from ..native_imports import numpy_name
 from ..text import WIDTH, dict_text, snake
 from . import hoisting, input_functions
 from .checkpoints import Checkpoints
-from .metrics import KERAS
+from .metrics import SETTINGS, constructor
 from .monitored import told_lines
 
 
@@ -163,10 +163,10 @@ class _Writer:
         for function in self.functions.values():
             if function.mode == "evaluate":
                 for one in function.runs[0].metrics:
-                    if one.metric.name not in KERAS:
-                        raise self._stop(f"tf.metrics.{one.metric.name}")
-                    keras = f"{self.tf}.keras.metrics.{KERAS[one.metric.name]}"
-                    self.setup.append(f"{context.metrics[one.metric]} = {keras}()")
+                    if any(key in one.metric.arguments for key in SETTINGS.get(one.metric.name, ())):
+                        raise self._stop(f"tf.metrics.{one.metric.name} with settings in a model function")
+                    made = constructor(context, one.metric, self.path, self.tf)
+                    self.setup.append(f"{context.metrics[one.metric]} = {made}")
                 self.setup.append(f"{self.mean_loss} = {self.tf}.keras.metrics.Mean()")
         lines = [*moved.setup, *self.setup]
         order = [one.name for one in self.functions.values()]

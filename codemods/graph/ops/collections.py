@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ..interpreter import Interpreter
 from ..values import Known, Scope, Sequence, TFName, UpdateOps, Value, Variable
-from . import losses
+from . import losses, metrics
 from .arguments import of_function
 
 KEYS = {
@@ -19,6 +19,7 @@ KEYS = {
     "LOSSES": "losses",
     "SUMMARIES": "summaries",
     "LOCAL_VARIABLES": "local_variables",
+    "METRIC_VARIABLES": "local_variables",
     "MODEL_VARIABLES": "model_variables",
     "GLOBAL_STEP": "global_step",
 }
@@ -86,6 +87,8 @@ def _get(run: Interpreter, name: str, node: ast.Call) -> Value:
         made = run.add(UpdateOps(node, run.chain))
         made.layers = layers
         return Sequence([made])
+    if key == "local_variables" and not run.graph.collections.get(key):
+        return metrics.local_variables(run, node, scope)
     if key in {"losses", "regularization_losses"}:
         given = arguments.value("scope")
         return losses.collected(run, node, key == "losses", key != "losses", total=False, scope=given)

@@ -25,7 +25,6 @@ from ..values import (
     InputFn,
     Known,
     Layer,
-    Metric,
     Partial,
     Sequence,
     Spec,
@@ -34,7 +33,6 @@ from ..values import (
     Variable,
     graph_values,
 )
-from . import generic
 from .arguments import Arguments, of_function
 
 METHODS: dict[str, tuple[str, ...]] = {
@@ -43,9 +41,6 @@ METHODS: dict[str, tuple[str, ...]] = {
     "predict": ("input_fn", "predict_keys", "hooks", "checkpoint_path", "yield_single_examples"),
 }
 MODES = {"train": "train", "evaluate": "eval", "predict": "infer"}
-METRICS = (
-    "accuracy", "mean", "mean_squared_error", "mean_absolute_error", "root_mean_squared_error", "precision", "recall",
-)  # fmt: skip
 
 
 def _estimator(run: Interpreter, name: str, node: ast.Call) -> Value:
@@ -104,22 +99,6 @@ class RunConfig(Config):
 
     nodes: dict[str, ast.expr]
     values: dict[str, Value]
-
-
-def _metric(run: Interpreter, name: str, node: ast.Call) -> Value:
-    """One of tf.metrics within a model function: (value, update)."""
-    if run.graph.estimator is None:
-        return generic.call(run, name, node)
-    arguments = of_function(run, name, node)
-    for unusual in ("metrics_collections", "updates_collections"):
-        if not _is_none(arguments.value(unusual)):
-            run.problem(node, f"a metric with {unusual}")
-    inputs = tuple(value for key in arguments.nodes for value in graph_values(arguments.value(key) or Value()))
-    made = Metric(node, run.chain, inputs, name=name.rpartition(".")[2])
-    made.arguments = arguments.nodes
-    made.values = {key: arguments.value(key) or Value() for key in arguments.nodes}
-    run.add(made)
-    return Sequence([run.tensor(node, "metric", (made,), ()), made], "tuple")
 
 
 def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Value | None:
@@ -288,5 +267,4 @@ FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
     "estimator.EstimatorSpec": _spec,
     "estimator.RunConfig": _run_config,
     "estimator.inputs.numpy_input_fn": _numpy_input,
-    **{f"metrics.{name}": _metric for name in METRICS},
 }

@@ -29,7 +29,7 @@ from ..values import (
     Variable,
     flatten,
 )
-from . import loading, op_names
+from . import loading, metrics, op_names
 from .arguments import Arguments, of_function, of_method
 
 
@@ -62,6 +62,10 @@ def _initializer(run: Interpreter, name: str, node: ast.Call) -> Value:
     if name in {"variables_initializer", "initialize_variables"}:
         arguments = of_function(run, "variables_initializer", node)
         members = host.items(run, arguments.value("var_list") or Value())
+        counted = metrics.of_variables(members or [])
+        if counted is not None:
+            made.local, made.metrics = True, counted
+            return run.add(made)
         if members is None or not all(isinstance(member, Variable) for member in members):
             return run.problem(node, "an initializer of variables that are not known")
         made.variables = [member for member in members if isinstance(member, Variable)]
@@ -72,6 +76,7 @@ def _initializer(run: Interpreter, name: str, node: ast.Call) -> Value:
         "initialize_all_tables",
     }:
         made.local = True
+        made.metrics = list(run.graph.metrics) if "table" not in name else []
     else:
         made.variables = list(run.graph.variables)
     return run.add(made)
