@@ -15,8 +15,25 @@ from typing import Any, TypeVar
 
 from ..names import Names
 from ..parse import Module
+from . import rebinding
 from .frames import Binding, Execution, Frame, GraphState, Problem, Statement, Use
-from .values import Assign, Class, Function, GraphValue, Instance, Op, Session, Shape, Tensor, Value, Variable
+from .values import (
+    Assign,
+    Class,
+    Dict,
+    Function,
+    GraphValue,
+    Instance,
+    Known,
+    Op,
+    Sequence,
+    Session,
+    Shape,
+    Tensor,
+    Value,
+    Variable,
+    graph_values,
+)
 
 MAX_DEPTH = 24
 MAX_STEPS = 200_000
@@ -84,6 +101,7 @@ class Interpreter:
     holding: dict[Instance, None] = field(default_factory=dict)  # those that were given values of the graph, in order
     stored: list[tuple[Instance, str, Value, tuple[Statement, ...]]] = field(default_factory=list)  # attributes
     changing: dict[Class, frozenset[str]] = field(default_factory=dict)  # attributes whose host values may change
+    rebound: dict[str, frozenset[str]] = field(default_factory=dict)  # by module: names that functions bind again
     default_sessions: list[Session] = field(default_factory=list)
     steps: int = 0
     effects: int = 0
@@ -185,7 +203,16 @@ class Interpreter:
         for statement in self.chain:
             statement.reads.setdefault((frame, name), set()).update(binding.makers)
             statement.reads_values[frame, name] = binding.value
-        return binding.value
+        return Value() if self._may_change(frame, name, binding.value) else binding.value
+
+    def _may_change(self, frame: Frame, name: str, value: Value) -> bool:
+        """Whether a name of a module holds a host value that functions change."""
+        if frame.parent is not None or frame.instance is not None or not isinstance(value, (Known, Sequence, Dict)):
+            return False
+        path = frame.module.path
+        if path not in self.rebound:
+            self.rebound[path] = rebinding.changing(frame.module.tree)
+        return name in self.rebound[path] and not graph_values(value)
 
     def bind(self, name: str, value: Value, frame: Frame | None = None) -> None:
         frame = frame or self.frame

@@ -47,7 +47,7 @@ def _block(context: Context, block: BlockModel) -> None:
     inputs: list[str] = []
     states = only_states(made.layers, [unit.node for unit in block.units])
     for name in block.inputs:
-        shown = symbolic_argument(context, name, _value_read(block, name), path, inputs)
+        shown = symbolic_argument(context, name, _value_read(block, name), path, inputs, made.first.frame)
         if name in states:
             shown = f"{name}=None"
         if shown is None:

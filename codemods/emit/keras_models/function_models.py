@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from ...edits import Edits
 from ...graph.ops.scopes import is_setting
 from ...graph.values import Function, GraphValue, Known, Layer, Placeholder, Tensor, Value, Variable, flatten
-from ...plan import objects
 from ...plan.handing import returned_tuple
 from ...plan.models import FunctionModel, Object, Site
 from ...plan.phases import arguments_of, flat, initial_call, is_scope, is_setting_statement, name_argument, name_node
@@ -578,8 +577,7 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
         if role != "call":
             continue
         value = made.activations[0].arguments.get(name)
-        frame = made.first.frame if objects.owner(made.first.frame) is not None else None
-        text = symbolic_argument(context, name, value, path, inputs, frame)
+        text = symbolic_argument(context, name, value, path, inputs, made.first.frame)
         if name in only_states(made.layers, model.definition.body):
             text = f"{name}=None"
         elif name in given and value is not None and _is_variables(value):

@@ -8,6 +8,7 @@ becomes `call`; the object is called on a symbolic input at once, so that its va
 from __future__ import annotations
 
 import ast
+import builtins
 import keyword
 import re
 from collections.abc import Iterable
@@ -237,7 +238,7 @@ def _sites_of(made: Object) -> Iterable[Site]:
 def _object_name(context: Context, wanted: str, free: Iterable[str], kind: str) -> str:
     """A name for an object: in the functions that call it, what it gives often has its scope's name."""
     wanted = wanted if wanted.isidentifier() and not keyword.iskeyword(wanted) else f"{kind}_{wanted}"
-    taken = wanted in context.taken and wanted not in free
+    taken = (wanted in context.taken and wanted not in free) or hasattr(builtins, wanted)
     return context.fresh(f"{wanted}_{kind}" if taken else wanted, free)
 
 
@@ -273,9 +274,12 @@ def put(context: Context, made: Object, path: str, lines: list[str]) -> None:
 
 
 def symbolic_argument(
-    context: Context, name: str, value: Value | None, path: str, before: list[str], frame: Frame | None = None
+    context: Context, name: str, value: Value | None, path: str, before: list[str], frame: Frame
 ) -> str | None:
-    """What a model is first called with for a tensor: a symbolic input, or a number for a scalar, by keyword."""
+    """What a model is first called with for a tensor: a symbolic input, or a number for a scalar, by keyword.
+
+    `frame` is where the model is made.
+    """
     if isinstance(value, Tensor) and value.dtype == "float32" and is_scalar(context.plan, value):
         return f"{name}=1.0"
     text = symbolic_input(context, value, path, frame)
@@ -283,19 +287,26 @@ def symbolic_argument(
     return f"{name}={text}" if text is not None and by_keyword else text
 
 
-def symbolic_input(context: Context, value: Value | None, path: str, frame: Frame | None = None) -> str | None:
-    """A symbolic input of a value's static shape, in the words of an object's method; None where that is not known."""
+def symbolic_input(context: Context, value: Value | None, path: str, frame: Frame) -> str | None:
+    """A symbolic input of a value's static shape; None where that is not known.
+
+    The sizes are in the source's own words in an object's methods, and elsewhere where they are known to the program alone.
+    """
     tf = context.tf(path)
     if isinstance(value, Tensor):
         if value.dtype == "bool":
             return "False"
-        if value.shape is None or len(value.shape) == 0 or (len(value.shape) > 1 and value.shape[-1] is None):
+        if value.shape is None or len(value.shape) == 0:
             return None
+        known = sizes.of(context, value, frame)
+        if len(value.shape) > 1 and known[-1] == "None":
+            return None
+        if objects.owner(frame) is None:
+            known = [text if size is None else str(size) for size, text in zip(value.shape, known, strict=True)]
         batch = "" if value.shape[0] is None else f", batch_size={value.shape[0]}"
         dtype = "" if value.dtype in {None, "float32"} else f", dtype={quoted(value.dtype)}"
         if value.dtype == "float64":
             raise context.stop("layers over float64 tensors", value.node or ast.Pass(), path)
-        known = sizes.of(context, value, frame) if frame is not None else [str(size) for size in value.shape]
         return f"{tf}.keras.Input([{', '.join(known[1:])}]{batch}{dtype})"
     if isinstance(value, Dict) and all(isinstance(key, Known) for key in value.keys):
         parts = [symbolic_input(context, item, path, frame) for item in value.values]
