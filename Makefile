@@ -8,7 +8,7 @@ PYTHON ?= $(shell for one in python3.12 python3.13 python3.11 python3.10 python3
 	"$$one" -c '$(CHOOSE)' >/dev/null 2>&1 && echo "$$one" && break; done)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PACKAGES := codemods cli harness lint_rules
-SOURCES := $(shell find $(PACKAGES) -name '*.py' -o -name '*.json' -o -name '*.tsv' -o -name '*.css' -o -name 'py.typed')
+SOURCES := $(shell find $(PACKAGES) -name '*.py' -o -name '*.json' -o -name '*.tsv' -o -name '*.css' -o -name '*.txt' -o -name 'py.typed')
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?=

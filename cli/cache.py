@@ -91,7 +91,7 @@ def _tool() -> str:
     top = Path(codemods.__path__[0])
     found = hashlib.sha256()
     for path in sorted(top.rglob("*")):
-        if path.suffix in (".py", ".tsv"):
+        if path.suffix in (".py", ".tsv", ".txt"):
             state = path.stat()
             found.update(f"{path.relative_to(top)}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
     return found.hexdigest()

@@ -154,7 +154,7 @@ def _upgrade(
         }
         return ProgramResult(level, {**results, **failed}, found.dialect, found.evidence)
     unread = _unread(files, modules, layout)
-    outcome = _emit(modules, names, options, layout, beside, unread)
+    outcome = _written(modules, names, options, layout, beside, unread)
     texts = {path: text for path, text in outcome.texts.items() if text != modules[path].utf8.decode()}
     after = {path: modules[path].encode(text) for path, text in texts.items()}
     known = (*_left_names(outcome.diagnostics), *outcome.accounts)
@@ -224,6 +224,40 @@ def resolve_all(modules: Mapping[str, Module], files: Mapping[str, bytes], layou
         )
         for path, module in modules.items()
     }
+
+
+def _written(
+    modules: Mapping[str, Module],
+    names: Mapping[str, Names],
+    options: Options,
+    layout: projects.Layout,
+    beside: Mapping[str, bytes],
+    unread: tuple[Diagnostic, ...],
+) -> _Outcome:
+    """What the emitters make of the program, with the parts of contrib in it that nothing but its own source can replace."""
+    from .normal import contrib_sources, places
+
+    written = contrib_sources.written_out(modules, names)
+    if not written:
+        return _emit(modules, names, options, layout, beside, unread)
+    changed = {**modules, **{path: one.module for path, one in written.items()}}
+    resolved = resolve_all(changed, {path: one.utf8 for path, one in changed.items()}, layout)
+    outcome = _emit(changed, resolved, options, layout, beside, unread)
+    origins = {path: one.origins for path, one in written.items()}
+    outcome = replace(
+        outcome,
+        diagnostics=tuple(places.diagnostics(outcome.diagnostics, origins)),
+        accounts=tuple(places.accounts(outcome.accounts, origins)),
+        manifest=places.manifest(outcome.manifest, origins),
+    )
+    if outcome.level == "untouched":
+        return outcome
+    return replace(
+        outcome,
+        texts={**{path: one.module.utf8.decode() for path, one in written.items()}, **outcome.texts},
+        diagnostics=(*outcome.diagnostics, *(told for one in written.values() for told in one.diagnostics)),
+        accounts=(*outcome.accounts, *(account for one in written.values() for account in one.accounts)),
+    )
 
 
 def _emit(

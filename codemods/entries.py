@@ -17,13 +17,12 @@ from .emit.native import emit as emit_entry
 from .emit.native_symbols import reason
 from .graph import Interpreter, recover
 from .graph.frames import Problem
-from .manifest import Place
 from .names import Names, resolve
 from .names.meaning import Others
-from .normal import properties
+from .normal import places, properties
 from .normal.inlining import inlined
 from .normal.lifting import lifted
-from .normal.origins import Origins, at
+from .normal.origins import Origins
 from .normal.outlining import rewritten
 from .normal.renaming import renamed
 from .parse import Module
@@ -157,39 +156,13 @@ def _at_origin(result: Emitted | Fallback, origins: Mapping[str, Origins]) -> Em
     if not origins:
         return result
     if isinstance(result, Fallback):
-        return Fallback([_told_at(one, origins) for one in result.reasons])
-    accounts = [
-        replace(one, line=line, column=place)
-        for one in result.accounts
-        for line, place in [at(origins, one.path, one.line, one.column)]
-    ]
-    manifest = result.manifest
-    if manifest is not None:
-        executions = tuple(
-            replace(
-                one,
-                old=_place_at(one.old, origins),
-                values=tuple(
-                    replace(value, old=_place_at(value.old, origins))
-                    for value in one.values
-                    if value.old.file not in origins or origins[value.old.file].known(value.old.line)
-                ),
-            )
-            for one in manifest.executions
-        )
-        manifest = replace(manifest, executions=executions)
-    diagnostics = [_told_at(one, origins) for one in result.diagnostics]
-    return replace(result, diagnostics=diagnostics, accounts=accounts, manifest=manifest)
-
-
-def _told_at(one: Diagnostic, origins: Mapping[str, Origins]) -> Diagnostic:
-    line, place = at(origins, one.path, one.line, one.column)
-    return replace(one, line=line, column=place, end_line=0, end_column=0) if one.path in origins else one
-
-
-def _place_at(place: Place, origins: Mapping[str, Origins]) -> Place:
-    line, found = at(origins, place.file, place.line, place.column)
-    return replace(place, line=line, column=found)
+        return Fallback(places.diagnostics(result.reasons, origins))
+    return replace(
+        result,
+        diagnostics=places.diagnostics(result.diagnostics, origins),
+        accounts=places.accounts(result.accounts, origins),
+        manifest=places.manifest(result.manifest, origins),
+    )
 
 
 def _together(modules: Mapping[str, Module], results: list[Emitted]) -> Emitted | Fallback:

@@ -35,7 +35,7 @@ def variables(graph: Any) -> Any:
     trainable = {id(variable) for variable in graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)}
     found = []
     for v in graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES):
-        name, shape = v.name.split(":")[0], v.shape.as_list()
+        name, shape = v.name.split(":")[0], v.shape.as_list() if v.shape.ndims is not None else None
         found.append([name, shape, v.dtype.base_dtype.name, id(v) in trainable, id(v) in slots])
     return found
 

@@ -31,6 +31,8 @@ NAMES = sorted(path.parent.name for path in PROGRAMS.glob("*/before.py"))
 # still run at the compat level; one that has become native must go from here.
 KNOWN_SHORT: Mapping[str, str] = {
     "layers_in_loops": "tf.layers.dense",
+    "crf_tagger": "a layer or variable whose settings depend on a tensor",
+    "texts_and_nas_cell": "a graph value passed to cell",
     "slim_own_functions": "tf.contrib.layers.python.layers.utils.collect_named_outputs",
     "other_spellings": "tf.Session: TensorFlow 2 has no tf.Session",
     "two_models_in_one_run": "layers or variables made in a loop or under a condition",

@@ -8,7 +8,7 @@ from tf_modernize.codemods.engine import Options, upgrade_program
 from tf_modernize.codemods.report import ProgramResult
 
 HEAD = "import tensorflow as tf\nx = tf.placeholder(tf.float32)\n"
-GONE = "tf.contrib.factorization.KMeans"
+GONE = "tf.contrib.opt.LazyAdamOptimizer"
 
 
 def upgraded(*sources: str) -> ProgramResult:
@@ -27,7 +27,7 @@ def upgraded(*sources: str) -> ProgramResult:
         f"class Model({GONE}):\n    pass",
         f"@{GONE}\ndef f(): pass",
         f"def f(x={GONE}): pass",
-        "from tensorflow.contrib.factorization import KMeans\ndef f(): return KMeans(x)",
+        "from tensorflow.contrib.opt import LazyAdamOptimizer\ndef f(): return LazyAdamOptimizer(x)",
         f"try:\n    {GONE}(x)\nexcept AttributeError:\n    tf.nn.deconv(x)",
         f"class Config:\n    cluster = True\nif Config().cluster:\n    {GONE}(x)",
         f"class Config:\n    cluster = False\nif not Config.cluster:\n    {GONE}(x)",
@@ -54,15 +54,15 @@ def test_reached(source: str) -> None:
         f"class Unused:\n    def build(self):\n        return {GONE}(x)",
         f"class Unused:\n    def build(self):\n        return {GONE}(x)\nclass Other:\n    __doc__ = Unused.__doc__",
         f"if tf.__version__ < '1.5':\n    {GONE}(x)",
-        f'if "KMeans" in dir(tf.contrib.factorization):\n    {GONE}(x)',
-        f'if hasattr(tf.contrib.factorization, "KMeans"):\n    {GONE}(x)',
+        f'if "LazyAdamOptimizer" in dir(tf.contrib.opt):\n    {GONE}(x)',
+        f'if hasattr(tf.contrib.opt, "LazyAdamOptimizer"):\n    {GONE}(x)',
         'if "concat_v2" in dir(tf):\n    def join(x):\n        return tf.concat_v2(x)\nelse:\n    join = tf.concat\njoin([x], 0)',
         "try:\n    join = tf.concat_v2\nexcept AttributeError:\n    join = tf.concat\njoin([x], 0)",
         "try:\n    y = tf.nn.relu(x)\nexcept AttributeError:\n    y = tf.nn.rectify(x)",
         f"class Config:\n    cluster = False\nif Config().cluster:\n    {GONE}(x)\nelse:\n    print(x)",
         f"CLUSTER = True\ndef main():\n    if not CLUSTER:\n        {GONE}(x)\nmain()",
-        "try:\n    from tensorflow.contrib.factorization import KMeans\nexcept ImportError:\n    KMeans = None\n"
-        "def f():\n    return KMeans(x)\nf()",
+        "try:\n    from tensorflow.contrib.opt import LazyAdamOptimizer\nexcept ImportError:\n    LazyAdamOptimizer = None\n"
+        "def f():\n    return LazyAdamOptimizer(x)\nf()",
     ],
 )
 def test_not_reached(source: str) -> None:

@@ -21,12 +21,11 @@ RULES = (
             """
             import tensorflow as tf
 
-            x = tf.placeholder(tf.float32, [None, 20, 5])
+            w = tf.get_variable("w", [20, 5])
 
 
-            def crf_loss(tags, lengths):
-                likelihood, _ = tf.contrib.crf.crf_log_likelihood(x, tags, lengths)
-                return -likelihood
+            def train_op(rate):
+                return tf.contrib.opt.LazyAdamOptimizer(rate).minimize(tf.nn.l2_loss(w))
             """,
             "--target=compat",
         ),
@@ -34,13 +33,11 @@ RULES = (
             """
             import tensorflow as tf
 
-            import crf  # the project's own
-
-            x = tf.placeholder(tf.float32, [None, 20, 5])
+            w = tf.get_variable("w", [20, 5])
 
 
-            def crf_loss(tags, lengths):
-                return -crf.log_likelihood(x, tags, lengths)
+            def train_op(rate):
+                return tf.train.AdamOptimizer(rate).minimize(tf.nn.l2_loss(w))
             """,
             "--target=compat",
         ),
@@ -150,6 +147,45 @@ RULES = (
             with tf.Session() as sess:
                 values = sess.run(2.0 * x, feed_dict={x: [1.0, 2.0]})
             print(values.tobytes())
+            """
+        ),
+    ),
+    Rule(
+        code="TFM106",
+        symbol="contrib-written-out",
+        title="A part of tf.contrib that is written into the program",
+        what=(
+            "No package took over this part of `tf.contrib`, but it is small: what it does is written into the file, behind"
+            " its imports."
+        ),
+        why="TensorFlow 2 has no `tf.contrib`; the program needs the function or class all the same.",
+        advice="Nothing; move it into a module of its own where several files have it.",
+        fix="safe",
+        fix_note="What is written computes the same, with the same names of variables.",
+        bad=program(
+            """
+            import numpy as np
+            import tensorflow as tf
+
+            scores = tf.placeholder(tf.float32, [5, 3])
+            doubled = 2.0 * scores
+
+            with tf.Session() as sess:
+                matrix = sess.run(doubled, feed_dict={scores: np.ones([5, 3])})
+            tags, best = tf.contrib.crf.viterbi_decode(matrix, np.zeros([3, 3]))
+            """
+        ),
+        good=program(
+            """
+            import numpy as np
+            import tensorflow as tf
+
+            scores = tf.placeholder(tf.float32, [5, 3])
+            doubled = 2.0 * scores
+
+            with tf.Session() as sess:
+                matrix = sess.run(doubled, feed_dict={scores: np.ones([5, 3])})
+            tags = np.argmax(matrix, 1)
             """
         ),
     ),

@@ -235,22 +235,16 @@ RULES = (
             """
             import tensorflow as tf
 
-            scores = tf.placeholder(tf.float32, [None, 20, 5])
-            tags = tf.placeholder(tf.int32, [None, 20])
-            lengths = tf.placeholder(tf.int32, [None])
-            likelihood, _ = tf.contrib.crf.crf_log_likelihood(scores, tags, lengths)
+            w = tf.get_variable("w", [20, 5])
+            train_op = tf.contrib.opt.LazyAdamOptimizer(0.1).minimize(tf.nn.l2_loss(w))
             """
         ),
         good=program(
             """
             import tensorflow as tf
 
-            import crf  # the project's own
-
-            scores = tf.placeholder(tf.float32, [None, 20, 5])
-            tags = tf.placeholder(tf.int32, [None, 20])
-            lengths = tf.placeholder(tf.int32, [None])
-            likelihood = crf.log_likelihood(scores, tags, lengths)
+            w = tf.get_variable("w", [20, 5])
+            train_op = tf.train.AdamOptimizer(0.1).minimize(tf.nn.l2_loss(w))
             """
         ),
         along=frozenset({"TFM102", "TFM910"}),

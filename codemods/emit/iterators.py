@@ -57,7 +57,7 @@ def _form(context: Context, value: DataIterator, node: ast.Call) -> IteratorForm
 
 def _structure(context: Context, node: ast.Call) -> ast.expr | None:
     """The dataset whose types and shapes an iterator was given: its elements are what the functions take."""
-    found = set()
+    found: set[Dataset] = set()
     given = [*node.args[:2], *(one.value for one in node.keywords if one.arg in {"output_types", "output_shapes"})]
     for part in given:
         if isinstance(part, ast.Attribute) and part.attr in {"output_types", "output_shapes"}:

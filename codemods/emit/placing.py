@@ -120,6 +120,7 @@ def keep_optimizers(context: Context) -> None:
         for value in unit.made:
             if isinstance(value, DataIterator) and context.iterators[value].inline and value not in context.loops:
                 form = context.iterators[value]
+                assert form.source is not None
                 lines.append(f"{form.name} = iter({edits.render(form.source)})")
         if lines:
             moves.dropped.discard(unit.node)

@@ -249,7 +249,9 @@ class _Session:
         if iterator is None or not isinstance(loop, ast.While):
             return False
         module = self.one.place.frame.module
-        head = f"for {self.context.elements[iterator]} in {module.text(self.context.iterators[iterator].source)}"
+        source = self.context.iterators[iterator].source
+        assert source is not None
+        head = f"for {self.context.elements[iterator]} in {module.text(source)}"
         self.context.edits[self.path].replace_span(module.span(loop)[0], module.span(loop.test)[1], head)
         self.one.may_end = False
         unit = self.context.units.unit(iterator)
