@@ -66,7 +66,6 @@ class Walk:
     """One walk of a module: its scopes, chains, imports and getattr calls."""
 
     def __init__(self, module: Module) -> None:
-        self.module = module
         self.package = package(module)
         self.top = Scope(None)
         self.scope = self.top
@@ -77,17 +76,14 @@ class Walk:
         self.getattrs: list[ast.Call] = []
         self.imports: list[tuple[ast.Import | ast.ImportFrom, ast.alias, str, Binding, bool, bool, Scope]] = []
         self.stars: list[tuple[ast.ImportFrom, ast.alias, str, bool]] = []
-        self.handlers: dict[type, Callable[[ast.AST], None]] = {
-            getattr(ast, name[1:]): getattr(self, name) for name in dir(self) if name[:1] == "_" and name[1:2].isupper()
-        }
         for statement in module.tree.body:
             self.visit(statement)
 
     def visit(self, node: ast.AST) -> None:
         kind = type(node)
-        handler = self.handlers.get(kind)
+        handler = _HANDLERS.get(kind)
         if handler is not None:
-            handler(node)
+            handler(self, node)
             return
         fields = _CHILDREN.get(kind)
         if fields is None:
@@ -345,6 +341,10 @@ class Walk:
 
 if hasattr(ast, "TryStar"):  # Python 3.11 and later
     Walk._TryStar = Walk._Try  # type: ignore[attr-defined]
+# Of the class, not bound to a walk: a walk must go with its tree, at once, and not wait for the cycle collector.
+_HANDLERS: dict[type, Callable[[Walk, ast.AST], None]] = {
+    getattr(ast, name[1:]): getattr(Walk, name) for name in dir(Walk) if name[:1] == "_" and name[1:2].isupper()
+}
 
 
 def parameters(arguments: ast.arguments) -> Iterator[ast.arg]:
@@ -397,7 +397,7 @@ def relative(package: str, level: int, module: str) -> str:
     return ".".join([*parts, *([module] if module else [])])
 
 
-_WALKS: WeakKeyDictionary[ast.Module, Walk] = WeakKeyDictionary()
+_WALKS: WeakKeyDictionary[ast.Module, Walk] = WeakKeyDictionary()  # a walk refers to no tree as a whole: that would keep it
 
 
 def walk_of(module: Module) -> Walk:
