@@ -50,6 +50,12 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:  # a full disk behind standard output, a folder that is gone
+        place = error.filename or ("standard output" if _is_somewhere() else "the current folder")
+        click.echo(f"{place}: can't be used ({(error.strerror or type(error).__name__).lower()}).", err=True)
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # what could not be written is not tried again at the end
+        code = 2
     except Exception as error:
         import traceback
 
@@ -59,6 +65,13 @@ def main() -> None:
         code = 2
     gc.freeze()  # spares the interpreter a last search through what ends with it anyway
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _is_somewhere() -> bool:
+    try:
+        return bool(os.getcwd())
+    except OSError:
+        return False
 
 
 def _clean_up_when_terminated() -> None:

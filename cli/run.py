@@ -17,7 +17,7 @@ import click
 from tf_modernize.codemods import engine, manifest, report
 from tf_modernize.codemods.report import FileResult, ProgramResult
 
-from . import writing
+from . import recovery, writing
 from .cache import default_folder, upgrade_cached
 from .show import Show
 from .sources import Collision, Problem, Source, Sources, collect, missing_imports, places, reason
@@ -54,6 +54,9 @@ def run(request: Request) -> int:
     _check_usage(request)
     show = Show(request.quiet, request.verbose, apart=request.diff or request.from_stdin)
     sources = _stdin(request) if request.from_stdin else _collect(request)
+    if request.write and (finished := recovery.finish(sources.top)):
+        show.note(f"An earlier run was ended while it wrote; {finished} files that it had left are replaced now.")
+        sources = _collect(request)
     files = {key: source.data for key, source in sources.files.items()}
     groups = engine.groups(files)
     options = engine.Options(request.target, request.assume, _missing_parts([group.files for group in groups], sources))
@@ -67,11 +70,21 @@ def run(request: Request) -> int:
     changed = {path: one for program in programs for path, one in program.files.items() if one.after is not None}
 
     problems = sources.problems
+    written = programs
     if request.output:
         problems += _write_tree(request.output, sources, programs)
     elif request.write:
-        problems += _write_in_place(sources, programs)
-    problems += _write_documents(request, sources, programs)
+        try:
+            failed = _write_in_place(sources, programs)
+        except (KeyboardInterrupt, SystemExit):  # the manifest tells of what was written until then
+            _write_manifest(request, sources, [program for program in programs if _is_written(program, sources)])
+            raise
+        if failed:
+            problems += failed
+            written = [program for program in programs if _is_written(program, sources)]
+            changed = {path: one for path, one in changed.items() if any(path in done.files for done in written)}
+    problems += _write_report(request, sources, programs)
+    problems += _write_manifest(request, sources, written)
 
     if request.from_stdin and not (request.diff or request.check):
         _print_source(programs, sources)
@@ -144,6 +157,7 @@ def _print_source(programs: Sequence[ProgramResult], sources: Sources) -> None:
 def _write_in_place(sources: Sources, programs: Sequence[ProgramResult]) -> list[Problem]:
     """Replaces what changed. The files of one program are written together, or none of them is."""
     problems: list[Problem] = []
+    recovery.clean({one.path.parent for one in sources.files.values()})
     for program in programs:
         changes = [
             writing.Change(sources.files[path].path, one.after, before=one.before, like=sources.files[path].path)
@@ -151,16 +165,25 @@ def _write_in_place(sources: Sources, programs: Sequence[ProgramResult]) -> list
             if one.after is not None
         ]
         try:
-            writing.write_together(changes)
+            writing.write_together(changes, sources.top / recovery.NOTE)
         except writing.WriteError as error:
             others = f", and so are the {len(changes) - 1} files that belong with it" if len(changes) > 1 else ""
             problems.append(_problem(error, f"{error.sentence}; it is left as it is{others}"))
     return problems
 
 
+def _is_written(program: ProgramResult, sources: Sources) -> bool:
+    """Whether the files of a program are all there as they were to be written."""
+    return all(
+        one.after is None or (sources.files[path].path.is_file() and sources.files[path].path.read_bytes() == one.after)
+        for path, one in program.files.items()
+    )
+
+
 def _write_tree(output: Path, sources: Sources, programs: Sequence[ProgramResult]) -> list[Problem]:
     """The whole tree anew under `output`."""
     problems: list[Problem] = []
+    recovery.clean([output, *(output / folder for folder in sources.folders)])
     after = {path: one.after for program in programs for path, one in program.files.items()}
     try:
         for folder in ("", *sources.folders):
@@ -183,33 +206,42 @@ def _write_tree(output: Path, sources: Sources, programs: Sequence[ProgramResult
     return problems
 
 
-def _write_documents(request: Request, sources: Sources, programs: Sequence[ProgramResult]) -> list[Problem]:
-    """The report and the manifest, where they are asked for or belong."""
-    tool = f"tf-modernize {version('tf-modernize')}"
-    documents: list[tuple[Path, dict[str, Any]]] = []
-    if request.report:
-        root = Path(os.path.relpath(_read_from(request, sources))).as_posix()
-        documents.append((request.report, report.to_json(programs, len(sources.files), tool, request.target, root)))
+def _write_report(request: Request, sources: Sources, programs: Sequence[ProgramResult]) -> list[Problem]:
+    if not request.report:
+        return []
+    root = Path(os.path.relpath(_read_from(request, sources))).as_posix()
+    return _write_document(request.report, report.to_json(programs, len(sources.files), _tool(), request.target, root))
+
+
+def _write_manifest(request: Request, sources: Sources, programs: Sequence[ProgramResult]) -> list[Problem]:
+    """The manifest, where it is asked for or belongs."""
     place = request.manifest
     if place is None and (request.output or request.write):
         place = sources.top / MANIFEST
-    if place is not None:
-        earlier = _earlier(_read_from(request, sources) / MANIFEST if request.manifest is None else None)
-        document = _manifest(request, sources, programs, tool, place, earlier)
-        # A tree that holds nothing of TensorFlow 1, and never did, gets no file of ours in place.
-        if request.manifest or request.output or document["programs"]:
-            documents.append((place, document))
-    problems: list[Problem] = []
-    for path, document in documents:
-        data = (json.dumps(document, indent=1, ensure_ascii=True) + "\n").encode()
-        try:
-            if not (path.is_file() and path.read_bytes() == data):
-                writing.write(path, data)
-        except writing.WriteError as error:
-            problems.append(_problem(error))
-        except OSError as error:
-            problems.append(Problem(str(path), f"can't be read ({reason(error)})"))
-    return problems
+    if place is None:
+        return []
+    earlier = _earlier(_read_from(request, sources) / MANIFEST if request.manifest is None else None)
+    document = _manifest(request, sources, programs, _tool(), place, earlier)
+    # A tree that holds nothing of TensorFlow 1, and never did, gets no file of ours in place.
+    if request.manifest or request.output or document["programs"]:
+        return _write_document(place, document)
+    return []
+
+
+def _write_document(path: Path, document: Mapping[str, Any]) -> list[Problem]:
+    data = (json.dumps(document, indent=1, ensure_ascii=True) + "\n").encode()
+    try:
+        if not (path.is_file() and path.read_bytes() == data):
+            writing.write(path, data)
+    except writing.WriteError as error:
+        return [_problem(error)]
+    except OSError as error:
+        return [Problem(str(path), f"can't be read ({reason(error)})")]
+    return []
+
+
+def _tool() -> str:
+    return f"tf-modernize {version('tf-modernize')}"
 
 
 def _read_from(request: Request, sources: Sources) -> Path:

@@ -82,6 +82,11 @@ class Show:
                         place = f"{shown[file.path]}:{account.line}:{account.column + 1}"
                         self.out.print(_text((place, "bold"), (f": tf.{account.name} is left: {account.reason}", "")))
 
+    def note(self, sentence: str) -> None:
+        """Something about the run that its user should know."""
+        if not self.quiet:
+            self.errors.print(_text((sentence, "")))
+
     def problems(self, problems: Sequence[Problem]) -> None:
         """What could not be done, always shown."""
         for problem in problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
@@ -13,6 +14,9 @@ from pathspec import GitIgnoreSpec
 from tf_modernize.codemods.projects import imports
 from tf_modernize.codemods.triage import mentions_tensorflow
 
+from .recovery import NOTE, SUFFIX
+
+LARGEST = 64 << 20  # bytes of a file that are read at all
 # Neither upgraded nor copied: histories, caches and installed environments can be made again.
 SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", ".tox", ".nox", "__pycache__", "node_modules"})
 
@@ -91,7 +95,7 @@ def _read(key: str, one: _Found, sources: Sources) -> None:
     path = one.path
     if path.is_symlink():
         if not path.exists():
-            sources.problems.append(Problem(shown, "is a symbolic link to nothing; it is left as it is"))
+            sources.problems.append(Problem(shown, f"is a symbolic link {_leads(path)}; it is left as it is"))
             return
         if not one.named:
             _pass_link(key, one, shown, sources)
@@ -101,9 +105,22 @@ def _read(key: str, one: _Found, sources: Sources) -> None:
         if not stat.S_ISREG(os.stat(path).st_mode):
             sources.problems.append(Problem(shown, "is not a regular file; it is left as it is"))
             return
+        if os.stat(path).st_size > LARGEST:
+            sources.others[key] = one.path
+            sources.problems.append(Problem(shown, f"is larger than {LARGEST >> 20} MiB; it is left as it is"))
+            return
         sources.files[key] = Source(key, path, shown, path.read_bytes())
     except OSError as error:
         sources.problems.append(Problem(shown, f"can't be read ({reason(error)}); it is left as it is"))
+
+
+def _leads(path: Path) -> str:
+    """Where a link that can't be followed leads."""
+    try:
+        path.stat()
+    except OSError as error:
+        return "that leads back to itself" if error.errno == errno.ELOOP else "to nothing"
+    return "to nothing"
 
 
 def _pass_link(key: str, one: _Found, shown: str, sources: Sources) -> None:
@@ -145,6 +162,8 @@ def _walk(base: Path, output: Path | None, sources: Sources) -> Iterator[_Found]
             sources.folders.append(Path(os.path.relpath(path, base)).as_posix())
         names[:] = keep
         for name in sorted(files):
+            if name == NOTE or name.endswith(SUFFIX):
+                continue  # what a run that was killed has left
             path = os.path.join(folder, name)
             python = name.endswith(".py") and not name.startswith(".") and not ignored
             yield _Found(base, Path(path), python and not _is_ignored(path, specs))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Literal
 
-from . import dialect, projects
+from . import dialect, projects, python2
 from .accounts import accounts_of
 from .diagnostics import Diagnostic
 from .manifest import Program, with_lines
@@ -155,6 +155,8 @@ def _upgrade(
         return ProgramResult(level, {**results, **failed}, found.dialect, found.evidence)
     unread = _unread(files, modules, layout)
     outcome = _written(modules, names, options, layout, beside, unread)
+    gone = (one for path, module in modules.items() for one in python2.gone_names(module.tree, module.utf8, path))
+    outcome = replace(outcome, diagnostics=(*outcome.diagnostics, *gone))
     texts = {path: text for path, text in outcome.texts.items() if text != modules[path].utf8.decode()}
     after = {path: modules[path].encode(text) for path, text in texts.items()}
     known = (*_left_names(outcome.diagnostics), *outcome.accounts)

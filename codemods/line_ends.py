@@ -32,5 +32,7 @@ def restore(old: str, new: str, ends: LineEnds) -> str:
     end = ends[0]
     for number, line in enumerate(after[:-1]):
         end = kept.get(number, end)
+        if not line and end == "\n" and out and out[-1].endswith("\r"):
+            end = "\r"  # two ends would be one
         out.append(line + end)
     return "".join([*out, after[-1]])

@@ -11,11 +11,18 @@ import ast
 import codecs
 import io
 import re
+import sys
 import tokenize
 import warnings
 from dataclasses import dataclass, field
 
 from . import line_ends, python2
+
+# A tree takes some 400 bytes for each byte of source, and nobody writes so much code into one file.
+LARGEST = 3_000_000
+
+
+_F_STRING = re.compile(rb"\b[rR]?[fF][rR]?[\"']")
 
 
 class ParseError(Exception):
@@ -66,6 +73,8 @@ class Module:
 
 def parse(data: bytes, path: str, name: str = "") -> Module:
     """Parses a file's bytes. Raises ParseError with a sentence for the user."""
+    if len(data) > LARGEST:
+        raise ParseError(f"it is larger than {LARGEST // 1_000_000} MB: keep its data in another file than its code")
     bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     text, encoding = _decoded(data, bom)
     if "\0" in text:
@@ -88,7 +97,21 @@ def parse(data: bytes, path: str, name: str = "") -> Module:
         raise ParseError(python2.SENTENCE, line, python2=True)
     utf8 = text.encode()
     starts = [0, *(found.end() for found in re.finditer(rb"\n", utf8))]
-    return Module(path, encoding, bom, utf8, tree, name, starts, ends)
+    module = Module(path, encoding, bom, utf8, tree, name, starts, ends)
+    if sys.version_info < (3, 12) and _F_STRING.search(utf8):
+        _check_places(module)
+    return module
+
+
+def _check_places(module: Module) -> None:
+    """Before 3.12 Python parsed f-strings apart, and did not always know where in the file they were."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.JoinedStr):
+            for name in ast.walk(node):
+                if isinstance(name, ast.Name) and not (
+                    name.lineno <= len(module.starts) and module.utf8.startswith(name.id.encode(), module.span(name)[0])
+                ):
+                    raise ParseError("it holds an f-string that only Python 3.12 or later can place", node.lineno)
 
 
 def _decoded(data: bytes, bom: bytes) -> tuple[str, str]:
@@ -97,6 +120,8 @@ def _decoded(data: bytes, bom: bytes) -> tuple[str, str]:
         head = data.replace(b"\r", b"\n") if b"\r" in data[:1000] else data
         encoding, _ = tokenize.detect_encoding(io.BytesIO(head).readline)
     except SyntaxError as error:
+        if "missing" in str(error.msg):  # its first lines are not UTF-8, and declare nothing
+            raise ParseError("it is not utf-8, as Python assumes where nothing is declared", 1) from None
         raise ParseError(f"its encoding declaration is wrong ({error.msg})") from None
     if encoding == "utf-8-sig":
         encoding = "utf-8"

@@ -10,7 +10,8 @@ RULES = (
         symbol="unparsable-source",
         title="Source that is no Python 3",
         what=(
-            "The file is no Python 3, is in another encoding than it declares, or holds NUL bytes; it stays as it is."
+            "The file is no Python 3, is in another encoding than it declares, holds NUL bytes, is nested too deeply, or is "
+            "larger than any code; it stays as it is."
         ),
         why="What can't be read can't be upgraded, nor can what depends on it.",
         advice="Mend the line that is named, or the encoding, and run again.",
@@ -35,7 +36,10 @@ RULES = (
         code="TFM902",
         symbol="python2-source",
         title="Python 2",
-        what="The file is Python 2; it stays as it is.",
+        what=(
+            "The file is Python 2: it can't be parsed, or Python 3 would read a statement otherwise "
+            '(`print ("loss"), x`, `print >>log, x`, `except E, e:`); it stays as it is.'
+        ),
         why="TensorFlow 2.21 runs on Python 3.10 and later.",
         advice="Convert it to Python 3 first (`2to3`, `modernize`).",
         fix="none",
@@ -129,8 +133,8 @@ RULES = (
         symbol="partial-program",
         title="A part of a program",
         what=(
-            "A file imports another that uses TensorFlow, but that is not part of the run: it was not named, or "
-            "is excluded."
+            "A file imports another that uses TensorFlow, but that is not part of the run: it was not named, could not be "
+            "read, or is excluded."
         ),
         why="What the other file does to the graph is unknown, so this one stays in graph mode.",
         advice="Name both, or their folder.",
@@ -248,6 +252,43 @@ RULES = (
             """
         ),
         along=frozenset({"TFM102", "TFM910"}),
+    ),
+    Rule(
+        code="TFM908",
+        symbol="python2-name",
+        title="A name of Python 2",
+        what=(
+            "A builtin function that only Python 2 has (`xrange`, `unicode`, `raw_input`), which nothing in the file binds "
+            "or asks for first."
+        ),
+        why="Where it is reached, the program ends in a NameError on Python 3.",
+        advice="Write what the message names.",
+        fix="none",
+        fix_note="The name stays; the rest of the file is upgraded.",
+        bad=program(
+            """
+            import tensorflow as tf
+
+            x = tf.placeholder(tf.float32, [])
+            y = tf.square(x)
+
+            with tf.Session() as sess:
+                for i in xrange(3):
+                    print(sess.run(y, feed_dict={x: i}))
+            """
+        ),
+        good=program(
+            """
+            import tensorflow as tf
+
+            x = tf.placeholder(tf.float32, [])
+            y = tf.square(x)
+
+            with tf.Session() as sess:
+                for i in range(3):
+                    print(sess.run(y, feed_dict={x: i}))
+            """
+        ),
     ),
     Rule(
         code="TFM909",
