@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from tf_modernize.codemods.report import FileResult, ProgramResult
 
 from . import recovery, writing
 from .cache import default_folder, upgrade_cached
+from .excluding import Exclusion, is_shut_out
 from .show import Show
 from .sources import Collision, Problem, Source, Sources, collect, missing_imports, places, reason
 
@@ -27,7 +28,7 @@ MANIFEST = "tf-modernize-manifest.json"
 
 @dataclass(frozen=True)
 class Request:
-    """The options of one run, as the command line gives them."""
+    """The options of one run, as the command line and the configuration give them."""
 
     paths: Sequence[str]
     write: bool = False
@@ -40,6 +41,7 @@ class Request:
     manifest: Path | None = None
     jobs: int | None = None
     cache: bool = True
+    exclusion: Exclusion = field(default_factory=Exclusion)
     stdin_filename: str | None = None
     quiet: bool = False
     verbose: bool = False
@@ -124,7 +126,7 @@ def _collect(request: Request) -> Sources:
     if missing:
         raise click.UsageError(f"There is no {missing[0]}.")
     try:
-        return collect(request.paths, request.output)
+        return collect(request.paths, request.output, request.exclusion)
     except Collision as error:
         raise click.UsageError(str(error)) from None
 
@@ -133,6 +135,8 @@ def _stdin(request: Request) -> Sources:
     name = request.stdin_filename or "stdin.py"
     key = Path(name).name
     source = Source(key, Path(name), request.stdin_filename or "<stdin>", sys.stdin.buffer.read())
+    if request.stdin_filename and is_shut_out(Path(name), request.exclusion):
+        return Sources(Path("."), passed=source.data)
     return Sources(Path("."), {key: source})
 
 
@@ -145,6 +149,7 @@ def _missing_parts(groups: Sequence[Sequence[str]], sources: Sources) -> dict[st
 
 def _print_source(programs: Sequence[ProgramResult], sources: Sources) -> None:
     """The source on standard output: upgraded, or as it came."""
+    sys.stdout.buffer.write(sources.passed)
     for key, source in sources.files.items():
         after = next((one.files[key].after for one in programs if key in one.files), None)
         sys.stdout.buffer.write(source.data if after is None else after)

@@ -9,11 +9,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pathspec import GitIgnoreSpec
-
 from tf_modernize.codemods.projects import imports
 from tf_modernize.codemods.triage import mentions_tensorflow
 
+from .excluding import Exclusion, Sieve, is_shut_out
 from .recovery import NOTE, SUFFIX
 
 LARGEST = 64 << 20  # bytes of a file that are read at all
@@ -41,13 +40,17 @@ class Problem:
 
 @dataclass
 class Sources:
-    """Everything that was found: Python files, files and folders to copy (key -> path), and what could not be read."""
+    """Everything that was found: Python files, files and folders to copy (key -> path), and what could not be read.
+
+    `passed` is a source on standard input that is left out, and so handed on.
+    """
 
     top: Path
     files: dict[str, Source] = field(default_factory=dict)
     others: dict[str, Path] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    passed: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,9 @@ class Collision(Exception):
     """Two files that would be written to one place."""
 
 
-def collect(paths: Sequence[str], output: Path | None) -> Sources:
+def collect(paths: Sequence[str], output: Path | None, exclusion: Exclusion | None = None) -> Sources:
     """The files that the paths name. With `output`, each path's contents come to the top of it."""
+    exclusion = exclusion or Exclusion()
     bases = [base if (base := Path(path)).is_dir() else base.parent for path in paths]
     top = Path(os.path.commonpath([os.path.abspath(base) for base in bases]))
     sources = Sources(output or top)
@@ -72,9 +76,10 @@ def collect(paths: Sequence[str], output: Path | None) -> Sources:
         if not os.path.lexists(name):
             sources.problems.append(Problem(name, "does not exist"))
             continue
-        found = (
-            _walk(Path(name), output, sources) if Path(name).is_dir() else [_Found(base, Path(name), True, named=True)]
-        )
+        if is_shut_out(Path(name), exclusion):
+            continue
+        whole = Path(name).is_dir()
+        found = _walk(Path(name), output, sources, exclusion) if whole else [_Found(base, Path(name), True, named=True)]
         for one in found:
             place = os.path.join(os.path.realpath(one.path.parent), one.path.name)
             if place in seen:
@@ -132,10 +137,10 @@ def _pass_link(key: str, one: _Found, shown: str, sources: Sources) -> None:
         sources.problems.append(Problem(shown, sentence))
 
 
-def _walk(base: Path, output: Path | None, sources: Sources) -> Iterator[_Found]:
+def _walk(base: Path, output: Path | None, sources: Sources, exclusion: Exclusion) -> Iterator[_Found]:
     """Everything below a folder, in order: Python files to upgrade, other files to copy."""
     barred = os.path.realpath(output) if output else None
-    specs = _specs_above(base)
+    sieve = Sieve(base, exclusion)
 
     def unreadable(error: OSError) -> None:
         sources.problems.append(Problem(str(error.filename), f"can't be read ({reason(error)}); it is left out"))
@@ -143,9 +148,7 @@ def _walk(base: Path, output: Path | None, sources: Sources) -> Iterator[_Found]
     ignored_folders: set[str] = set()
     for folder, names, files in os.walk(base, onerror=unreadable):
         ignored = folder in ignored_folders
-        here = _spec(Path(folder))
-        if here is not None:
-            specs.append((os.path.abspath(folder), here))
+        sieve.enter(folder)
         keep = []
         for name in sorted(names):
             path = os.path.join(folder, name)
@@ -154,7 +157,7 @@ def _walk(base: Path, output: Path | None, sources: Sources) -> Iterator[_Found]
                 continue
             if name in SKIPPED_FOLDERS or os.path.realpath(path) == barred or _is_environment(path):
                 continue
-            if ignored or name.startswith(".") or _is_ignored(path + "/", specs):
+            if ignored or sieve.leaves_out(path + "/"):
                 if not output:
                     continue
                 ignored_folders.add(path)  # to be copied, not upgraded
@@ -165,46 +168,8 @@ def _walk(base: Path, output: Path | None, sources: Sources) -> Iterator[_Found]
             if name == NOTE or name.endswith(SUFFIX):
                 continue  # what a run that was killed has left
             path = os.path.join(folder, name)
-            python = name.endswith(".py") and not name.startswith(".") and not ignored
-            yield _Found(base, Path(path), python and not _is_ignored(path, specs))
-
-
-def _specs_above(base: Path) -> list[tuple[str, GitIgnoreSpec]]:
-    """The .gitignore files of the folders above, up to the top of the repository, outermost first.
-
-    None of them where they exclude the folder itself: it was named all the same.
-    """
-    found: list[tuple[str, GitIgnoreSpec]] = []
-    within = folder = Path(os.path.abspath(base))
-    while not (folder / ".git").exists():
-        if folder == folder.parent:
-            return []
-        folder = folder.parent
-        spec = _spec(folder)
-        if spec is not None:
-            found.insert(0, (str(folder), spec))
-    on_the_way = (one for one in (within, *within.parents) if one.is_relative_to(folder) and one != folder)
-    return [] if any(_is_ignored(f"{one}/", found) for one in on_the_way) else found
-
-
-def _spec(folder: Path) -> GitIgnoreSpec | None:
-    try:
-        text = (folder / ".gitignore").read_text(encoding="utf-8", errors="replace")
-        return GitIgnoreSpec.from_lines(text.splitlines())
-    except (OSError, ValueError):
-        return None
-
-
-def _is_ignored(path: str, specs: Sequence[tuple[str, GitIgnoreSpec]]) -> bool:
-    """Whether .gitignore excludes the path (a folder's ends in "/"): the innermost file with an opinion decides."""
-    full = os.path.abspath(path)
-    for folder, spec in reversed(specs):
-        if full.startswith(folder + os.sep):
-            relative = os.path.relpath(full, folder).replace(os.sep, "/") + ("/" if path.endswith("/") else "")
-            decided = spec.check_file(relative).include
-            if decided is not None:
-                return decided
-    return False
+            python = name.endswith(".py") and not ignored and not sieve.leaves_out(path)
+            yield _Found(base, Path(path), python)
 
 
 def _is_environment(path: str) -> bool:

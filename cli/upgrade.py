@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from .options import tree_options
+
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -28,10 +30,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--target",
     type=click.Choice(["native", "compat"]),
-    default="native",
-    show_default=True,
     help="native: eager, tf.function and Keras 3 wherever that is sure to mean the same, else compat. "
-    "compat: graph mode on tensorflow.compat.v1 throughout.",
+    "compat: graph mode on tensorflow.compat.v1 throughout. [default: native]",
 )
 @click.option(
     "--assume",
@@ -55,9 +55,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option(
     "--cache/--no-cache",
-    default=True,
+    default=None,
     help="Take programs that have not changed since an earlier run from the user's cache folder. [default: cache]",
 )
+@tree_options
 @click.option("--stdin-filename", metavar="NAME", help="The name to report for `-`, the source on standard input.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Print every finding, and every file with its level.")
@@ -67,8 +68,18 @@ def upgrade(**options: Any) -> None:
     Without --write, --output, --check or --diff it shows a diff and a summary, and writes nothing. PATHS may be `-`: then
     the source is read from standard input, and the upgraded source goes to standard output.
 
-    In folders every *.py file is taken that .gitignore does not exclude, but for hidden folders and virtual environments.
+    In folders every *.py file is taken that neither .gitignore nor --exclude leaves out, but for what is hidden and virtual
+    environments. Files that are named themselves are taken all the same. The table [tool.tf-modernize] of pyproject.toml has
+    the options for every run; the command line wins.
     """
+    from . import config
     from .run import Request, run
 
-    raise click.exceptions.Exit(run(Request(**options)))
+    file, isolated = options.pop("config"), options.pop("isolated")
+    if isolated and file:
+        raise click.UsageError("--config and --isolated exclude each other.")
+    found = config.load([options["stdin_filename"] or path for path in options["paths"]], file, isolated)
+    exclusion = config.exclusion(options, found)
+    for name in ("exclude", "extend_exclude", "force_exclude"):
+        del options[name]
+    raise click.exceptions.Exit(run(Request(**config.merged(options, found), exclusion=exclusion)))
