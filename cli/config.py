@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from .excluding import Exclusion, Patterns
+    from .codes import Choice
+    from .excluding import Exclusion
 
 TABLE = "tool.tf-modernize"
 NAME = "tf-modernize"
@@ -31,6 +32,9 @@ FLAG, NUMBER, LIST, LISTS = (
 CHOICES: Mapping[str, tuple[str, ...]] = {"target": ("native", "compat"), "assume": ("tf1", "tf2")}
 KEYS: Mapping[str, str] = {
     **{key: " or ".join(f'"{one}"' for one in choices) for key, choices in CHOICES.items()},
+    "select": LIST,
+    "ignore": LIST,
+    "per-file-ignores": LISTS,
     "exclude": LIST,
     "extend-exclude": LIST,
     "force-exclude": FLAG,
@@ -94,6 +98,27 @@ def exclusion(options: Mapping[str, Any], config: Config) -> Exclusion:
             found.append(Patterns(tuple(configured), config.folder))
     force = options.get("force_exclude")
     return Exclusion(tuple(found), bool(config.values.get("force-exclude") if force is None else force))
+
+
+def choice(options: Mapping[str, Any], config: Config) -> Choice:
+    """What is told. Names that no diagnostic has are an error."""
+    from .codes import Choice, check
+
+    given: dict[str, tuple[str, ...]] = {}
+    for name in ("select", "ignore"):
+        check(options[name], click.UsageError, silencing=name == "ignore")
+        check(config.values.get(name, ()), _fault(config, name), silencing=name == "ignore")
+        given[name] = options[name] or tuple(config.values.get(name, ()))
+    per_file = config.values.get("per-file-ignores", {})
+    for names in per_file.values():
+        check(names, _fault(config, "per-file-ignores"), silencing=True)
+    return Choice(
+        **given, per_file={pattern: tuple(names) for pattern, names in per_file.items()}, folder=config.folder
+    )
+
+
+def _fault(config: Config, key: str) -> Callable[[str], Exception]:
+    return lambda sentence: ConfigError(f"{_shown(config.file or Path())}: {key} in [{TABLE}]: {sentence}")
 
 
 def similar(name: str, known: Sequence[str]) -> str:

@@ -49,3 +49,17 @@ def tree_options(command: _Command) -> _Command:
     ):
         command = option(command)
     return command
+
+
+def code_options(command: _Command) -> _Command:
+    """Which diagnostics are told."""
+    for option in reversed(
+        (
+            listed(
+                "--select", metavar="CODES", help="Tell only of these codes, symbols, or beginnings of codes (TFM4)."
+            ),
+            listed("--ignore", metavar="CODES", help="Don't tell of these; the report counts them as ignored."),
+        )
+    ):
+        command = option(command)
+    return command

@@ -14,6 +14,7 @@ def explain(name: str) -> None:
     """
     from tf_modernize.codemods import diagnostics
 
+    from .codes import unknown
     from .show_rules import page
 
     rule = diagnostics.find(name)
@@ -39,13 +40,3 @@ def rules(form: str) -> None:
         as_json()
     else:
         table()
-
-
-def unknown(name: str) -> str:
-    """The sentence for a name that no diagnostic has."""
-    from tf_modernize.codemods import diagnostics
-
-    near = diagnostics.nearest(name)
-    return f"There is no diagnostic {name}" + (
-        f": did you mean {near}?" if near else ": `tf-modernize rules` lists all."
-    )

@@ -19,6 +19,7 @@ from tf_modernize.codemods.report import FileResult, ProgramResult
 
 from . import recovery, writing
 from .cache import default_folder, upgrade_cached
+from .codes import Choice
 from .excluding import Exclusion, is_shut_out
 from .show import Show
 from .sources import Collision, Problem, Source, Sources, collect, missing_imports, places, reason
@@ -42,6 +43,7 @@ class Request:
     jobs: int | None = None
     cache: bool = True
     exclusion: Exclusion = field(default_factory=Exclusion)
+    choice: Choice = field(default_factory=Choice)
     stdin_filename: str | None = None
     quiet: bool = False
     verbose: bool = False
@@ -61,7 +63,9 @@ def run(request: Request) -> int:
         sources = _collect(request)
     files = {key: source.data for key, source in sources.files.items()}
     groups = engine.groups(files)
-    options = engine.Options(request.target, request.assume, _missing_parts([group.files for group in groups], sources))
+    missing = _missing_parts([group.files for group in groups], sources)
+    ignored = request.choice.ignored({key: sources.files[key].path for group in groups for key in group.files})
+    options = engine.Options(request.target, request.assume, missing, ignored)
     folder = default_folder() if request.cache else None
     found: dict[int, ProgramResult] = {}
     with show.progress(sum(len(group.files) for group in groups)) as advance:
@@ -350,10 +354,14 @@ def _has_failed(program: ProgramResult) -> bool:
 
 
 def _is_left(program: ProgramResult, request: Request) -> bool:
-    """Whether TF1 remains in the program: names that were left, or graph mode where native was asked for."""
+    """Whether TF1 remains in the program: names that were left, or graph mode where native was asked for.
+
+    What is ignored does not count.
+    """
     wanted = ("native", "compat") if request.target == "compat" else ("native",)
     return program.dialect == "tf1" and (
-        program.level not in wanted or any(report.is_left(one) for one in program.files.values())
+        (program.level not in wanted and not program.is_accepted)
+        or any(report.is_left(one) for one in program.files.values())
     )
 
 

@@ -77,6 +77,8 @@ class Show:
             )
         if self.verbose:
             for file in files:
+                for finding in file.ignored:
+                    self.out.print(_finding(finding, shown, "ignored: "))
                 for account in file.accounts:
                     if account.state == "left":
                         place = f"{shown[file.path]}:{account.line}:{account.column + 1}"
@@ -101,19 +103,18 @@ class Show:
         counts["level_none"] += files - counts["files"]
         levels = [f"{counts[f'level_{level}']} {what}" for level, what in _SHORT.items() if counts[f"level_{level}"]]
         self.out.print(f"{_number(files, 'file')}: {', '.join(levels)}." if files else "No Python files there.")
-        names = [
-            f"{counts[state]} {what}"
-            for state, what in (("rewritten", "rewritten"), ("kept", "the same in TensorFlow 2"), ("left", "left"))
-            if counts[state]
-        ]
+        names = [f"{counts[state]} {what}" for state, what in _STATES.items() if counts[state]]
         if names:
             self.out.print(f"TensorFlow names: {', '.join(names)}.")
+        if counts["ignored_diagnostics"]:
+            self.out.print(f"{_number(counts['ignored_diagnostics'], 'finding')} ignored, as wanted.")
         needed = sorted({name for program in programs for name in program.requirements})
         if needed:
             self.out.print(f"The result needs, beside TensorFlow: {', '.join(needed)}.")
         self.out.print(done)
 
 
+_STATES = {"rewritten": "rewritten", "kept": "the same in TensorFlow 2", "left": "left", "ignored": "left as wanted"}
 _SHORT = {
     "native": "native",
     "compat": "compat (still graph mode)",
@@ -136,9 +137,9 @@ def _text(*parts: tuple[str, str]) -> Text:
     return Text.assemble(*((printable(text), style) for text, style in parts))
 
 
-def _finding(one: Diagnostic, shown: Mapping[str, str]) -> Text:
+def _finding(one: Diagnostic, shown: Mapping[str, str], kind: str = "") -> Text:
     place = f"{shown.get(one.path, one.path)}:{one.line}:{one.column + 1}"
-    return _text((place, "bold"), (": ", ""), (f"{one.symbol} ({one.code})", "yellow"), (f" {one.message}", ""))
+    return _text((place, "bold"), (f": {kind}", ""), (f"{one.symbol} ({one.code})", "yellow"), (f" {one.message}", ""))
 
 
 def _diff(shown: str, one: FileResult) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import tree_options
+from .options import code_options, tree_options
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -58,6 +58,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     default=None,
     help="Take programs that have not changed since an earlier run from the user's cache folder. [default: cache]",
 )
+@code_options
 @tree_options
 @click.option("--stdin-filename", metavar="NAME", help="The name to report for `-`, the source on standard input.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
@@ -79,7 +80,7 @@ def upgrade(**options: Any) -> None:
     if isolated and file:
         raise click.UsageError("--config and --isolated exclude each other.")
     found = config.load([options["stdin_filename"] or path for path in options["paths"]], file, isolated)
-    exclusion = config.exclusion(options, found)
-    for name in ("exclude", "extend_exclude", "force_exclude"):
+    exclusion, choice = config.exclusion(options, found), config.choice(options, found)
+    for name in ("exclude", "extend_exclude", "force_exclude", "select", "ignore"):
         del options[name]
-    raise click.exceptions.Exit(run(Request(**config.merged(options, found), exclusion=exclusion)))
+    raise click.exceptions.Exit(run(Request(**config.merged(options, found), exclusion=exclusion, choice=choice)))

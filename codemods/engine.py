@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 import re
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Literal
 
-from . import dialect, projects, python2
+from . import dialect, ignoring, projects, python2
 from .accounts import accounts_of
 from .diagnostics import Diagnostic
 from .manifest import Program, with_lines
@@ -37,11 +37,13 @@ class Options:
 
     `missing` are, by the path of a file, the files that it imports, that use TensorFlow and that are not part of the run:
     what they do to the graph is unknown, so a program that they belong to does not reach the native level.
+    `ignored` are, by the path of a file, the codes that are not to be told of.
     """
 
     target: Literal["native", "compat"] = "native"
     assume: Literal["tf1", "tf2"] | None = None
     missing: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    ignored: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,14 +106,17 @@ def upgrade_program(
     modules: dict[str, Module] = {}
     failed: dict[str, FileResult] = {}
     layout = projects.Layout([*files, *beside])
+    directives = {path: ignoring.read(data) for path, data in files.items()}
     for path, data in files.items():
         try:
             modules[path] = parse(data, path, layout.name(path))
         except ParseError as error:
-            failed[path] = _unparsed(path, data, error)
+            skip = directives[path].skip
+            failed[path] = ignoring.skipped(path, data, skip) if skip else _unparsed(path, data, error)
     while True:
         try:
-            return _upgrade(files, modules, failed, layout, options, beside)
+            result = _upgrade(files, modules, failed, layout, options, beside, directives)
+            return ignoring.settled(result, directives, options.ignored)
         except RecursionError as error:
             deepest = _deepest(modules)
             if deepest is None:
@@ -136,6 +141,7 @@ def _upgrade(
     layout: projects.Layout,
     options: Options,
     beside: Mapping[str, bytes],
+    directives: Mapping[str, ignoring.Directives],
 ) -> ProgramResult:
     names = resolve_all(modules, {path: files[path] for path in modules}, layout)
     found = dialect.of_program(modules, names, options.assume)
@@ -153,10 +159,23 @@ def _upgrade(
             for path in modules
         }
         return ProgramResult(level, {**results, **failed}, found.dialect, found.evidence)
-    unread = _unread(files, modules, layout)
-    outcome = _written(modules, names, options, layout, beside, unread)
+    skipped = [path for path in files if directives[path].skip]
+    everyone = modules
+    modules = {path: module for path, module in modules.items() if path not in skipped}
+    unread = _unread({path: data for path, data in files.items() if path not in skipped}, modules, layout)
+    apart = ignoring.apart({path: directives[path].skip for path in skipped}) if modules else ()
+    outcome = _written(modules, names, options, layout, beside, (*unread, *apart), directives)
     gone = (one for path, module in modules.items() for one in python2.gone_names(module.tree, module.utf8, path))
     outcome = replace(outcome, diagnostics=(*outcome.diagnostics, *gone))
+    failed = {
+        **failed,
+        **{
+            path: _passed(everyone[path], files[path], names, directives[path].skip, apart)
+            for path in skipped
+            if path in everyone
+        },
+    }
+    names = {path: names[path] for path in modules}
     texts = {path: text for path, text in outcome.texts.items() if text != modules[path].utf8.decode()}
     after = {path: modules[path].encode(text) for path, text in texts.items()}
     known = (*_left_names(outcome.diagnostics), *outcome.accounts)
@@ -178,6 +197,17 @@ def _upgrade(
     manifest = with_lines(replace(manifest, diagnostics=diagnostics), everything)
     requirements = tuple(sorted(outcome.requirements))
     return ProgramResult(outcome.level, {**results, **failed}, "tf1", found.evidence, manifest, requirements)
+
+
+def _passed(
+    module: Module, data: bytes, names: Mapping[str, Names], line: int, apart: Sequence[Diagnostic]
+) -> FileResult:
+    """A file that is to be skipped, with the names that stay in it."""
+    path = module.path
+    result = ignoring.skipped(path, data, line)
+    left = accounts_of({path: module}, names, "untouched", "native", (), result.ignored[0].message)[path]
+    accounts = tuple(replace(one, state="ignored") if one.state == "left" else one for one in left)
+    return replace(result, accounts=accounts, diagnostics=tuple(one for one in apart if one.path == path))
 
 
 def _undecided(undecided: Sequence[dialect.Place]) -> list[Diagnostic]:
@@ -235,16 +265,19 @@ def _written(
     layout: projects.Layout,
     beside: Mapping[str, bytes],
     unread: tuple[Diagnostic, ...],
+    directives: Mapping[str, ignoring.Directives],
 ) -> _Outcome:
     """What the emitters make of the program, with the parts of contrib in it that nothing but its own source can replace."""
     from .normal import contrib_sources, places
 
     written = contrib_sources.written_out(modules, names)
-    if not written:
-        return _emit(modules, names, options, layout, beside, unread)
+    texts = {path: one.module.utf8.decode() for path, one in written.items()}
+    if not written or ignoring.held(modules, texts, directives, ""):
+        return _emit(modules, names, options, layout, beside, unread, directives)
     changed = {**modules, **{path: one.module for path, one in written.items()}}
     resolved = resolve_all(changed, {path: one.utf8 for path, one in changed.items()}, layout)
-    outcome = _emit(changed, resolved, options, layout, beside, unread)
+    moved = {**directives, **{path: ignoring.read(one.module.utf8) for path, one in written.items()}}
+    outcome = _emit(changed, resolved, options, layout, beside, unread, moved)
     origins = {path: one.origins for path, one in written.items()}
     outcome = replace(
         outcome,
@@ -256,7 +289,7 @@ def _written(
         return outcome
     return replace(
         outcome,
-        texts={**{path: one.module.utf8.decode() for path, one in written.items()}, **outcome.texts},
+        texts={**texts, **outcome.texts},
         diagnostics=(*outcome.diagnostics, *(told for one in written.values() for told in one.diagnostics)),
         accounts=(*outcome.accounts, *(account for one in written.values() for account in one.accounts)),
     )
@@ -269,8 +302,12 @@ def _emit(
     layout: projects.Layout,
     beside: Mapping[str, bytes],
     unread: tuple[Diagnostic, ...],
+    directives: Mapping[str, ignoring.Directives],
 ) -> _Outcome:
     """The native level where the plan succeeds, else the compat level with the reasons why."""
+    if not modules:
+        return _Outcome("untouched", {})
+    names = {path: names[path] for path in modules}
     reasons = (*unread, *(_partial(path, options.missing[path]) for path in modules if path in options.missing))
     if options.target == "native" and not reasons:
         try:
@@ -288,9 +325,18 @@ def _emit(
         except Exception as error:
             native = (_tool_failed(min(modules), _failure(error, "the native level")),)
         if isinstance(native, _Outcome):
+            native = ignoring.held(modules, native.texts, directives, "so the program stays in graph mode") or native
+        if isinstance(native, _Outcome):
             return native
         reasons = native
-    return _compat(modules, names, reasons, _helpers(beside, layout))
+    compat = _compat(modules, names, reasons, _helpers(beside, layout))
+    held = ignoring.held(
+        modules, compat.texts, directives, "and does not run with compat.v1: the program stays as it is"
+    )
+    if not held:
+        return compat
+    kept = tuple(one for one in compat.diagnostics if one.code != held[0].code)
+    return _Outcome("untouched", {}, (*held, *kept), compat.accounts, None, held[0].message)
 
 
 def _unread(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from .diagnostics import Diagnostic
 from .manifest import Program, plain
@@ -13,7 +13,9 @@ from .manifest import Program, plain
 VERSION = 1
 
 Level = Literal["native", "compat", "untouched", "tf2", "none"]
-State = Literal["rewritten", "kept", "left", "not-tensorflow"]
+State = Literal["rewritten", "kept", "left", "ignored", "not-tensorflow"]
+# The codes that say why a program, or a file, is not at the level that was asked for.
+STOPPING = frozenset({"TFM905", "TFM907", "TFM910", "TFM931", "TFM932"})
 
 LEVELS: Mapping[str, str] = {
     "native": "native TensorFlow 2: no session, no compat.v1",
@@ -26,7 +28,8 @@ LEVELS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Account:
-    """What became of one use of a TF1 name in the input. `reason` is empty only for "rewritten"."""
+    """What became of one use of a TF1 name in the input. `reason` is empty only for "rewritten"; what is "ignored" is left,
+    and the user has said that this is so to be."""
 
     name: str
     path: str
@@ -38,7 +41,8 @@ class Account:
 
 @dataclass(frozen=True)
 class FileResult:
-    """One file: `after` is None where nothing changes, `error` a sentence where it could not be read or handled."""
+    """One file: `after` is None where nothing changes, `error` a sentence where it could not be read or handled; `ignored`
+    are findings that the user does not want to be told."""
 
     path: str
     before: bytes
@@ -47,11 +51,12 @@ class FileResult:
     diagnostics: tuple[Diagnostic, ...] = ()
     accounts: tuple[Account, ...] = ()
     error: str | None = None
+    ignored: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True)
 class ProgramResult:
-    """One connected program. All its TensorFlow files have the same level."""
+    """One connected program. All its TensorFlow files have the same level, but for those that are skipped."""
 
     level: Level
     files: Mapping[str, FileResult]
@@ -59,6 +64,12 @@ class ProgramResult:
     evidence: str = ""
     manifest: Program | None = None
     requirements: tuple[str, ...] = ()  # packages that the result needs beside TensorFlow
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether all that keeps the program from the level that was asked for is ignored, and something is."""
+        told = any(one.code in STOPPING for file in self.files.values() for one in file.diagnostics)
+        return not told and any(one.code in STOPPING for file in self.files.values() for one in file.ignored)
 
 
 def is_left(result: FileResult) -> bool:
@@ -69,7 +80,8 @@ def is_left(result: FileResult) -> bool:
 def summary(programs: Iterable[ProgramResult]) -> dict[str, int]:
     """Counts over a whole run: files by level, files changed and failed, names by state, diagnostics."""
     counts: Counter[str] = Counter({f"level_{level}": 0 for level in LEVELS})
-    counts.update(files=0, changed=0, failed=0, diagnostics=0, rewritten=0, kept=0, left=0, not_tensorflow=0)
+    counts.update(dict.fromkeys(("files", "changed", "failed", "diagnostics", "ignored_diagnostics"), 0))
+    counts.update(dict.fromkeys((state.replace("-", "_") for state in get_args(State)), 0))
     for program in programs:
         for result in program.files.values():
             counts["files"] += 1
@@ -77,6 +89,7 @@ def summary(programs: Iterable[ProgramResult]) -> dict[str, int]:
             counts["changed"] += result.after is not None
             counts["failed"] += result.error is not None
             counts["diagnostics"] += len(result.diagnostics)
+            counts["ignored_diagnostics"] += len(result.ignored)
             for account in result.accounts:
                 counts[account.state.replace("-", "_")] += 1
     return dict(counts)
@@ -113,5 +126,6 @@ def _file(result: FileResult) -> dict[str, Any]:
         "changed": result.after is not None,
         "error": result.error,
         "diagnostics": plain(result.diagnostics),
+        "ignored": plain(result.ignored),
         "names": plain(result.accounts),
     }

@@ -29,7 +29,14 @@ def codes_of(example: Example, folder: Path) -> set[str]:
     done = CliRunner().invoke(cli, arguments)
     assert not done.exception or isinstance(done.exception, SystemExit), done.exception
     report = json.loads((folder / "report.json").read_text())
-    return {one["code"] for program in report["programs"] for file in program["files"] for one in file["diagnostics"]}
+    files = [file for program in report["programs"] for file in program["files"]]
+    return {one["code"] for file in files for one in (*file["diagnostics"], *file["ignored"])} - {ignored(example)}
+
+
+def ignored(example: Example) -> str:
+    """The code that a comment in an example has ignored, to show how that is written."""
+    found = re.search(r"ignore\[(TFM\d+)\]", next(iter(example.files.values())))
+    return found[1] if found else ""
 
 
 @pytest.mark.parametrize(("rule", "name"), EXECUTED, ids=lambda one: one.code if isinstance(one, Rule) else one)

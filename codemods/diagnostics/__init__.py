@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from . import behaviour, notes, removed, tool
 from .rule import KINDS, Example, Rule
 
-__all__ = ["KINDS", "RULES", "Diagnostic", "Example", "Rule", "find", "nearest", "selected"]
+__all__ = ["ALWAYS", "KINDS", "RULES", "Diagnostic", "Example", "Rule", "find", "nearest", "selected"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Diagnostic:
 RULES: tuple[Rule, ...] = tuple(
     sorted((*removed.RULES, *behaviour.RULES, *tool.RULES, *notes.RULES), key=lambda rule: rule.code)
 )
+# Faults, which no option and no comment can silence: a run that met one ends with exit code 2.
+ALWAYS = frozenset({"TFM901", "TFM902", "TFM909"})
 _BY_CODE: Mapping[str, Rule] = {rule.code: rule for rule in RULES}
 _BY_SYMBOL: Mapping[str, Rule] = {rule.symbol: rule for rule in RULES}
 

@@ -338,4 +338,97 @@ RULES = (
             """
         ),
     ),
+    Rule(
+        code="TFM930",
+        symbol="unused-ignore",
+        title="A comment that ignores nothing",
+        what="A `# tf-modernize:` comment is not understood, or there is nothing at its statement that it could ignore.",
+        why="Whoever reads it believes that something is accepted here; and a comment that is misspelt does nothing.",
+        advice="Mend it, or delete it.",
+        fix="none",
+        fix_note="Comments are the author's.",
+        bad=program(
+            """
+            import tensorflow as tf
+
+            x = tf.placeholder(tf.float32, [None])
+            y = tf.square(x)  # tf-modernize: ignore[TFM402]
+
+            with tf.Session() as sess:
+                print(sess.run(y, feed_dict={x: [1.0, 2.0]}))
+            """
+        ),
+        good=program(
+            """
+            import tensorflow as tf
+
+            x = tf.placeholder(tf.float32, [None])
+            y = tf.square(x)
+            print("y is", y)  # tf-modernize: ignore[TFM912]
+
+            with tf.Session() as sess:
+                print(sess.run(y, feed_dict={x: [1.0, 2.0]}))
+            """
+        ),
+    ),
+    Rule(
+        code="TFM931",
+        symbol="held-statement",
+        title="A statement that must stay as it is",
+        what=(
+            "`# tf-modernize: ignore` has a statement stay as it is, and the level that the program would have gone to "
+            "changes it."
+        ),
+        why="A program is at one level as a whole, so this one stays below that level.",
+        advice="Delete the comment, or accept the level: `ignore[TFM931]` has this finding ignored, too.",
+        fix="none",
+        fix_note="The program goes to the next lower level that leaves the statement alone.",
+        bad=program(
+            """
+            import tensorflow as tf
+
+            x = tf.placeholder(tf.float32, [None])
+            y = tf.log(x)  # tf-modernize: ignore
+
+            with tf.Session() as sess:
+                print(sess.run(y, feed_dict={x: [1.0, 2.0]}))
+            """
+        ),
+        good=program(
+            """
+            import tensorflow as tf
+
+            x = tf.placeholder(tf.float32, [None])
+            y = tf.square(x)  # tf-modernize: ignore
+
+            with tf.Session() as sess:
+                print(sess.run(y, feed_dict={x: [1.0, 2.0]}))
+            """
+        ),
+    ),
+    Rule(
+        code="TFM932",
+        symbol="skipped-file",
+        title="A file that is skipped",
+        what="`# tf-modernize: skip-file` has a file stay as it is. It is only in the report, with what is ignored.",
+        why="What is TensorFlow 1 in it stays so, and other files of its program stay in graph mode.",
+        advice="Delete the comment when the file is to be upgraded.",
+        fix="none",
+        fix_note="Nothing is written to the file.",
+        bad=program(
+            """
+            # tf-modernize: skip-file
+            import tensorflow as tf
+
+            x = tf.placeholder(tf.float32, [None])
+            """
+        ),
+        good=program(
+            """
+            import tensorflow as tf
+
+            x = tf.placeholder(tf.float32, [None])
+            """
+        ),
+    ),
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
+from ..ignoring import is_ignore
 from ..parse import depth
 
 DEEPEST = 1500  # levels of nested code that LibCST parses on a stack of 8 MiB, with much to spare
@@ -161,6 +162,8 @@ class _Mover:
         taken = all(node in moves.taken for node in nodes)
         lost = [line for line in lead if line.comment is None] if taken else list(lead)
         comment = statement.trailing_whitespace.comment
+        if comment is not None and is_ignore(comment.value):
+            comment = None  # it is for the statement, and goes with it
         if comment is not None and not taken and not any(node in moves.trailing for node in nodes):
             lost.append(cst.EmptyLine(comment=comment))
         if not taken:
@@ -205,6 +208,8 @@ class _Mover:
             nodes, body = suite
             inner, lost = self._body(nodes, body, top)
             header = _header_comment(body)
+            if header is not None and is_ignore(header.value):
+                header = None
             lead = [*lead, *([cst.EmptyLine(comment=header)] if header else [])]
             if not inner:
                 return out, [*lead, *lost], defined
@@ -324,7 +329,7 @@ def _inner_comments(module: cst.Module, statement: cst.CSTNode) -> list[str]:
         bare = statement.with_changes(leading_lines=[], trailing_whitespace=cst.TrailingWhitespace())
     elif hasattr(statement, "leading_lines"):
         bare = statement.with_changes(leading_lines=[])
-    return comments_in(module.code_for_node(bare))
+    return [comment for comment in comments_in(module.code_for_node(bare)) if not is_ignore(comment)]
 
 
 def _header_comment(suite: cst.BaseSuite) -> cst.Comment | None:

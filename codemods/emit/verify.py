@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ..api import is_module, is_native
+from ..ignoring import is_ignore
 from ..names import resolve
 from ..parse import Module, parse
 from .text import comments_in, split_lines
@@ -109,9 +110,13 @@ def _own_nodes(body: list[ast.stmt] | list[ast.AST]) -> Iterator[ast.AST]:
 
 
 def lost_comments(module: Module, text: str) -> dict[ast.stmt, list[str]]:
-    """The comments of the old source that the new text lacks, by the statement that they stand in."""
+    """The comments of the old source that the new text lacks, by the statement that they stand in.
+
+    One that has findings of a statement ignored goes with its statement.
+    """
     old = module.utf8.decode()
     missing = Counter(comments_in(old)) - Counter(comments_in(text))
+    missing = Counter({comment: count for comment, count in missing.items() if not is_ignore(comment)})
     if not missing:
         return {}
     found: dict[ast.stmt, list[str]] = {}

@@ -397,7 +397,9 @@ def relative(package: str, level: int, module: str) -> str:
     return ".".join([*parts, *([module] if module else [])])
 
 
-_WALKS: WeakKeyDictionary[ast.Module, Walk] = WeakKeyDictionary()  # a walk refers to no tree as a whole: that would keep it
+_WALKS: WeakKeyDictionary[ast.Module, Walk] = (
+    WeakKeyDictionary()
+)  # a walk refers to no tree as a whole: that would keep it
 
 
 def walk_of(module: Module) -> Walk:
