@@ -218,7 +218,7 @@ class Writer:
         if isinstance(value, Placeholder):
             return self._placeholder_spec(value)
         if parameter.kind == "element" and isinstance(value, Tensor):
-            return iterators.spec(self.context, value), ""
+            return iterators.spec(self.context, self.function, value), ""
         if isinstance(value, Tensor):
             if value.dtype is None:
                 raise self._stop("a tensor that is fed and whose dtype is not known", value.node)

@@ -58,6 +58,7 @@ def _form(context: Context, value: DataIterator, node: ast.Call) -> IteratorForm
 def _structure(context: Context, node: ast.Call) -> ast.expr | None:
     """The dataset whose types and shapes an iterator was given: its elements are what the functions take."""
     found: set[Dataset] = set()
+    source = None
     given = [*node.args[:2], *(one.value for one in node.keywords if one.arg in {"output_types", "output_shapes"})]
     for part in given:
         if isinstance(part, ast.Attribute) and part.attr in {"output_types", "output_shapes"}:
@@ -68,14 +69,28 @@ def _structure(context: Context, node: ast.Call) -> ast.expr | None:
     return source if len(found) == 1 and len(given) == 2 else None
 
 
-def spec(context: Context, value: Tensor) -> str | None:
-    """The signature of an iterator's element, where a name holds the dataset."""
+def spec(context: Context, function: FunctionPlan, value: Tensor) -> str | None:
+    """The signature of an iterator's element, where a name that the function's place has holds the dataset."""
     iterator = value.inputs[0]
-    if not isinstance(iterator, DataIterator) or (iterator.dataset is not None and not iterator.dataset.constant):
+    if function.frame.instance is not None or not isinstance(iterator, DataIterator):
+        return None
+    if iterator.chain[-1].frame not in {function.frame, function.frame.top}:
+        return None
+    if iterator.dataset is not None and not iterator.dataset.constant:
         return None
     source = context.iterators[iterator].source
     path = value.chain[-1].frame.module.path
     return f"{context.modules[path].text(source)}.element_spec" if isinstance(source, ast.Name) else None
+
+
+def element(context: Context, run: Run, iterator: DataIterator) -> str:
+    """What a call is given for an iterator's element."""
+    if iterator in context.elements:
+        return context.elements[iterator]
+    frame = iterator.chain[-1].frame
+    if frame.parent is None:
+        return f"{context.iterators[iterator].name}.get_next()"
+    return f"{_reached(context, run, frame, context.iterators[iterator].name, 'read')}.get_next()"
 
 
 # -- where they are initialized -----------------------------------------------------------------------------------------
@@ -115,8 +130,8 @@ def _made(context: Context, run: Run, init: IteratorInit, feeds: FeedDicts) -> s
     return f"{name} = iter({text})"
 
 
-def _reached(context: Context, run: Run, frame: Frame, text: str) -> str:
-    """An expression of the frame that makes an iterator, where it is initialized."""
+def _reached(context: Context, run: Run, frame: Frame, text: str, done: str = "initialized") -> str:
+    """An expression of the frame that makes an iterator, where it is initialized or read."""
     assert run.statement is not None
     here = run.statement.frame
     owner = objects.owner(frame)
@@ -125,7 +140,7 @@ def _reached(context: Context, run: Run, frame: Frame, text: str) -> str:
         if found is not None:
             return found + text.removeprefix("self")
     if frame is not here:
-        raise _stop(context, run, "an iterator initialized in another function")
+        raise _stop(context, run, f"an iterator {done} in another function")
     return text
 
 

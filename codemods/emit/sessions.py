@@ -1,4 +1,4 @@
-"""Parameters that only ever hold a session go, in the definition and in every call."""
+"""Parameters that only ever hold a session, or an iterator's initializer, go, in the definition and in every call."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from ..graph.frames import Frame
-from ..graph.values import Known, Placeholder, Session, Value, graph_values
+from ..graph.values import IteratorInit, Known, Placeholder, Session, Value, graph_values
 from ..parse import Module
 from ..plan import objects
 from ..plan.units import moves
@@ -64,7 +64,7 @@ def _calls(context: Context, definition: ast.FunctionDef, names: list[str]) -> I
 def _goes(context: Context, frame: Frame, name: str) -> bool:
     """Whether a parameter holds a session, or what only builds graph is given: a value that no longer exists there."""
     value = frame.arguments.get(name)
-    if isinstance(value, Session):
+    if isinstance(value, (Session, IteratorInit)):
         return True
     if type(value) is Value or (isinstance(value, Known) and value.value is None):
         return name in frame.bindings and isinstance(frame.bindings[name].value, Session)

@@ -344,12 +344,7 @@ def _argument(context: Context, run: Run, parameter: Parameter, feeds: FeedDicts
     if parameter.kind == "element" and isinstance(value, Tensor):
         iterator = value.inputs[0]
         assert isinstance(iterator, DataIterator)
-        unit = context.units.unit(value)
-        if unit is not None and unit.statement.frame is not statement.frame and unit.statement.frame.parent is not None:
-            raise _stop(context, run, "an iterator that is read in another function")
-        if iterator in context.elements:
-            return [context.elements[iterator]]
-        return [f"{context.iterators[iterator].name}.get_next()"]
+        return [iterators.element(context, run, iterator)]
     assert value is not None
     feed = run.feeds.get(value)
     if feed is None:

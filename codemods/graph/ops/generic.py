@@ -52,6 +52,7 @@ SOMETIMES_NOTHING = frozenset({"cast", "to_float", "to_int32", "to_int64", "to_d
 HOST_PREFIXES = (
     "app.", "flags.", "logging.", "gfile.", "io.gfile.", "python_io.", "errors.", "compat.as_", "test.",
     "train.latest_checkpoint", "train.get_checkpoint_state", "train.checkpoint_exists", "set_random_seed",
+    "train.Feature", "train.Example", "train.SequenceExample", "train.Int64List", "train.FloatList", "train.BytesList",
     "random.set_random_seed",    "as_dtype", "DType",
     "TensorShape", "initializers.", "keras.initializers.", "contrib.layers.xavier_initializer", "sysconfig.", "version",
     "contrib.layers.variance_scaling_initializer",
