@@ -234,7 +234,7 @@ class Writer:
         if shape is None and value.op == "placeholder_with_default":
             shape_text = "[]" if isinstance(value.default, Known) else "None"
         elif shape is None:
-            shape_text = "[]" if is_scalar(self.context.plan, value) else "None"
+            shape_text = "[]" if is_scalar(self.context.plan, value) and not value.sparse else "None"
         elif self.method:
             shape_text = members.shape(self.context, value, shape)
         elif local:
@@ -254,6 +254,8 @@ class Writer:
         if unit is not None and not local and unit.node not in self.context.moves_of(unit.statement).trailing:
             comment = trailing_comment(unit.statement.frame.module, unit.node)
             self.context.moves_of(unit.statement).trailing.update([unit.node] if comment else [])
+        if value.sparse:
+            return f"{self.tf}.SparseTensorSpec({shape_text}, {dtype_text})", comment
         return f"{self.tf}.TensorSpec({shape_text}, {dtype_text}{named})", comment
 
     # -- statements -----------------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ from ..graph.values import (
     Saver,
     Schedule,
     Session,
+    SparseValue,
+    StringHandle,
     Summary,
     TrainOp,
     UpdateOps,
@@ -51,6 +53,9 @@ def rewrite_calls(context: Context) -> None:
             _assign(context, node, path)
         elif isinstance(value, VariableList) and _same_items(values):
             _variable_list(context, node, value, path)
+        elif isinstance(value, SparseValue) and context.names[path].name_of(node.func) == "SparseTensorValue":
+            context.edits[path].replace(node.func, f"{context.tf(path)}.SparseTensor")
+            context.owned.add(node.func)
         if any(_structural(one) for one in values):
             _own_call(context, node, values[0])
     for value in context.run.values:
@@ -61,7 +66,7 @@ def rewrite_calls(context: Context) -> None:
 
 
 # Calls that go altogether, with what they were given.
-GONE = (Session, Init, Config, Entered, UpdateOps, VariableList, DataIterator, MetricVariables)
+GONE = (Session, Init, Config, Entered, UpdateOps, VariableList, DataIterator, StringHandle, MetricVariables)
 # Of these, only what they compute with lives on.
 KEPT_ARGUMENTS = {TrainOp: ("loss", "var_list", "grads_and_vars"), Gradients: ("loss", "var_list", "ys", "xs")}
 
@@ -82,7 +87,7 @@ def _own_call(context: Context, node: ast.Call, value: Value) -> None:
 def _structural(value: Value) -> bool:
     kinds = (
         Placeholder, Session, Init, Saver, Writer, Optimizer, TrainOp, Gradients, GradientList, Group, UpdateOps, Summary, Assign,
-        Config, Entered, DataIterator, Schedule, VariableList, Layer, Hook, Creator, MetricVariables,
+        Config, Entered, DataIterator, StringHandle, Schedule, VariableList, Layer, Hook, Creator, MetricVariables,
     )  # fmt: skip
     if isinstance(value, Variable):
         return value.maker in {"Variable", "get_variable", "global_step"}

@@ -11,7 +11,7 @@ import ast
 
 from ..edits import Part
 from ..graph.frames import Frame, Statement
-from ..graph.values import DataIterator, Dataset, IteratorInit, Known, Placeholder, Tensor
+from ..graph.values import DataIterator, Dataset, FetchedHandle, IteratorInit, Known, Placeholder, Tensor
 from ..plan import objects, slices
 from ..plan.datasets import source_of
 from ..plan.executions import FunctionPlan, Parameter, Run
@@ -59,7 +59,8 @@ def _structure(context: Context, node: ast.Call) -> ast.expr | None:
     """The dataset whose types and shapes an iterator was given: its elements are what the functions take."""
     found: set[Dataset] = set()
     source = None
-    given = [*node.args[:2], *(one.value for one in node.keywords if one.arg in {"output_types", "output_shapes"})]
+    given = [one for one in node.args[:3] if not _is_handle(context, one)]
+    given += [one.value for one in node.keywords if one.arg in {"output_types", "output_shapes"}]
     for part in given:
         if isinstance(part, ast.Attribute) and part.attr in {"output_types", "output_shapes"}:
             found.update(
@@ -67,6 +68,10 @@ def _structure(context: Context, node: ast.Call) -> ast.expr | None:
             )
             source = part.value
     return source if len(found) == 1 and len(given) == 2 else None
+
+
+def _is_handle(context: Context, node: ast.expr) -> bool:
+    return any(isinstance(one, Placeholder) for one in context.run.meanings.get(node, []))
 
 
 def spec(context: Context, function: FunctionPlan, value: Tensor) -> str | None:
@@ -85,6 +90,11 @@ def spec(context: Context, function: FunctionPlan, value: Tensor) -> str | None:
 
 def element(context: Context, run: Run, iterator: DataIterator) -> str:
     """What a call is given for an iterator's element."""
+    if iterator.handle is not None:
+        feed = run.feeds.get(iterator.handle)
+        if feed is None or not isinstance(feed.value, FetchedHandle):
+            raise _stop(context, run, "a handle that is fed and not known to be one iterator's")
+        return element(context, run, feed.value.iterator)
     if iterator in context.elements:
         return context.elements[iterator]
     frame = iterator.chain[-1].frame
@@ -157,6 +167,10 @@ def _check_source(context: Context, run: Run, source: ast.expr, maker: Statement
 def _call(context: Context, run: Run, function: FunctionPlan, feeds: FeedDicts) -> str:
     """The call that makes a dataset of what was fed."""
     assert run.statement is not None
+    taken = {parameter.value for parameter in function.parameters}
+    effects = [key for key, feed in run.feeds.items() if feed.node is not None and not is_pure(context, feed.node)]
+    if len(effects) > 1 or not taken.issuperset(effects):
+        raise _stop(context, run, "an iterator initialized with feeds whose values are computed with effects")
     arguments: list[Part] = []
     for place, parameter in enumerate(function.parameters):
         arguments.extend([", "] if place else [])

@@ -13,6 +13,7 @@ from ..graph.values import (
     Placeholder,
     Schedule,
     Sequence,
+    SparseValue,
     Summary,
     Tensor,
     Variable,
@@ -353,10 +354,27 @@ def _argument(context: Context, run: Run, parameter: Parameter, feeds: FeedDicts
         raise _stop(context, run, "a placeholder that is needed but not fed")
     wanted = feeds.argument(run, value, feed.node, feed.holder, parameter.name)
     dtype = getattr(value, "dtype", None)
+    if isinstance(value, Placeholder) and value.sparse:
+        return _sparse(context, run, value, feed, wanted)
     if dtype in NUMPY_TYPES and not _converts(feed.value, dtype):
         path = statement.frame.module.path
         return [f"{numpy_name(context, path)}.asarray(", *wanted, f", {numpy_name(context, path)}.{dtype})"]
     return wanted
+
+
+def _sparse(context: Context, run: Run, value: Placeholder, feed: Feed, wanted: list[Part]) -> list[Part]:
+    """A sparse tensor of what was fed: a SparseTensorValue, or a tuple of indices, values and shape."""
+    assert run.statement is not None
+    tf = context.tf(run.statement.frame.module.path)
+    if isinstance(feed.value, Sequence) and len(feed.value.items) == 3:
+        written = wanted == [feed.node] and isinstance(feed.node, (ast.Tuple, ast.List))
+        parts: list[Part] = ["*", *wanted]
+        if written and isinstance(feed.node, (ast.Tuple, ast.List)):
+            parts = [part for place, one in enumerate(feed.node.elts) for part in (", " if place else "", one)]
+        wanted = [f"{tf}.SparseTensor(", *parts, ")"]
+    elif not isinstance(feed.value, SparseValue):
+        raise _stop(context, run, "a sparse placeholder that is fed a value that is not known")
+    return wanted if value.dtype == "string" else [f"{tf}.cast(", *wanted, f", {tf}.{value.dtype})"]
 
 
 def _converts(value: object, dtype: str | None) -> bool:

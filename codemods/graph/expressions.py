@@ -31,9 +31,11 @@ from .values import (
     LoadedShape,
     LoadedTensor,
     Method,
+    Placeholder,
     Sequence,
     Session,
     SignaturePart,
+    SparseValue,
     StateTuple,
     Super,
     Tensor,
@@ -150,6 +152,8 @@ def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Valu
         return _graph_attribute(run, owner, name, node)
     if isinstance(owner, StateTuple) and (part := owner.named(name)) is not None:
         return part
+    if isinstance(owner, SparseValue):
+        return run.problem(node, "a part of a SparseTensorValue that is read")
     if isinstance(owner, Array) and name in host.ARRAY_VALUES:
         return Value()
     if isinstance(owner, (Known, Sequence, Dict, TensorShape, Array, Function)) or type(owner) in UNKNOWN:
@@ -170,6 +174,8 @@ def _of_module(run: Interpreter, owner: ImportedModule, name: str) -> Value:
 
 
 def _graph_attribute(run: Interpreter, owner: GraphValue, name: str, node: ast.expr) -> Value:
+    if isinstance(owner, Placeholder) and owner.sparse and name in {"indices", "values", "dense_shape"}:
+        return run.tensor(node, "element", (owner,), None, "int64" if name != "values" else owner.dtype)
     if isinstance(owner, Tensor):
         if name == "shape":
             return TensorShape(owner.shape)

@@ -214,13 +214,19 @@ class Tensor(GraphValue):
 
 @dataclass(eq=False)
 class Placeholder(Tensor):
-    """What a run must feed, unless it has a default."""
+    """What a run must feed, unless it has a default. A `handle` says which iterator a run draws from."""
 
     default: Value | None = None
+    handle: bool = False
+    sparse: bool = False
 
     @property
     def is_root(self) -> bool:
         return True
+
+
+class SparseValue(Value):
+    """A `tf.SparseTensorValue` that the program made."""
 
 
 @dataclass(eq=False)
@@ -594,12 +600,27 @@ class DataIterator(GraphValue):
 
     dataset: Dataset | None = None
     one_shot: bool = False
+    handle: Placeholder | None = None  # it stands for the iterator whose handle is fed
     initializer: IteratorInit | None = None
     draws: list[Tensor] = field(default_factory=list)
 
     @property
     def is_root(self) -> bool:
         return True
+
+
+@dataclass(eq=False)
+class StringHandle(GraphValue):
+    """`iterator.string_handle()`: what a run gives, and others are fed, to say which iterator they draw from."""
+
+    iterator: DataIterator | None = None
+
+
+@dataclass(eq=False)
+class FetchedHandle(Value):
+    """The string that stands for an iterator."""
+
+    iterator: DataIterator
 
 
 @dataclass(eq=False)

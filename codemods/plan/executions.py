@@ -25,6 +25,7 @@ from ..graph.values import (
     Placeholder,
     Schedule,
     Sequence,
+    StringHandle,
     Summary,
     Tensor,
     TrainOp,
@@ -237,6 +238,8 @@ def resolve(units: Units, execution: Execution) -> Run:
         and all(isinstance(leaf, (Init, UpdateOps)) for leaf in leaves)
         and any(isinstance(leaf, Init) for leaf in leaves)
     ):
+        run.kind = "dropped"
+    elif values and all(isinstance(value, StringHandle) for value in values):
         run.kind = "dropped"
     elif any(isinstance(leaf, IteratorInit) for leaf in leaves) and all(
         isinstance(value, (Init, IteratorInit)) for value in values

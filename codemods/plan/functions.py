@@ -22,6 +22,7 @@ from ..graph.values import (
     Known,
     Metric,
     Placeholder,
+    StringHandle,
     Summary,
     TrainOp,
     Value,
@@ -123,7 +124,8 @@ def _check_initializers(plan: Plan) -> None:
         if run.kind not in {"dropped", "iterator"}:
             continue
         if all(
-            isinstance(leaf, IteratorInit) or (isinstance(leaf, Init) and (leaf.local or not leaf.variables))
+            isinstance(leaf, (IteratorInit, StringHandle))
+            or (isinstance(leaf, Init) and (leaf.local or not leaf.variables))
             for part in run.fetched
             for leaf in effects(part.value)
         ):
@@ -411,7 +413,7 @@ def _parameters(plan: Plan, function: FunctionPlan, needed: set[GraphValue]) -> 
         if root in function.cut:
             function.cut[root] = _bound_name(plan, root)
             function.parameters.append(Parameter(function.cut[root], root, "fed"))
-        elif isinstance(root, Placeholder) and root not in function.constants:
+        elif isinstance(root, Placeholder) and root not in function.constants and not root.handle:
             function.parameters.append(Parameter(_bound_name(plan, root), root))
         elif isinstance(root, Feature):
             function.parameters.append(Parameter(root.name, root, "feature"))

@@ -32,6 +32,7 @@ from ..graph.values import (
     Saver,
     Schedule,
     Session,
+    StringHandle,
     Summary,
     Tensor,
     TrainOp,
@@ -143,7 +144,20 @@ def moves(value: Value) -> bool:
     """Whether a value can only exist within a function: a tensor that depends on the graph's inputs or variables."""
     if isinstance(
         value,
-        (Variable, Layer, Optimizer, Schedule, DataIterator, Saver, Writer, Session, Hook, Init, IteratorInit),
+        (
+            Variable,
+            Layer,
+            Optimizer,
+            Schedule,
+            DataIterator,
+            Saver,
+            Writer,
+            Session,
+            Hook,
+            Init,
+            IteratorInit,
+            StringHandle,
+        ),
     ):
         return False
     if isinstance(value, Dataset):
@@ -163,7 +177,16 @@ def _kind(unit: Unit) -> str:
     if any(isinstance(value, Dict) and any(isinstance(key, GraphValue) for key in value.keys) for value in writes):
         return "feed"
     kinds = {type(value) for value in made}
-    if kinds and kinds <= {Session, MonitoredSession, Hook, Init, IteratorInit, DataIterator, MetricVariables}:
+    if kinds and kinds <= {
+        Session,
+        MonitoredSession,
+        Hook,
+        Init,
+        IteratorInit,
+        DataIterator,
+        StringHandle,
+        MetricVariables,
+    }:
         return "session" if not any(isinstance(value, DataIterator) for value in made) else "iterator"
     if kinds <= {Dataset, DataIterator, IteratorInit} and DataIterator in kinds and any(map(moves, made)):
         return "iterator"  # over a dataset that is fed: both are made where it is initialized

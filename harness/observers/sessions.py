@@ -274,6 +274,9 @@ class _Observer:
             except (TypeError, ValueError):  # a SparseTensor, a handle
                 continue
             fed.add(tensor.name)
+            readers = [op.type for op in tensor.consumers()]
+            if readers and all(one.startswith("IteratorFromStringHandle") for one in readers):
+                continue  # it only says which iterator's element is wanted
             try:
                 arrays["feed:" + tensor.name] = np.asarray(value, dtype=tensor.dtype.as_numpy_dtype)
             except (TypeError, ValueError):  # the session will say what is wrong with it

@@ -15,6 +15,7 @@ from ..values import (
     Known,
     Placeholder,
     Sequence,
+    StringHandle,
     Tensor,
     Value,
     graph_values,
@@ -68,6 +69,8 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
             return _element(run, node, owner)
         if name == "make_initializer":
             return _initializer(run, node, owner)
+        if name == "string_handle" and owner.handle is None:
+            return run.add(StringHandle(node, run.chain, (), owner))
         return run.problem(node, f"a method .{name}() of an iterator")
     return None
 
@@ -92,11 +95,21 @@ def _from_structure(run: Interpreter, name: str, node: ast.Call) -> Value:
     return run.add(DataIterator(node, run.chain))
 
 
+def _from_string_handle(run: Interpreter, name: str, node: ast.Call) -> Value:
+    """An iterator that stands for the one whose handle a run is fed."""
+    arguments = Arguments(run, node, ("string_handle", "output_types", "output_shapes", "output_classes"))
+    handle = arguments.value("string_handle")
+    if not isinstance(handle, Placeholder):
+        return run.problem(node, "an iterator whose handle is no placeholder")
+    handle.handle = True
+    return run.add(DataIterator(node, run.chain, (handle,), handle=handle))
+
+
 def _initializer(run: Interpreter, node: ast.Call, owner: DataIterator) -> Value:
     """`iterator.make_initializer(dataset)`."""
     arguments = Arguments(run, node, ("dataset", "name"))
     dataset, source = arguments.value("dataset"), arguments.nodes.get("dataset")
-    if not isinstance(dataset, Dataset) or owner.dataset is not None or owner.one_shot:
+    if not isinstance(dataset, Dataset) or owner.dataset is not None or owner.one_shot or owner.handle:
         return run.problem(node, "an initializer of an iterator over a dataset that is not known")
     return run.add(IteratorInit(node, run.chain, (), owner, source, dataset))
 
@@ -136,6 +149,7 @@ FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
     "data.TFRecordDataset": _dataset,
     "data.FixedLengthRecordDataset": _dataset,
     "data.Iterator.from_structure": _from_structure,
+    "data.Iterator.from_string_handle": _from_string_handle,
     "data.make_one_shot_iterator": _make_iterator,
     "data.make_initializable_iterator": _make_iterator,
 }

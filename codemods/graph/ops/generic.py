@@ -62,7 +62,7 @@ HOST_PREFIXES = (
 NOT_MODELLED = (
     "contrib.", "train.", "estimator.", "keras.", "metrics.", "nn.rnn_cell.", "nn.dynamic_rnn", "nn.static_rnn",
     "nn.bidirectional_dynamic_rnn", "nn.static_bidirectional_rnn", "nn.raw_rnn", "layers.", "import_graph_def", "saved_model.",
-    "sparse_placeholder", "FIFOQueue", "RandomShuffleQueue", "PaddingFIFOQueue", "TextLineReader", "WholeFileReader",
+    "FIFOQueue", "RandomShuffleQueue", "PaddingFIFOQueue", "TextLineReader", "WholeFileReader",
     "TFRecordReader", "while_loop", "make_template", "placeholder", "lookup.", "contrib", "distribute.", "tpu.", "Print",
     "add_check_numerics_ops", "profiler.", "local_variables", "moving_average_variables", "report_uninitialized_variables",
     "is_variable_initialized", "get_local_variable", "scatter_", "count_up_to", "py_func", "load_op_library", "hessians",

@@ -13,6 +13,7 @@ from ..values import (
     Assign,
     Config,
     Dict,
+    FetchedHandle,
     Function,
     Graph,
     GraphValue,
@@ -24,6 +25,7 @@ from ..values import (
     Sequence,
     Session,
     StateTuple,
+    StringHandle,
     Tensor,
     Value,
     Variable,
@@ -174,6 +176,8 @@ def result_of(fetches: Value) -> Value:
         return Sequence([result_of(item) for item in fetches.items], fetches.kind)
     if isinstance(fetches, Dict):
         return Dict([*fetches.keys], [result_of(value) for value in fetches.values], [None] * len(fetches.keys))
+    if isinstance(fetches, StringHandle) and fetches.iterator is not None:
+        return FetchedHandle(fetches.iterator)
     if isinstance(fetches, Op) and not isinstance(fetches, Assign):
         return Known(None)
     return Array()

@@ -15,6 +15,7 @@ from ..values import (
     Known,
     Op,
     Placeholder,
+    SparseValue,
     Tensor,
     TensorShape,
     TFName,
@@ -37,14 +38,27 @@ def _placeholder(run: Interpreter, name: str, node: ast.Call) -> Value:
     if dtype is None:
         run.problem(node, "a placeholder whose dtype is not known")
     made = Placeholder(node, run.chain, (), name, shapes.shape_of(arguments.value("shape")), dtype)
-    made.arguments = arguments.nodes
+    made.arguments, made.sparse = arguments.nodes, name == "sparse_placeholder"
     made.default = default
+    if made.sparse:
+        if graph_values(arguments.value("shape") or Value()):
+            run.problem(node, "a sparse placeholder whose shape is a tensor")
+        whole = made.shape is not None and None not in made.shape
+        for _ in range(2 if whole else 3):  # values, indices, and the shape where it is fed, too
+            if arguments.text("name") is None:
+                run.graph.unique("Placeholder")
+        return run.add(made)
     made.tf1_name = run.graph.unique(
         arguments.text("name") or ("Placeholder" if default is None else "PlaceholderWithDefault")
     )
     if arguments.value("name") is not None and arguments.text("name") is None and not _is_none(arguments.value("name")):
         made.tf1_name = ""
     return run.add(made)
+
+
+def _sparse_value(run: Interpreter, name: str, node: ast.Call) -> Value:
+    of_function(run, name, node)
+    return SparseValue()
 
 
 def _default_dtype(value: Value) -> str | None:
@@ -189,6 +203,8 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
 
 FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
     "placeholder": _placeholder,
+    "sparse_placeholder": _placeholder,
+    "SparseTensorValue": _sparse_value,
     "placeholder_with_default": _placeholder,
     "Variable": _variable,
     "get_variable": _get_variable,
