@@ -38,12 +38,14 @@ class Options:
     `missing` are, by the path of a file, the files that it imports, that use TensorFlow and that are not part of the run:
     what they do to the graph is unknown, so a program that they belong to does not reach the native level.
     `ignored` are, by the path of a file, the codes that are not to be told of.
+    With `unsafe_fixes`, what is said to be unsafe (TFM104) is rewritten, too.
     """
 
     target: Literal["native", "compat"] = "native"
     assume: Literal["tf1", "tf2"] | None = None
     missing: Mapping[str, Sequence[str]] = field(default_factory=dict)
     ignored: Mapping[str, Collection[str]] = field(default_factory=dict)
+    unsafe_fixes: bool = False
 
 
 @dataclass(frozen=True)
@@ -311,7 +313,7 @@ def _emit(
     reasons = (*unread, *(_partial(path, options.missing[path]) for path in modules if path in options.missing))
     if options.target == "native" and not reasons:
         try:
-            native = _native(modules, names, layout, beside)
+            native = _native(modules, names, layout, beside, options.unsafe_fixes)
         except RecursionError as error:
             deepest = _deepest(modules)
             if deepest is None:
@@ -329,7 +331,7 @@ def _emit(
         if isinstance(native, _Outcome):
             return native
         reasons = native
-    compat = _compat(modules, names, reasons, _helpers(beside, layout))
+    compat = _compat(modules, names, reasons, _helpers(beside, layout), options.unsafe_fixes)
     held = ignoring.held(
         modules, compat.texts, directives, "and does not run with compat.v1: the program stays as it is"
     )
@@ -364,12 +366,16 @@ def _partial(path: str, missing: Sequence[str]) -> Diagnostic:
 
 
 def _native(
-    modules: Mapping[str, Module], names: Mapping[str, Names], layout: projects.Layout, beside: Mapping[str, bytes]
+    modules: Mapping[str, Module],
+    names: Mapping[str, Names],
+    layout: projects.Layout,
+    beside: Mapping[str, bytes],
+    unsafe: bool,
 ) -> _Outcome | tuple[Diagnostic, ...]:
     from . import entries
     from .emit.native import Fallback
 
-    emitted = entries.emit(modules, names, _helpers(beside, layout), layout)
+    emitted = entries.emit(modules, names, _helpers(beside, layout), layout, unsafe)
     if isinstance(emitted, Fallback):
         return tuple(emitted.reasons)
     _check_parses(emitted.texts)
@@ -396,12 +402,13 @@ def _compat(
     names: Mapping[str, Names],
     reasons: tuple[Diagnostic, ...],
     helpers: Mapping[str, Module],
+    unsafe: bool,
 ) -> _Outcome:
     """Graph mode on TensorFlow 2.21, or the program as it is where a name that nothing has any more would stop it."""
     from .emit import compat
     from .reach import stopped
 
-    emitted = compat.emit(modules, names)
+    emitted = compat.emit(modules, names, unsafe)
     _check_parses(emitted.texts)
     reason = reasons[0].message if reasons else ""
     diagnostics = (*reasons, *emitted.diagnostics)

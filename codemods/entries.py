@@ -40,6 +40,7 @@ class Project:
     helpers: Mapping[str, Module]
     links: Mapping[str, Mapping[str, str]]  # what each module imports, as it spells it -> path
     loads: Mapping[str, set[str]]  # what importing each module loads, its packages included
+    unsafe: bool = False  # what may not mean the same is asked for
 
 
 def emit(
@@ -47,10 +48,11 @@ def emit(
     names: Mapping[str, Names],
     helpers: Mapping[str, Module] | None = None,
     layout: projects.Layout | None = None,
+    unsafe: bool = False,
 ) -> Emitted | Fallback:
     """Takes the modules of one connected program to the native level, or says why not."""
     results = []
-    for one in each_entry(modules, names, helpers, layout):
+    for one in each_entry(modules, names, helpers, layout, unsafe):
         if isinstance(one.result, Fallback):
             return one.result
         results.append(one.result)
@@ -73,9 +75,10 @@ def each_entry(
     names: Mapping[str, Names],
     helpers: Mapping[str, Module] | None = None,
     layout: projects.Layout | None = None,
+    unsafe: bool = False,
 ) -> Iterator[Entry]:
     """The modules that no other module of the program imports, one by one."""
-    project = _project(modules, names, helpers or {}, layout or projects.Layout(modules))
+    project = replace(_project(modules, names, helpers or {}, layout or projects.Layout(modules)), unsafe=unsafe)
     imported = {target for path in modules for target in project.loads[path] - {path}}
     for path in modules:
         if path not in imported:
@@ -116,7 +119,7 @@ def _program(project: Project, entry: str) -> Entry:
         changed = inlined(run, origins) or lifted(run, origins)
         if not changed or changed.keys() & helpers.keys():
             try:
-                result = emit_entry(modules, helpers, names, run)
+                result = emit_entry(modules, helpers, names, run, project.unsafe)
                 break
             except Undecided as undecided:
                 module = {**modules, **helpers}[undecided.path]

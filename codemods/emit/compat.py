@@ -85,10 +85,12 @@ class Emitted:
         return [one for one in self.diagnostics if one.symbol in ("contrib-left", "name-left")]
 
 
-def emit(modules: Mapping[str, Module], names: Mapping[str, Names]) -> Emitted:
+def emit(modules: Mapping[str, Module], names: Mapping[str, Names], unsafe: bool = False) -> Emitted:
     """Takes the modules of one connected program to the compat level."""
     edits = {path: Edits(module) for path, module in modules.items()}
-    rewritten = {path: rewrite(module, names[path], edits[path], "compat") for path, module in modules.items()}
+    rewritten = {
+        path: rewrite(module, names[path], edits[path], "compat", unsafe=unsafe) for path, module in modules.items()
+    }
     for path, module in modules.items():
         found = numpy.register(module, edits[path], rewritten[path].needs.imports)
         rewritten[path].diagnostics.extend(found)
@@ -141,6 +143,9 @@ def _module(module: Module, names: Names, edits: Edits, result: Rewritten, legac
         ahead = [line for line in SLIM if line != "import sys" or not known]
         lines.extend(line.format(root=root) for line in (*ahead, *_slim_parts(result.needs.slim)))
     lines.extend(imports.merged(wanted))
+    for block in result.needs.blocks:
+        lines.extend(["", "", *block.rstrip("\n").split("\n")])
+    lines.extend([""] if result.needs.blocks else [])
     if lines:
         _after_imports(module, statements, own, result, lines)
     if legacy and b"TF_USE_LEGACY_KERAS" not in module.utf8:

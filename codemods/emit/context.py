@@ -139,6 +139,7 @@ class Context:
     )  # texts that need every other edit
 
     helpers: frozenset[str] = frozenset()  # modules without TensorFlow: nothing may have to change there
+    unsafe: bool = False  # rewrites that may not mean the same are asked for
 
     def __post_init__(self) -> None:
         for path, module in self.modules.items():

@@ -96,6 +96,8 @@ def _wanted(
             return _contrib(dotted, bound, same, left, level)
         if dotted.startswith("python."):
             return same if alias.asname is None or bound in left or not used else None
+        if dotted.startswith("examples."):
+            return same if alias.asname is None or bound in left or not used else None
         if alias.asname is None or dotted.startswith(_AS_IT_IS):
             return same
         if level == "native" and dotted in _ABSL:
@@ -108,6 +110,8 @@ def _wanted(
     if found.name.startswith("contrib"):
         return same if bound == "*" else _contrib(found.name, bound, same, left, level)
     if found.name.startswith("python."):
+        return same if bound in left or not used else None
+    if found.name.startswith("examples."):
         return same if bound in left or not used else None
     if found.name.startswith(_AS_IT_IS) or found.name == "compat" or found.api == "v2":
         return same

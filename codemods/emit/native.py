@@ -71,7 +71,11 @@ class Fallback:
 
 
 def emit(
-    modules: Mapping[str, Module], helpers: Mapping[str, Module], names: Mapping[str, Names], run: Interpreter
+    modules: Mapping[str, Module],
+    helpers: Mapping[str, Module],
+    names: Mapping[str, Names],
+    run: Interpreter,
+    unsafe: bool = False,
 ) -> Emitted | Fallback:
     """Writes what one entry module reaches. `helpers` are the modules without TensorFlow, which stay as they are."""
     units = find(run)
@@ -87,7 +91,7 @@ def emit(
             )
     share(plan)
     name_functions(plan)
-    context = Context({**modules, **helpers}, names, run, units, plan, helpers=frozenset(helpers))
+    context = Context({**modules, **helpers}, names, run, units, plan, helpers=frozenset(helpers), unsafe=unsafe)
     models.prepare(context)
     member_layers.prepare(context)
     own_layers.prepare(context)

@@ -22,6 +22,7 @@ def native_imports(context: Context, path: str) -> None:
     for statement in context.rewritten[path].needs.aliases:
         context.edits[path].replace(statement, "pass")  # something must stand there until it is taken out
         moves.dropped.add(statement)
+    _definitions(context, path)
     wanted = sorted(context.imports[path], key=lambda line: (line.startswith("from "), line))
     have = module.utf8.decode()
     wanted = [line for line in wanted if not re.search(rf"^{re.escape(line)}\b", have, re.MULTILINE)]
@@ -35,6 +36,19 @@ def native_imports(context: Context, path: str) -> None:
         return
     following = moves.after.setdefault(anchor, [])
     following.extend(wanted)
+
+
+def _definitions(context: Context, path: str) -> None:
+    """Puts definitions that calls need before the first statement that is no import."""
+    blocks = context.rewritten[path].needs.blocks
+    first = next(
+        (one for one in context.modules[path].tree.body if not is_docstring(one) and not isinstance(one, IMPORTS)), None
+    )
+    if blocks and first is not None:
+        context.moves[path].before.setdefault(first, [])[:0] = blocks
+
+
+IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 def _anchor(context: Context, path: str) -> ast.stmt | None:

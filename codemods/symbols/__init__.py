@@ -15,6 +15,7 @@ from ..edits import Edits
 from ..names import Names, Use, fact_of
 from ..parse import Module
 from ..report import Account
+from . import mnist
 from .sites import Hooks, Level, Needs, Site
 
 __all__ = ["Hooks", "Needs", "Rewritten", "module_root", "rewrite"]
@@ -37,8 +38,9 @@ def rewrite(
     level: Level,
     keep: Callable[[ast.AST], bool] = lambda node: True,
     hooks: Hooks | None = None,
+    unsafe: bool = False,
 ) -> Rewritten:
-    """Registers the edits that take every use for which `keep(node)` is true to the level."""
+    """Registers the edits that take every use for which `keep(node)` is true to the level; `unsafe` ones where asked for."""
     result = Rewritten()
     root = module_root(names)
     if level == "compat":
@@ -50,6 +52,10 @@ def rewrite(
         if not keep(use.node):
             continue
         site = _site(module, names, edits, result.needs, use, root, level, hooks)
+        if unsafe and mnist.rewrite(site):
+            place = module.path, use.node.lineno, use.node.col_offset
+            result.diagnostics.append(Diagnostic("mnist-read", "TFM405", mnist.MESSAGE, *place))
+            continue
         why = rewrite_use(site)
         if why is not None:
             result.left[use.node] = why

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Mapping
 
 from ..api import is_module, is_native, lookup
-from . import rules_shapes
+from . import mnist, rules_shapes
 from .packages import Place, contrib
 from .sites import NEXT, Arguments, Rule, Site, first_name, is_constant, simple
 
@@ -33,7 +33,7 @@ def rewrite_use(site: Site) -> str | None:
     if name.startswith("contrib"):
         return _contrib(site)
     if name.startswith("examples."):
-        return "tensorflow.examples was removed from TensorFlow 2; it is the program's data, which only its author can replace"
+        return mnist.LEFT
     if name.startswith("estimator") and (site.fact is None or site.fact.compat is None):
         return "Estimators were removed from TensorFlow 2.16"
     if name.startswith(("python", "core")):

@@ -10,6 +10,7 @@ import ast
 
 from ..api import REMOVED, Fact, behaviours, is_module, is_native
 from . import (
+    mnist,
     rules_arrays,
     rules_contrib,
     rules_control,
@@ -53,7 +54,7 @@ def rewrite_use(site: Site) -> str | None:
     if name.partition(".")[0] in ("app", "flags", "logging"):
         return rules_moved.absl(site)
     if name.startswith("examples."):
-        return "tensorflow.examples was removed from TensorFlow 2; it is the program's data, which only its author can replace"
+        return mnist.LEFT
     fact = site.fact
     if fact is None:
         if name.startswith(("python.", "core.")):

@@ -55,6 +55,7 @@ class Needs:
     kept: set[str] = field(default_factory=set)  # names of imports that a use is still spelt with
     aliases: set[ast.stmt] = field(default_factory=set)  # statements that only gave a gone module another name
     dropped: set[ast.AST] = field(default_factory=set)  # nodes of arguments that are gone
+    blocks: list[str] = field(default_factory=list)  # definitions that go behind the imports
 
 
 @dataclass(frozen=True)
