@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..diagnostics import Diagnostic
-from ..edits import Edits
+from ..edits import Edits, Part
 from ..graph.frames import Frame, Statement
 from ..graph.interpreter import Interpreter
 from ..graph.values import (
@@ -138,6 +138,10 @@ class Context:
         default_factory=list
     )  # texts that need every other edit
 
+    initializing: dict[tuple[Frame, tuple[Variable, ...]], str] = field(
+        default_factory=dict
+    )  # what starts variables again
+    initial: dict[Variable, list[Part]] = field(default_factory=dict)  # the expressions of initial values
     helpers: frozenset[str] = frozenset()  # modules without TensorFlow: nothing may have to change there
     unsafe: bool = False  # rewrites that may not mean the same are asked for
 

@@ -43,6 +43,9 @@ def variables(context: Context) -> None:
         if made[0] in context.steps:
             continue
         context.owned.add(node.func)
+        for variable in made:
+            if "initial_value" in variable.arguments:
+                context.initial[variable] = [variable.arguments["initial_value"]]
         if made[0].maker == "Variable":
             _variable(context, node, made)
         else:
@@ -179,7 +182,7 @@ def _get_variable(context: Context, node: ast.Call, made: list[Variable]) -> Non
     initializer = arguments.get("initializer") or made[0].scope_initializer
     shape, dtype = arguments.get("shape"), arguments.get("dtype")
     meanings = context.run.meanings.get(initializer, []) if initializer is not None else []
-    parts: list[Part] = [f"{tf}.Variable("]
+    parts: list[Part] = []
     of_value = any(isinstance(value, Tensor) for value in meanings) or (
         bool(meanings) and all(isinstance(value, Known) and value.value is not None for value in meanings)
     )
@@ -205,7 +208,9 @@ def _get_variable(context: Context, node: ast.Call, made: list[Variable]) -> Non
                 parts.append("()")
         typed: list[Part] = [", dtype=", dtype] if dtype is not None and made[0].dtype != "float32" else []
         parts.extend(["(", *_shape(context, shape), *typed, ")"])
-    parts.extend(dtype_parts)
+    for variable in made:
+        context.initial[variable] = parts
+    parts = [f"{tf}.Variable(", *parts, *dtype_parts]
     if "trainable" in arguments:
         parts.extend([", trainable=", arguments["trainable"]])
     name = arguments["name"]

@@ -20,7 +20,7 @@ from ..graph.values import (
 )
 from ..plan.executions import Feed, Fetched, FunctionPlan, Parameter, Run
 from ..symbols.sites import atom
-from . import iterators, metrics
+from . import initializing, iterators, metrics
 from .classes import receivers
 from .context import Context
 from .estimating import monitored
@@ -39,7 +39,7 @@ def rewrite(context: Context) -> None:
         if run.execution.use is not None:
             continue  # estimators.py writes these
         if run.kind == "dropped":
-            _dropped(context, run)
+            initializing.rewrite(context, run)
         elif run.kind == "iterator":
             iterators.initialize(context, run, feeds)
         elif run.kind == "assigned":
@@ -60,19 +60,6 @@ def _edits(context: Context, run: Run) -> Edits:
 def _stop(context: Context, run: Run, message: str) -> Exception:
     assert run.statement is not None
     return context.stop(message, run.execution.node, run.statement.frame.module.path)
-
-
-def _dropped(context: Context, run: Run) -> None:
-    """An initializer: the variables are made with their initial values."""
-    assert run.statement is not None
-    if not isinstance(run.statement.node, (ast.Expr, ast.Assign)):
-        raise _stop(context, run, "an initializer run within an expression")
-    lines = metrics.reset(context, run)
-    if lines:
-        context.moves_of(run.statement).dropped.discard(run.statement.node)
-        context.moves_of(run.statement).replaced[run.statement.node] = "\n".join(lines)
-    else:
-        context.moves_of(run.statement).dropped.add(run.statement.node)
 
 
 def _assigned(context: Context, run: Run) -> None:

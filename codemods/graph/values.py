@@ -424,6 +424,7 @@ class Init(Op):
 
     variables: list[Variable] = field(default_factory=list)
     local: bool = False
+    every: bool = False  # of all variables that there are, slots of optimizers among them
     metrics: list[Metric] = field(default_factory=list)  # those whose local variables it sets to their start
 
 

@@ -78,6 +78,7 @@ class Run:
     metrics: list[MetricUse] = field(default_factory=list)  # of an Estimator's evaluation
     datasets: dict[IteratorInit, FunctionPlan] = field(default_factory=dict)  # what makes those that it feeds
     recorded: list[Summary] = field(default_factory=list)  # summaries that its session or Estimator writes by itself
+    afresh: list[Variable] = field(default_factory=list)  # of an initializer: the variables that start again
 
     @property
     def asked(self) -> list[Fetched]:

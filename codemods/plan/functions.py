@@ -18,11 +18,11 @@ from ..graph.values import (
     Group,
     Init,
     Instance,
-    IteratorInit,
     Known,
     Metric,
+    MonitoredSession,
     Placeholder,
-    StringHandle,
+    Session,
     Summary,
     TrainOp,
     Value,
@@ -105,16 +105,35 @@ def _alike(one: Run, two: Run) -> bool:
 
 
 def _check_sessions(plan: Plan) -> None:
-    """Each session has variables of its own: two that are used in turn can't share the ones there are now."""
-    order: list[Value] = []
+    """Each session has variables of its own. Those that there are now can stand for all of them only where each session
+    begins, by its initializer or by a restore, after the one before it changed anything."""
+    begun: list[Value] = []
+    changed = -1  # where the session in turn last changed a variable
     for run in sorted(plan.runs, key=lambda one: one.execution.chain[-1].index):
-        session = run.execution.session
+        session, place = run.execution.session, run.execution.chain[-1]
         touches = any(isinstance(root, Variable) for part in run.fetched for root in part.value.roots)
-        if session is None or not touches or (order and order[-1] is session):
+        alone = isinstance(session, MonitoredSession) or not isinstance(
+            session, Session
+        )  # the former begin by themselves
+        if alone or not touches or run.kind == "dropped":
             continue
-        if any(one is session for one in order):
-            raise undecided("two sessions that are used in turn", run.execution.node, run.execution.chain[-1])
-        order.append(session)
+        if not begun or begun[-1] is not session:
+            again = any(one is session for one in begun)
+            if (again and len(begun) > 1) or (changed >= 0 and not _begins(plan, session, changed, place)):
+                raise undecided("two sessions that are used in turn", run.execution.node, place)
+            begun.append(session)
+            changed = -1
+        if any(isinstance(value, TrainOp | Assign) for value in _all_inputs(run)):
+            changed = place.index
+
+
+def _begins(plan: Plan, session: Session, after: int, before: Statement) -> bool:
+    """Whether a session initializes or restores variables between two places."""
+    inits = [run.execution for run in plan.runs if run.kind == "dropped" and _initialized(run)]
+    starts = [one.chain[-1] for one in inits if one.session is session]
+    uses = [use for use in plan.units.run.uses if use.method == "restore"]
+    starts += [use.chain[-1] for use in uses if use.values.get("sess") is session]
+    return any(after < one.index <= before.index for one in starts)
 
 
 def _check_initializers(plan: Plan) -> None:
@@ -123,35 +142,34 @@ def _check_initializers(plan: Plan) -> None:
     for run in plan.runs:
         if run.kind not in {"dropped", "iterator"}:
             continue
-        if all(
-            isinstance(leaf, (IteratorInit, StringHandle))
-            or (isinstance(leaf, Init) and (leaf.local or not leaf.variables))
-            for part in run.fetched
-            for leaf in effects(part.value)
-        ):
+        variables = _initialized(run)
+        if not variables:
             continue
-        variables = {
-            v for part in run.fetched for leaf in effects(part.value) if isinstance(leaf, Init) for v in leaf.variables
-        }
         looped = any(_looped(run.execution.chain, variable.chain) for variable in variables)
-        again = any(
-            variables
-            & {
-                v
-                for part in other.fetched
-                for leaf in effects(part.value)
-                if isinstance(leaf, Init)
-                for v in leaf.variables
-            }
-            for other in seen
-        )
-        if (looped or (again and _used_between(plan, seen[-1], run))) and not _restored_next(plan, run):
-            raise undecided(
-                "an initializer that runs again and starts the variables afresh",
-                run.execution.node,
-                run.execution.chain[-1],
-            )
+        again = any(set(variables) & set(_initialized(other)) for other in seen)
+        if looped or (again and _used_between(plan, seen[-1], run)) or _assigned_before(plan, run, variables):
+            run.afresh = [] if _restored_next(plan, run) else variables
+            if run.afresh and run.kind == "iterator":
+                why = "an initializer that runs again and starts the variables afresh"
+                raise undecided(why, run.execution.node, run.execution.chain[-1])
         seen.append(run)
+
+
+def _initialized(run: Run) -> list[Variable]:
+    """The variables that an initializer starts, but for the local ones."""
+    inits = [leaf for part in run.fetched for leaf in effects(part.value) if isinstance(leaf, Init) and not leaf.local]
+    return list(dict.fromkeys(variable for leaf in inits for variable in leaf.variables))
+
+
+def _assigned_before(plan: Plan, run: Run, variables: list[Variable]) -> bool:
+    """Whether something before an initializer gave its variables other values: TensorFlow 1 lets it run that late."""
+    place = run.execution.chain[-1]
+    return any(
+        isinstance(value, Assign) and value.variable in variables
+        for other in plan.runs
+        if other.execution.chain[-1].frame is place.frame and other.execution.chain[-1].index < place.index
+        for value in _all_inputs(other)
+    )
 
 
 def resets(plan: Plan, run: Run, metric: Metric) -> bool:

@@ -148,6 +148,9 @@ def _compute_name(function: FunctionPlan) -> str:
     names = [_text(part) for part in values]
     if effects and len(effects) == len(values) and len(set(names)) == 1 and names[0]:
         name = "_".join(word for word in _words(names[0]) if word not in {"op", "ops"})
+        assigned = effects[0].value.variable if isinstance(effects[0].value, Assign) else None
+        if name == "update" and assigned is not None:
+            name = "_".join(_words(assigned.name.rpartition("/")[2]))
         return name if "_" in name else f"update_{name}"
     if not all(names):
         execution = function.runs[0].execution

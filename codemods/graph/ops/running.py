@@ -80,7 +80,7 @@ def _initializer(run: Interpreter, name: str, node: ast.Call) -> Value:
         made.local = True
         made.metrics = list(run.graph.metrics) if "table" not in name else []
     else:
-        made.variables = list(run.graph.variables)
+        made.variables, made.every = list(run.graph.variables), True
     return run.add(made)
 
 
@@ -146,7 +146,7 @@ def _execute(
         arguments.nodes.get("fetches"),
         arguments.value("feed_dict"),
         arguments.nodes.get("feed_dict"),
-        arguments.value("session"),
+        arguments.value("session") or session or next(reversed(run.default_sessions), None),
         kind,
     )
     if isinstance(made.feeds, Known) and made.feeds.value is None:
