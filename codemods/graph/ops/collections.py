@@ -28,6 +28,8 @@ KEYS = {
 class VariableList(Sequence):
     """A list of variables that the graph handed out; emit writes it as the list of what is in it."""
 
+    every = False  # it is all that there are, the slots of optimizers among them
+
 
 def _matching(variables: list[Variable], scope: str | None) -> list[Value]:
     if not scope:
@@ -60,7 +62,9 @@ def _variables(run: Interpreter, name: str, node: ast.Call) -> Value:
     variables = run.graph.variables
     if name == "trainable_variables":
         variables = [variable for variable in variables if variable.trainable]
-    return VariableList(_matching(variables, _scope_of(scope)))
+    found = VariableList(_matching(variables, _scope_of(scope)))
+    found.every = name != "trainable_variables" and not _scope_of(scope)
+    return found
 
 
 def _key(value: Value | None) -> str | None:

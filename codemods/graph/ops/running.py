@@ -33,6 +33,7 @@ from ..values import (
 )
 from . import loading, metrics, op_names
 from .arguments import Arguments, of_function, of_method
+from .collections import VariableList
 
 
 def _session(run: Interpreter, name: str, node: ast.Call) -> Value:
@@ -188,7 +189,7 @@ def _saver(run: Interpreter, name: str, node: ast.Call) -> Value:
     made = Saver(node, run.chain)
     made.keywords = arguments.nodes
     given = arguments.value("var_list")
-    if given is None or (isinstance(given, Known) and given.value is None):
+    if given is None or (isinstance(given, Known) and given.value is None) or _is_everything(run, made, given):
         made.variables = list(run.graph.variables)
     else:
         members = host.items(run, given) if not isinstance(given, Dict) else None
@@ -208,6 +209,12 @@ def _saver(run: Interpreter, name: str, node: ast.Call) -> Value:
         if unusual in arguments and unusual != "keep_checkpoint_every_n_hours":
             run.problem(node, f"a Saver with {unusual}")
     return run.add(made)
+
+
+def _is_everything(run: Interpreter, saver: Saver, given: Value) -> bool:
+    """Whether a Saver is told to save what it would anyway: `Saver(tf.global_variables())`, the slots of optimizers included."""
+    every = isinstance(given, VariableList) and given.every and isinstance(saver.keywords["var_list"], ast.Call)
+    return every and [*run.graph.variables] == given.items  # type: ignore[attr-defined]
 
 
 def _saver_method(run: Interpreter, owner: Saver, name: str, node: ast.Call) -> Value:
