@@ -42,7 +42,6 @@ KNOWN_SHORT: Mapping[str, str] = {
     "train_then_predict": "checkpoints of two graphs",
     "sessions_of_their_own": "two sessions that are used in turn",
     "chosen_by_condition": "a fetch that can't be known from the source",
-    "control_flow": "tf.while_loop",
     "losses_in_a_collection": "a value added to the collection losses",
     "helper_that_runs": "one place that runs different things at different times",
     "random_draws": "an initial value taken from another variable",

@@ -34,7 +34,7 @@ from ..plan.executions import Fetched, FunctionPlan, Parameter, Shared, is_scala
 from ..plan.functions import before_a_call
 from ..plan.reasons import Undecided
 from ..plan.units import Unit, summarizes, weight_summary
-from . import iterators, metrics
+from . import branches, iterators, metrics
 from .classes import handed_on, member_layers, members
 from .context import Context, quoted
 from .estimating.metrics import update_line
@@ -108,6 +108,7 @@ class Writer:
                 if own[value] == "placeholder" and isinstance(node, ast.Call):
                     continue
                 overlay.replace(node, parameters[value])
+        branches.fold(self.context, self.path, function.constants, overlay)
         self._fold_mode(overlay)
         return overlay
 
@@ -149,8 +150,7 @@ class Writer:
         parameters = [parameter.name for parameter in function.parameters]
         names = ", ".join(["self", *parameters] if self.method else parameters)
         lines = [*([] if function.plain else self._decorator()), f"def {function.name}({names}):"]
-        body = self._body()
-        lines.extend(self.tab + line if line else "" for line in body)
+        lines.extend(self.tab + line if line else "" for line in _spaced(self._body()))
         return "\n".join(lines) + "\n"
 
     def _body(self) -> list[str]:
@@ -297,6 +297,8 @@ class Writer:
             return [*lines, *before]
         if comment and body:
             body[-1] += f"  {comment}"
+        if isinstance(node, ast.FunctionDef):
+            return ["", *lines, *before, *body, ""]
         return [*lines, *before, *body]
 
     def _effects(self, node: ast.stmt) -> ast.ListComp | None:
@@ -352,7 +354,12 @@ class Writer:
             else:
                 wanted = self.overlay.render(arguments["xs"])
                 gradient = f"{self.tape}.gradient({loss}, {wanted})"
-                self.overlay.replace(found.node, f"[{gradient}]" if found.single else gradient)
+                around = self.context.parents.get(found.node)
+                first = isinstance(around, ast.Subscript) and ast.unparse(around.slice) == "0"
+                if found.single and first and isinstance(around, ast.Subscript):
+                    self.overlay.replace(around, gradient)
+                else:
+                    self.overlay.replace(found.node, f"[{gradient}]" if found.single else gradient)
         return lines
 
     def _watched(self) -> list[str]:
@@ -661,6 +668,17 @@ class Writer:
 
     def _stop(self, message: str, node: ast.AST | None) -> Exception:
         return self.context.stop(message, node or ast.Pass(lineno=1, col_offset=0), self.path)
+
+
+def _spaced(lines: list[str]) -> list[str]:
+    """Lines with one blank line around a function within them, but for where a block begins or ends."""
+    found: list[str] = []
+    for line in lines:
+        if line or (found and found[-1] and not found[-1].endswith(":")):
+            found.append(line)
+    while found and not found[-1]:
+        found.pop()
+    return found
 
 
 def _says_nothing(line: str) -> bool:

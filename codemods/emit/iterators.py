@@ -15,6 +15,7 @@ from ..graph.values import DataIterator, Dataset, FetchedHandle, IteratorInit, K
 from ..plan import objects, slices
 from ..plan.datasets import source_of
 from ..plan.executions import FunctionPlan, Parameter, Run
+from . import metrics
 from .context import Context, IteratorForm
 from .feeds import FeedDicts, is_pure
 from .native_imports import numpy_name
@@ -116,6 +117,7 @@ def initialize(context: Context, run: Run, feeds: FeedDicts) -> None:
     for part in run.fetched:
         if isinstance(part.value, IteratorInit):
             lines.append(_made(context, run, part.value, feeds))
+    lines.extend(metrics.reset(context, run))
     if len(run.fetched) > 1 and len(lines) > 1 and run.feeds:
         raise _stop(context, run, "several iterators initialized with feeds at once")
     context.moves_of(statement).replaced[statement.node] = "\n".join(lines)

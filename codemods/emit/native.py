@@ -21,7 +21,7 @@ from ..plan.reasons import Undecided
 from ..plan.sharing import share
 from ..plan.units import find
 from ..report import Account
-from . import iterators, metrics, savers, sessions, setup, sites
+from . import branches, iterators, metrics, savers, sessions, setup, sites
 from . import moves as moving
 from .checks import check_attributes, check_gone, check_stable
 from .classes import member_layers, members, remains
@@ -111,6 +111,7 @@ def emit(
     contrib_calls.drop(context)
     check_reads(context)
     rewrite_calls(context)
+    branches.rewrite(context)
     collected_losses.rewrite(context)
     contrib_calls.rewrite_handed_on(context)
     function_attributes.rewrite(context)

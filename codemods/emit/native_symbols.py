@@ -7,6 +7,7 @@ import ast
 from ..diagnostics import Diagnostic
 from ..graph.frames import Problem
 from ..graph.values import (
+    Sequence,
     Tensor,
     Variable,
     graph_values,
@@ -113,4 +114,9 @@ def _hooks(context: Context) -> Hooks:
         kinds = {value.dtype for value in found if isinstance(value, Tensor)}
         return next(iter(kinds)) if len(kinds) == 1 else None
 
-    return Hooks(labels, shape_of, dtype_of)  # type: ignore[arg-type]
+    def count_of(node: ast.expr) -> int | None:
+        found = context.run.meanings.get(node, [])
+        counts = {len(value.items) if isinstance(value, Sequence) else None for value in found}
+        return counts.pop() if len(counts) == 1 else None
+
+    return Hooks(labels, shape_of, dtype_of, count_of)  # type: ignore[arg-type]

@@ -213,6 +213,15 @@ class Tensor(GraphValue):
 
 
 @dataclass(eq=False)
+class TensorArray(Tensor):
+    """A tf.TensorArray, or what writing to one gave: it only lives where it was made."""
+
+    @property
+    def is_root(self) -> bool:
+        return True
+
+
+@dataclass(eq=False)
 class Placeholder(Tensor):
     """What a run must feed, unless it has a default. A `handle` says which iterator a run draws from."""
 

@@ -47,6 +47,22 @@ def _is_no_list(value: ast.expr) -> bool:
     return isinstance(value, (ast.Name, ast.Attribute, ast.Call, ast.BinOp, ast.UnaryOp, ast.Constant, ast.Subscript))
 
 
+def _case(site: Site) -> str | None:
+    """tf.case no longer unpacks a list of one either, and takes no dict of cases."""
+    names = ("pred_fn_pairs", "default", "exclusive", "strict", "name")
+    bound = site.bind(names) if site.call is not None else None
+    pairs = bound.get("pred_fn_pairs") if bound else None
+    if bound is None or not isinstance(pairs, (ast.List, ast.Tuple)):
+        return "tf.case takes a list of cases in TensorFlow 2, and how it is called is not seen here"
+    cases = [one.elts[1] if isinstance(one, ast.Tuple) and len(one.elts) == 2 else None for one in pairs.elts]
+    default = bound.get("default")
+    branches = [*cases, *([default] if default is not None and not is_constant(default, None) else [])]
+    strict = is_constant(bound.get("strict"), True)
+    if not strict and not all(one is not None and _returns_no_list(site, one) for one in branches):
+        return "tf.case no longer unpacks a list of one, which a branch may return here"
+    return site.respell(site.name)
+
+
 def _while_loop(site: Site) -> str | None:
     """With one loop variable TF1 returned the variable; TensorFlow 2 returns the list that it was given."""
     names = (
@@ -63,10 +79,21 @@ def _while_loop(site: Site) -> str | None:
     )
     bound = site.bind(names) if site.call is not None else None
     loop_vars = bound.get("loop_vars") if bound else None
-    if bound is None or not isinstance(loop_vars, (ast.List, ast.Tuple)) or "return_same_structure" in bound:
+    if bound is None or loop_vars is None or "return_same_structure" in bound:
         return "tf.while_loop returns the structure of its loop variables, which is not seen here"
-    if len(loop_vars.elts) < 2 or any(isinstance(element, ast.Starred) for element in loop_vars.elts):
+    literal = isinstance(loop_vars, (ast.List, ast.Tuple)) and not any(
+        isinstance(element, ast.Starred) for element in loop_vars.elts
+    )
+    count = len(loop_vars.elts) if literal else site.hooks.count_of(loop_vars)  # type: ignore[attr-defined]
+    if not count:
+        return "tf.while_loop returns the structure of its loop variables, which is not seen here"
+    if count == 1 and site.has_comment():
         return "tf.while_loop over one variable returns a list in TensorFlow 2"
+    if count == 1:
+        others = [part for name in names[3:] if name in bound for part in (f", {name}=", bound[name])]
+        loop = (bound["cond"], ", ", bound["body"], ", ", loop_vars)
+        site.replace_call(f"{site.tf('while_loop')}(", *loop, *others, ")[0]")
+        return None
     return conform(site, site.fact) if site.fact is not None else NEXT
 
 
@@ -155,6 +182,7 @@ def _count(value: ast.expr) -> int | None:
 
 RULES: dict[str, Rule] = {
     "cond": _cond,
+    "case": _case,
     "while_loop": _while_loop,
     "name_scope": _name_scope,
     "device": _device,

@@ -42,6 +42,7 @@ class Hooks:
     labels_need_stop_gradient: Callable[[ast.Call], bool] = lambda call: True
     shape_of: Callable[[ast.expr], Sequence[int | None] | None] = lambda node: None
     dtype_of: Callable[[ast.expr], str | None] = lambda node: None
+    count_of: Callable[[ast.expr], int | None] = lambda node: None  # of the items of a list
 
 
 @dataclass

@@ -40,7 +40,7 @@ RANDOM = frozenset(
     "nn.dropout nn.nce_loss nn.sampled_softmax_loss random.categorical random.shuffle random.multinomial random.gamma "
     "random.poisson image.random_flip_left_right image.random_flip_up_down image.random_brightness image.random_contrast "
     "image.random_hue image.random_saturation nn.log_uniform_candidate_sampler nn.uniform_candidate_sampler "
-    "nn.learned_unigram_candidate_sampler nn.fixed_unigram_candidate_sampler py_func".split()
+    "nn.learned_unigram_candidate_sampler nn.fixed_unigram_candidate_sampler".split()
 )
 # Initializers that Keras layers take for their kernels ("glorot") and biases when they are told none.
 INITIALIZERS = {
@@ -63,9 +63,9 @@ NOT_MODELLED = (
     "contrib.", "train.", "estimator.", "keras.", "metrics.", "nn.rnn_cell.", "nn.dynamic_rnn", "nn.static_rnn",
     "nn.bidirectional_dynamic_rnn", "nn.static_bidirectional_rnn", "nn.raw_rnn", "layers.", "import_graph_def", "saved_model.",
     "FIFOQueue", "RandomShuffleQueue", "PaddingFIFOQueue", "TextLineReader", "WholeFileReader",
-    "TFRecordReader", "while_loop", "make_template", "placeholder", "lookup.", "contrib", "distribute.", "tpu.", "Print",
+    "TFRecordReader", "make_template", "placeholder", "lookup.", "contrib", "distribute.", "tpu.", "Print",
     "add_check_numerics_ops", "profiler.", "local_variables", "moving_average_variables", "report_uninitialized_variables",
-    "is_variable_initialized", "get_local_variable", "scatter_", "count_up_to", "py_func", "load_op_library", "hessians",
+    "is_variable_initialized", "get_local_variable", "scatter_", "count_up_to", "load_op_library", "hessians",
     "losses.get_", "losses.add_loss", "losses.compute_weighted_loss", "nn.moments", "summary.", "data.", "get_session_tensor",
     "python.", "examples.", "losses.",
 )  # fmt: skip
@@ -102,8 +102,8 @@ def call(run: Interpreter, name: str, node: ast.Call) -> Value:
         if isinstance(given, Foreign) and name not in OF_ARRAYS:
             return host.foreign(run, given, node)
     inputs = tuple(value for given in everything for value in graph_values(given))
-    results = [_body(run, given, inputs, node) for given in everything if isinstance(given, Function)]
-    inputs = (*inputs, *[value for result in results for value in graph_values(result)])
+    if any(isinstance(given, Function) for given in everything):
+        return run.problem(node, f"a function handed to tf.{name}")
     made = run.tensor(
         node,
         name,
@@ -154,21 +154,6 @@ def _several(
             whole = run.tensor(node, name, inputs, None, first.dtype)
             return Sequence([run.tensor(node, "element", (whole,), shape, first.dtype) for _ in range(count)])
     return None
-
-
-def _body(run: Interpreter, function: Function, inputs: tuple[GraphValue, ...], node: ast.Call) -> Value:
-    """What a function handed to TensorFlow (cond, map_fn, scan) makes of elements of the other arguments."""
-    if function.bound is not None:
-        return run.problem(node, "a method handed to TensorFlow")
-    made = len(run.graph.variables)
-    count = len(function.node.args.args)
-    elements: list[Value] = [run.tensor(node, "element", inputs) for _ in range(count)]
-    run.graph.name_scopes.append("?")
-    result = run.language.call_function(run, function, node, elements, {})
-    run.graph.name_scopes.pop()
-    if len(run.graph.variables) > made:
-        run.problem(node, "variables made in a function that TensorFlow calls")
-    return result
 
 
 def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Value | None:
