@@ -89,8 +89,13 @@ def check_attributes(context: Context, texts: Mapping[str, str]) -> None:
     old = {path: module.tree for path, module in context.modules.items()}
     new = {path: ast.parse(texts[path]) if path in texts else tree for path, tree in old.items()}
     before = {name for tree in old.values() for name in _stored(tree)}
-    gone = before - {name for tree in new.values() for name in _stored(tree)}
+    after = {name for tree in new.values() for name in _stored(tree)}
+    read = {node.attr for tree in old.values() for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    gone = before - after
     for path, tree in new.items():
+        lost = next((name for name in _read_of_self(tree) if name not in after | read), None)
+        if lost is not None:
+            raise context.stop(f"the attribute `{lost}`, which nothing makes", old[path].body[0], path)
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and node.attr in gone:
                 at = next(
@@ -100,6 +105,18 @@ def check_attributes(context: Context, texts: Mapping[str, str]) -> None:
                 raise context.stop(
                     f"the attribute `{node.attr}`, which is used in a way that is not followed", at, path
                 )
+
+
+def _read_of_self(tree: ast.AST) -> Iterator[str]:
+    """The attributes of `self` that plain classes read."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and all(
+            isinstance(base, ast.Name) and base.id == "object" for base in node.bases
+        ):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Load):
+                    if isinstance(part.value, ast.Name) and part.value.id == "self":
+                        yield part.attr
 
 
 def _stored(tree: ast.AST) -> Iterator[str]:

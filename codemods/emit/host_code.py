@@ -58,9 +58,8 @@ def drop_statements(context: Context) -> None:
             context.own(node)
         elif unit.kind == "host" and isinstance(node, (ast.Assign, ast.Expr)) and _is_configuration(context, unit):
             moves.dropped.add(node)
-        elif unit.kind == "host" and isinstance(node, ast.Assign) and _is_collection_keys(context, unit, node):
-            moves.dropped.add(node)
-            context.own(node)
+        elif unit.kind == "host" and isinstance(node, ast.Assign):
+            _drop_collection_keys(context, unit, node)
     _open_scopes(context)
     for use in context.run.uses:
         if isinstance(use.owner, Session) and use.method != "should_stop":
@@ -102,13 +101,32 @@ def _is_empty_merge(context: Context, node: ast.expr) -> bool:
     return name in {"summary.merge_all", "merge_all_summaries"} and all(isinstance(one, Known) for one in values)
 
 
-def _is_collection_keys(context: Context, unit: Unit, node: ast.Assign) -> bool:
-    """Whether a statement only names the collections that variables are put into: that argument goes."""
-    target = node.targets[0]
-    if len(node.targets) != 1 or not isinstance(target, ast.Name):
+def _drop_collection_keys(context: Context, unit: Unit, node: ast.Assign) -> None:
+    """What only names the collections that variables are put into goes, as their argument does; others of a tuple stay."""
+    target, value = node.targets[0], node.value
+    if len(node.targets) != 1:
+        return
+    if isinstance(target, ast.Name) and _is_collection_keys(context, unit, target, value):
+        context.moves_of(unit.statement).dropped.add(node)
+        context.own(node)
+    if not (isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts)):
+        return
+    pairs = list(zip(target.elts, value.elts, strict=True))
+    going = [place for place, pair in enumerate(pairs) if _is_collection_keys(context, unit, *pair)]
+    if going and len(pairs) - len(going) > 1:
+        module = unit.statement.frame.module
+        for items in (target.elts, value.elts):
+            sessions.remove(context, module, [module.span(one) for one in items], going)
+            for place in going:
+                context.own(items[place])
+
+
+def _is_collection_keys(context: Context, unit: Unit, target: ast.expr, value: ast.expr) -> bool:
+    """Whether a name is given the keys of collections, and read for nothing but the variables' argument."""
+    if not isinstance(target, ast.Name):
         return False
-    values = context.run.meanings.get(node.value, [])
-    keys = [item for value in values if isinstance(value, Sequence) for item in value.items]
+    values = context.run.meanings.get(value, [])
+    keys = [item for one in values if isinstance(one, Sequence) for item in one.items]
     if not any(isinstance(key, TFName) and key.name.startswith("GraphKeys.") for key in keys):
         return False
     reads = [
@@ -158,6 +176,7 @@ def _with(context: Context, unit: Unit) -> None:
 def check_reads(context: Context) -> None:
     """Statements that stay must not read what moves: printing and asserting it is dropped, known values are written out."""
     dropped = sessions.dropped_arguments(context)
+    sessions.own_annotations(context)
     for unit in context.units.ordered:
         if (
             unit.kind in {"graph", "placeholder", "session", "cell", "feed", "gone"}

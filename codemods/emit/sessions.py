@@ -22,7 +22,7 @@ def drop_parameters(context: Context) -> None:
             f"the function `{definition.name}` takes no session any more ({lost})", definition, module.path
         )
         spans = _parameter_spans(module, definition)
-        _remove(
+        remove(
             context,
             module,
             [spans[name] for name in names],
@@ -40,6 +40,14 @@ def dropped_arguments(context: Context) -> set[ast.AST]:
             found.update(one for name, one in zip(given, call.args, strict=False) if name in gone)
             found.update(keyword.value for keyword in call.keywords if keyword.arg in gone)
     return found
+
+
+def own_annotations(context: Context) -> None:
+    """The annotations of parameters that go are written by nothing else."""
+    for definition, _, _, gone in _going(context):
+        for parameter in (*definition.args.posonlyargs, *definition.args.args):
+            if parameter.arg in gone and parameter.annotation is not None:
+                context.own(parameter.annotation)
 
 
 def _going(context: Context) -> Iterator[tuple[ast.FunctionDef, list[Frame], list[str], set[str]]]:
@@ -101,10 +109,10 @@ def _drop_arguments(context: Context, call: ast.Call, names: list[str], gone: se
         items.append(module.span(keyword))
         if keyword.arg in gone:
             places.append(len(items) - 1)
-    _remove(context, module, items, places)
+    remove(context, module, items, places)
 
 
-def _remove(context: Context, module: Module, items: Sequence[tuple[int, int]], places: Sequence[int]) -> None:
+def remove(context: Context, module: Module, items: Sequence[tuple[int, int]], places: Sequence[int]) -> None:
     """Removes items of a list in brackets, each with the comma that set it off."""
     edits = context.edits[module.path]
     kept = [place for place in range(len(items)) if place not in places]

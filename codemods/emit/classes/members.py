@@ -41,12 +41,14 @@ def keep(context: Context) -> None:
     """Makes attributes of what a method's own names hold and the new functions need."""
     for one in objects.holders(context.run):
         frames = [frame for frame in context.units.frames if frame is not one.frame and objects.owner(frame) is one]
-        for frame in sorted(frames, key=lambda one: min((part.index for part in one.statements.values()), default=0)):
-            for name, binding in list(frame.bindings.items()):
-                leaves = list(flatten(binding.value))
-                if leaves and all(isinstance(leaf, KEPT) for leaf in leaves):
-                    if not all(isinstance(leaf, GraphValue) and context.reach(leaf, one.frame) for leaf in leaves):
-                        attribute(context, frame, name)
+        frames.sort(key=lambda one: min((part.index for part in one.statements.values()), default=0))
+        own = [(frame, name, binding.value) for frame in frames for name, binding in frame.bindings.items()]
+        # lists and dicts come last: what they hold may be attributes by then
+        for frame, name, value in sorted(own, key=lambda one: not isinstance(one[2], GraphValue)):
+            leaves = list(flatten(value))
+            if leaves and all(isinstance(leaf, KEPT) for leaf in leaves):
+                if not all(isinstance(leaf, GraphValue) and context.reach(leaf, one.frame) for leaf in leaves):
+                    attribute(context, frame, name)
 
 
 def attribute(context: Context, frame: Frame, name: str) -> str:

@@ -50,7 +50,7 @@ def drop_lists(context: Context) -> None:
             if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
             if not any(node in set(ast.walk(one)) for one in gone)
         ]
-        if not stays:
+        if not stays and (frame, name) not in context.promoted:
             moves.dropped.add(statement)
 
 

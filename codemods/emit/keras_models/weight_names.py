@@ -12,6 +12,7 @@ from ..context import Context, quoted
 
 # What a Keras variable has in common with a TF1 variable.
 SHARED_ATTRIBUTES = frozenset({"assign", "assign_add", "assign_sub", "shape", "numpy"})
+READS = frozenset({"value", "read_value"})
 
 
 def check_layer_weights(context: Context) -> None:
@@ -32,8 +33,17 @@ def check_layer_weights(context: Context) -> None:
             context.edits[path].replace(node, quoted(values[0].value))
         elif node.attr == "name" and _path_answers(context, node, parent, owners):
             context.edits[path].replace(node, node.value, ".path")
+        elif node.attr in READS and isinstance(parent, ast.Call) and not (parent.args or parent.keywords):
+            _read(context, parent, node.value, path)
         else:
             raise context.stop(f"`.{node.attr}` of a layer's weight, which Keras has otherwise", node, path)
+
+
+def _read(context: Context, call: ast.Call, variable: ast.expr, path: str) -> None:
+    """`weight.value()`: where it is computed with or assigned at once, the weight itself says so; else it is a tensor."""
+    at_once = isinstance(context.parents.get(call), (ast.Call, ast.BinOp))
+    before, after = ("", "") if at_once else (f"{context.tf(path)}.convert_to_tensor(", ")")
+    context.edits[path].replace(call, before, variable, after)
 
 
 def _path_answers(context: Context, node: ast.Attribute, parent: ast.AST | None, owners: Sequence[Value]) -> bool:
