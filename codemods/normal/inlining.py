@@ -14,8 +14,10 @@ from ..edits import Edits
 from ..emit.text import column, comments_above, first_line, is_docstring, reindent
 from ..graph.frames import Frame, Statement
 from ..graph.interpreter import Interpreter
-from ..graph.values import DataIterator, Init, Optimizer, Placeholder, Saver, TrainOp, Variable, Writer
+from ..graph.ops.collections import VariableList
+from ..graph.values import DataIterator, Init, Optimizer, Placeholder, Saver, TrainOp, Value, Variable, Writer
 from ..parse import Module, parse
+from ..plan import objects
 from .origins import Origin, Origins, identity, split
 
 # What can't be reached from outside of the function that makes it.
@@ -85,8 +87,16 @@ def _builds(frame: Frame) -> bool:
     ]
     if any(isinstance(value, OWN) for value in own):
         return True
+    if any(_lists_of_objects(value) for statement in frame.statements.values() for value in statement.writes.values()):
+        return True
     steps = [value for value in own if isinstance(value, Variable) and not value.trainable and value.layer is None]
     return bool(steps) and len(steps) == sum(isinstance(value, Variable) for value in own)
+
+
+def _lists_of_objects(value: Value) -> bool:
+    """Whether a value is a list of variables that TF1 handed out, of objects that the function's own names don't reach."""
+    held = value.items if isinstance(value, VariableList) else []
+    return any(isinstance(one, Variable) and objects.owner(one.chain[-1].frame) is not None for one in held)
 
 
 def _is_plain(definition: ast.FunctionDef, module: Module) -> bool:
