@@ -21,12 +21,15 @@ from .names import Names, resolve
 from .names.meaning import Others
 from .normal import places, properties
 from .normal.inlining import inlined
+from .normal import properties
+from .normal.handing_in import handed_in
+from .normal.inlining import inlined, written_out
 from .normal.lifting import lifted
 from .normal.origins import Origins
 from .normal.outlining import rewritten
 from .normal.renaming import renamed
 from .parse import Module
-from .plan.reasons import ToHoist, ToOutline, ToRename, Undecided
+from .plan.reasons import ToHoist, ToOutline, ToRename, ToWriteOut, Undecided
 
 MAX_REWRITTEN = 40  # rounds of writing TF1 otherwise before it is planned
 
@@ -116,7 +119,7 @@ def _program(project: Project, entry: str) -> Entry:
         if run.problems:
             result = Fallback([_at_home(project, entry, problem) for problem in run.problems])
             break
-        changed = inlined(run, origins) or lifted(run, origins)
+        changed = inlined(run, origins) or handed_in(run, origins) or lifted(run, origins)
         if not changed or changed.keys() & helpers.keys():
             try:
                 result = emit_entry(modules, helpers, names, run, project.unsafe)
@@ -138,9 +141,14 @@ def _otherwise(
     why: Undecided, run: Interpreter, modules: Mapping[str, Module], origins: Mapping[str, Origins]
 ) -> dict[str, tuple[Module, Origins]]:
     """The module in which what can't be planned is written otherwise; empty where that is no way."""
-    if not isinstance(why, (ToOutline, ToHoist, ToRename)) or why.path not in modules:
+    if why.path not in modules:
         return {}
-    found = renamed(why, run, modules, origins) if isinstance(why, ToRename) else rewritten(why, modules, origins)
+    if isinstance(why, ToRename):
+        found = renamed(why, run, modules, origins)
+    elif isinstance(why, ToWriteOut):
+        found = written_out(why, run, origins)
+    else:
+        found = rewritten(why, modules, origins) if isinstance(why, (ToOutline, ToHoist)) else None
     return {why.path: found} if found is not None else {}
 
 

@@ -30,7 +30,7 @@ from ..parse import Module
 from ..plan import objects
 from ..plan.executions import Fetched, FunctionPlan, Monitored, Plan, Run
 from ..plan.models import BlockModel, FunctionModel, Member, Models, Object
-from ..plan.reasons import Undecided
+from ..plan.reasons import ToWriteOut, Undecided
 from ..plan.units import Units
 from ..symbols import Rewritten
 from . import text
@@ -110,6 +110,7 @@ class Context:
     classes: dict[FunctionModel | BlockModel, str] = field(default_factory=dict)
     objects: dict[Object, str] = field(default_factory=dict)  # the expression that reaches each
     attributes: dict[Member, str] = field(default_factory=dict)  # of the objects that hold them
+    given: dict[FunctionModel, list[str]] = field(default_factory=dict)  # the names of what objects are handed
     leaves: dict[Member, str] = field(default_factory=dict)  # what Keras is told that they are called
     loaded: dict[ast.AST | None, str] = field(default_factory=dict)  # the functions of graphs that were read from files
     specs: dict[FunctionPlan, str] = field(default_factory=dict)  # the names of what signatures of SavedModels take
@@ -214,6 +215,10 @@ class Context:
     def stop(self, message: str, node: ast.AST, path: str) -> Undecided:
         return Undecided(message, node, path)
 
+    def unreached(self, what: str, node: ast.AST, frame: Frame) -> Undecided:
+        """A variable that the names of a function that ran things do not reach: its caller's might, were it written there."""
+        return ToWriteOut(f"{what}, which no name of the program reaches", node, frame)
+
     def indent(self, path: str) -> str:
         return text.indentation(self.modules[path])
 
@@ -312,9 +317,7 @@ class Context:
                 continue
             found = self.reach(variable, frame, at)
             if found is None:
-                raise self.stop(
-                    f"the variable {variable.name}, which no name of the program reaches", node, frame.module.path
-                )
+                raise self.unreached(f"the variable {variable.name}", node, frame)
             parts.append(found)
             left = left[1:]
         if len(parts) > 1 and all(part.startswith("*") and part.endswith("_variables") for part in parts):

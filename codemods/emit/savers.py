@@ -10,9 +10,9 @@ from ..graph.values import Cell, GraphValue, Known, Saver, Variable
 from ..names import Names
 from ..plan import objects
 from ..plan.models import Member
-from . import text
+from . import saved_paths, text
 from .classes import members
-from .context import Context, quoted
+from .context import Context
 
 STATE = frozenset({"train.latest_checkpoint", "train.get_checkpoint_state"})
 
@@ -130,7 +130,7 @@ def _manager(context: Context, use: Use, name: str, tf: str, keep: ast.expr | No
     """`CheckpointManager(checkpoint, directory, max_to_keep, name).save(checkpoint_number=step)`, where save was."""
     statement = use.chain[-1]
     path = statement.frame.module.path
-    directory, prefix = _split(context, use.arguments["save_path"], path)
+    directory, prefix = saved_paths.split(context, use.arguments["save_path"], path)
     step = use.arguments["global_step"]
     value = use.values.get("global_step")
     number: list[Part] = [step]
@@ -140,34 +140,6 @@ def _manager(context: Context, use: Use, name: str, tf: str, keep: ast.expr | No
     parts.extend([keep] if keep is not None else ["5"])
     parts.extend([", checkpoint_name=", *prefix, ").save(checkpoint_number=", *number, ")"])
     context.edits_of(statement).replace(use.node, *parts)
-
-
-def _split(context: Context, node: ast.expr, path: str) -> tuple[list[Part], list[Part]]:
-    """A checkpoint's path as its folder and the name of its files."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        head, _, tail = node.value.rpartition("/")
-        return [quoted(head or ("/" if node.value.startswith("/") else "."))], [quoted(tail)]
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and isinstance(node.right, ast.Constant):
-        text = node.right.value
-        if isinstance(text, str) and text.startswith("/") and "/" not in text[1:]:
-            return [node.left], [quoted(text[1:])]
-    if (
-        isinstance(node, ast.Call)
-        and len(node.args) == 2
-        and not node.keywords
-        and isinstance(node.func, ast.Attribute)
-    ):
-        last = node.args[1]
-        if node.func.attr == "join" and isinstance(last, ast.Constant) and "/" not in str(last.value):
-            return [node.args[0]], [last]
-    if isinstance(node, ast.Name):
-        if not any(
-            isinstance(one, ast.Import) and any(alias.name == "os" and not alias.asname for alias in one.names)
-            for one in context.modules[path].tree.body
-        ):
-            context.imports[path].add("import os")
-        return [f'os.path.dirname({node.id}) or "."'], [f"os.path.basename({node.id})"]
-    raise context.stop("a checkpoint's path that can't be split into folder and name", node, path)
 
 
 def checkpoint_entries(
@@ -189,7 +161,7 @@ def checkpoint_entries(
         variable = left[0]
         found = context.owner(variable, frame)
         if found is None:
-            raise context.stop(f"the saved variable {variable.name}, which no name of the program reaches", node, path)
+            raise context.unreached(f"the saved variable {variable.name}", node, frame)
         name, members = found
         if any(isinstance(one, Variable) and one not in variables for one in members):
             raise context.stop("a Saver over some of the variables that a list or dict holds", node, path)

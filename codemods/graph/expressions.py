@@ -71,6 +71,7 @@ MODES = {
     for module in ("estimator", "contrib.learn")
     for key, value in (("TRAIN", "train"), ("EVAL", "eval"), ("PREDICT" if module == "estimator" else "INFER", "infer"))
 }
+FLAGS = ("app.flags.FLAGS.", "flags.FLAGS.")
 MAX_KNOWN = 10_000  # characters or items that a known value may have
 
 
@@ -80,11 +81,18 @@ def evaluate(run: Interpreter, node: ast.expr) -> Value:
     name = run.frame.names.name_of(node)
     if name is not None:
         _note_reads(run, node)
-        return run.mean(node, Known(MODES[name]) if name in MODES else TFName(name))
+        return run.mean(node, _tensorflow(name))
     handler = HANDLERS.get(type(node))
     if handler is None:
         return _unknown(run, node)
     return run.mean(node, handler(run, node))
+
+
+def _tensorflow(name: str) -> Value:
+    """What a name of TensorFlow means. A flag is a host value that only the command line knows."""
+    if name in MODES:
+        return Known(MODES[name])
+    return Value() if name.startswith(FLAGS) else TFName(name)
 
 
 def _note_reads(run: Interpreter, node: ast.expr) -> None:
@@ -123,7 +131,7 @@ def _attribute(run: Interpreter, node: ast.Attribute) -> Value:
 def attribute(run: Interpreter, owner: Value, name: str, node: ast.expr) -> Value:
     """The value of `owner.name`."""
     if isinstance(owner, TFName):
-        return TFName(f"{owner.name}.{name}" if owner.name else name)
+        return _tensorflow(f"{owner.name}.{name}" if owner.name else name)
     if isinstance(owner, ImportedModule):
         return _of_module(run, owner, name)
     if isinstance(owner, Instance):

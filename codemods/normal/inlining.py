@@ -18,6 +18,7 @@ from ..graph.ops.collections import VariableList
 from ..graph.values import DataIterator, Init, Optimizer, Placeholder, Saver, TrainOp, Value, Variable, Writer
 from ..parse import Module, parse
 from ..plan import objects
+from ..plan.reasons import ToWriteOut
 from .origins import Origin, Origins, identity, split
 
 # What can't be reached from outside of the function that makes it.
@@ -48,18 +49,30 @@ def inlined(run: Interpreter, origins: Mapping[str, Origins]) -> dict[str, tuple
     found: dict[str, tuple[Module, Origins]] = {}
     for site in _sites(run):
         path = site.module.path
-        if path in found:
-            continue
-        text = _Text(run, site)
-        if text.fits():
-            old = origins.get(path) or identity(site.module.utf8.decode())
-            lines, of = text.lines(old)
-            source = "\n".join(lines)
-            found[path] = (
-                parse(site.module.encode(source), path, site.module.name),
-                Origins(lines, of),
-            )
+        written = _written(run, site, origins) if path not in found else None
+        if written is not None:
+            found[path] = written
     return found
+
+
+def written_out(why: ToWriteOut, run: Interpreter, origins: Mapping[str, Origins]) -> tuple[Module, Origins] | None:
+    """The module in which the function that a reason names is written out; None where that is no way."""
+    definition = why.frame.node
+    frames = run.activations.get(definition, [])
+    if not isinstance(definition, ast.FunctionDef) or frames != [why.frame]:
+        return None
+    site = _only_site(run, definition, why.frame)
+    return _written(run, site, origins) if site is not None else None
+
+
+def _written(run: Interpreter, site: Site, origins: Mapping[str, Origins]) -> tuple[Module, Origins] | None:
+    text = _Text(run, site)
+    if not text.fits():
+        return None
+    path = site.module.path
+    lines, of = text.lines(origins.get(path) or identity(site.module.utf8.decode()))
+    source = "\n".join(lines)
+    return parse(site.module.encode(source), path, site.module.name), Origins(lines, of)
 
 
 # -- which --------------------------------------------------------------------------------------------------------------
@@ -71,13 +84,18 @@ def _sites(run: Interpreter) -> Iterator[Site]:
     for definition, frames in run.activations.items():
         if not isinstance(definition, ast.FunctionDef) or len(frames) != 1 or frames[0] in running:
             continue
-        calls = [
-            (call, chain) for call, all_calls in run.calls.items() for _, one, chain in all_calls if one is frames[0]
-        ]
-        if len(calls) == 1 and calls[0][1] and _builds(frames[0]) and _is_plain(definition, frames[0].module):
-            site = _site(definition, frames[0], *calls[0])
-            if site is not None and _named_once(run, site):
-                yield site
+        site = _only_site(run, definition, frames[0]) if _builds(frames[0]) else None
+        if site is not None:
+            yield site
+
+
+def _only_site(run: Interpreter, definition: ast.FunctionDef, frame: Frame) -> Site | None:
+    """The one place that calls a function, where it can be written out there."""
+    calls = [(call, chain) for call, all_calls in run.calls.items() for _, one, chain in all_calls if one is frame]
+    if len(calls) != 1 or not calls[0][1] or not _is_plain(definition, frame.module):
+        return None
+    site = _site(definition, frame, *calls[0])
+    return site if site is not None and _named_once(run, site) else None
 
 
 def _builds(frame: Frame) -> bool:

@@ -200,15 +200,22 @@ class _Objects:
         unit = self.reading.units.leaf(chain)
         if unit is None:
             raise _stop("a function with layers or variables that is called in a way that is not followed", frame)
-        made = Object(scope_of(members), members, unit.statement.frame, unit.statement, call, model)
-        for member in members:
+        own = [member for member in members if not (isinstance(member, Object) and self._is_shared(member))]
+        made = Object(scope_of(own), own, unit.statement.frame, unit.statement, call, model)
+        for member in own:
             if member in self.models.holders:
                 raise _stop("a function that shares some of its layers or variables with another", frame)
             self.models.holders[member] = made
             if isinstance(member, Object):
                 member.holder = made
+        made.given = _handed(made, members)
         model.objects.append(made)
         return made
+
+    def _is_shared(self, member: Object) -> bool:
+        """Whether an object belongs to another one, or to the program, which called it first."""
+        _, caller, _ = self.reading.callers[member.activations[0]]
+        return member in self.models.holders or caller in self.reading.units.frames
 
     def _sites(
         self, model: FunctionModel, made: Object, found: list[tuple[ast.Call, Member, ast.FunctionDef | None]]
@@ -226,8 +233,19 @@ class _Objects:
                 raise Undecided("one call that means different layers at different times", node, model.path)
 
 
+def _handed(made: Object, members: list[Member]) -> list[Object]:
+    """What a new object must be handed: what it calls and others hold, and what such members of it want that it does not hold."""
+    found: list[Object] = []
+    for member in members:
+        if isinstance(member, Object):
+            wanted = member.given if member.holder is made else [member]
+            found.extend(one for one in wanted if made not in one.holders() and one not in found)
+    return found
+
+
 def _check(model: FunctionModel) -> None:
     """Every object must hold the same: what differs from call to call is no class."""
+    _check_given(model)
     parameters = model.definition.args
     if parameters.vararg or parameters.kwarg:
         raise Undecided("a function with layers that takes * or ** arguments", model.definition, model.path)
@@ -239,6 +257,22 @@ def _check(model: FunctionModel) -> None:
         shorts = [short for member in made.members if has_weights(member) and (short := made.short(member))]
         if len(set(shorts)) != len(shorts):
             raise Undecided("variables of one function that have the same name", model.definition, model.path)
+
+
+def _check_given(model: FunctionModel) -> None:
+    """What is handed to one object must be handed to each, in the same order."""
+    why = "a function that shares some of its layers or variables with another"
+    for site in model.sites.values():
+        places = {
+            made.given.index(member) if isinstance(member, Object) and member in made.given else None
+            for made, members in site.members.items()
+            for member in members
+        }
+        site.given = None not in places
+        if len(places) > 1 or (site.given and site.repeated):
+            raise Undecided(why, site.node, model.path)
+    if len({len(made.given) for made in model.objects}) > 1:
+        raise Undecided(why, model.definition, model.path)
 
 
 # -- units --------------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ class Object:
     call: ast.Call | None = None  # the call of the function that makes it
     model: FunctionModel | None = None
     holder: Object | None = None  # the object that holds this one
+    given: list[Object] = field(default_factory=list)  # what it is handed, since others hold it
     activations: list[Frame] = field(default_factory=list)  # of the function, that called this object
     bare: bool = False  # one layer, which an object of the program's own holds
 
@@ -49,6 +50,13 @@ class Object:
         for member in self.members:
             if isinstance(member, Object):
                 yield from member.within()
+
+    def holders(self) -> Iterator[Object]:
+        """The objects that hold this one, the nearest first."""
+        current = self.holder
+        while current is not None:
+            yield current
+            current = current.holder
 
     @property
     def root(self) -> Object:
@@ -91,6 +99,7 @@ class Site:
     callee: FunctionModel | None = None
     loop: ast.For | None = None
     conditional: bool = False  # within its loop
+    given: bool = False  # its members are handed to the objects, which do not make them
 
     @property
     def example(self) -> Member:
@@ -111,7 +120,7 @@ def has_weights(member: Member) -> bool:
     """Whether reuse can tell a member from another: what has no variables is made again at every call."""
     if isinstance(member, Layer):
         return bool(member.weights)
-    return isinstance(member, Variable) or any(member.weights())
+    return isinstance(member, Variable) or bool(member.given) or any(member.weights())
 
 
 @dataclass(eq=False)

@@ -302,6 +302,8 @@ class _Sorting:
     def settings(self, site: Site) -> Iterator[ast.expr]:
         """The expressions that a site's members are made with."""
         member = site.example
+        if site.given:
+            return
         if isinstance(member, Layer) and member.cells:
             yield from cells.settings(self.run, self.model.definition, member)
         elif isinstance(member, Layer):

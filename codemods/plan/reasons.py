@@ -46,3 +46,11 @@ class ToRename(Undecided):
         super().__init__(message, node, frame.module.path)
         self.frame = frame
         self.name = name
+
+
+class ToWriteOut(Undecided):
+    """A function that would go native if it were written out at its call, where names reach what it needs."""
+
+    def __init__(self, message: str, node: ast.AST, frame: Frame) -> None:
+        super().__init__(message, node, frame.module.path)
+        self.frame = frame

@@ -53,12 +53,7 @@ from .unit import Units as Units
 def find(run: Interpreter) -> Units:
     """Sorts a program's statements into units."""
     repeats.drop(run)
-    frames = set(run.module_frames.values()) | objects.frames(run)
-    for chain in [*(execution.chain for execution in run.executions), *(use.chain for use in run.uses)]:
-        frames.update(statement.frame for statement in chain)
-    for value in run.values:
-        if isinstance(value, Session):
-            frames.update(statement.frame for statement in value.chain)
+    frames = frames_of_units(run)
     units = Units(run, frames)
     units.homes = model_functions.homes(run)
     for statement in run.statements:
@@ -92,6 +87,17 @@ def find(run: Interpreter) -> Units:
     _initial_values(units)
     model_functions.settle(units)
     return units
+
+
+def frames_of_units(run: Interpreter) -> set[Frame]:
+    """The activations whose statements are units: of modules, of what runs sessions, of what builds what objects hold."""
+    frames = set(run.module_frames.values()) | objects.frames(run)
+    for chain in [*(execution.chain for execution in run.executions), *(use.chain for use in run.uses)]:
+        frames.update(statement.frame for statement in chain)
+    for value in run.values:
+        if isinstance(value, Session):
+            frames.update(statement.frame for statement in value.chain)
+    return frames
 
 
 BLOCKS = (ast.For, ast.While, ast.If, ast.Try, ast.With)

@@ -115,12 +115,15 @@ class _Class:
             doc = self._docstring(body.pop(0))
         named = is_named(context, model)
         early = [name for name, role in model.roles.items() if role in {"init", "both"}]
-        parameters = [_parameter(self.definition, name, self.init) for name in early]
+        given = context.given[model]
+        parameters = [*given, *(_parameter(self.definition, name, self.init) for name in early)]
         if named and not any("=" in one for one in parameters):
             parameters.append("name")
         elif named:
             parameters.append("name=None")
-        init = [
+        called = {self._attribute(site) for site in model.sites.values() if site.given}
+        init = [f"self.{name} = {name}" for name in given if name in called]
+        init += [
             f"self.{kept_attribute(name)} = {name}" for name in early if name in model.phases.kept and name != "name"
         ]
         init += self._phase(body, "init")
@@ -180,6 +183,9 @@ class _Class:
                 self.call.replace(part, self._called(site))
 
     def _attribute(self, site: Site) -> str:
+        if site.given and isinstance(site.example, Object):
+            made = next(iter(site.members))
+            return self.context.given[self.model][made.given.index(site.example)]
         return self.context.attributes[site.example]
 
     def _shapes(self) -> None:
@@ -238,7 +244,7 @@ class _Class:
         """The sites of a phase within a statement, in the order of evaluation."""
         kinds = {"layer", "object"} if phase == "init" else {"weight"}
         found = [self.model.sites[part] for part in _in_order(node) if part in self.model.sites]
-        return [site for site in found if site.kind in kinds]
+        return [site for site in found if site.kind in kinds and not site.given]
 
     def _conditional(self, node: ast.If, phase: str, overlay: Edits) -> list[str]:
         """A condition under which weights, or layers with weights, are made; what has none may be made in any case."""
@@ -281,7 +287,9 @@ class _Class:
             looped = site.loop is not None
             return layer_calls.constructors(self.context, member, self.path, overlay, width, told, looped)
         assert site.callee is not None
-        settings = _settings(site.callee, site.node, overlay)
+        holder = next(iter(site.members))
+        settings = [_handed(self.context, one, holder) for one in member.given]
+        settings += _settings(site.callee, site.node, overlay)
         if is_named(self.context, site.callee):
             settings.append(f"name={told}")
         return [f"{head}{class_name(self.context, site.callee, site.node, overlay)}({', '.join(settings)}){tail}"]
@@ -506,6 +514,13 @@ def _settings(model: FunctionModel, node: ast.Call, overlay: Edits) -> list[str]
     return [f"{name}={overlay.render(given[name])}" for name in wanted if name in given]
 
 
+def _handed(context: Context, one: Object, holder: Object) -> str:
+    """How the constructor of an object reaches one that it hands to what it makes."""
+    if one in holder.given and holder.model is not None:
+        return context.given[holder.model][holder.given.index(one)]
+    return "self" + context.objects[one].removeprefix(context.objects[holder])
+
+
 def _call_parts(context: Context, model: FunctionModel, node: ast.Call, called: str) -> list[str | ast.AST]:
     """A call of the function as one of the object: without what its constructor took."""
     given = arguments_of(model.definition, node)
@@ -566,7 +581,8 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
     path = made.first.frame.module.path
     given = arguments_of(model.definition, node)
     render = context.edits[path].render
-    settings = _settings(model, node, context.edits[path])
+    settings = [context.of_object(one, made.first.frame) for one in made.given]
+    settings += _settings(model, node, context.edits[path])
     if is_named(context, model):
         settings.append(f"name={quoted(context.leaves[made])}")
     name = class_name(context, model, node, context.edits[path])

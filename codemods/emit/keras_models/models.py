@@ -103,7 +103,10 @@ def _is_told(context: Context, model: FunctionModel, call: ast.Call, scope: str)
 def _name_members(context: Context, model: FunctionModel) -> None:
     """The attributes of a class, which are the same in each of its objects, and the names that Keras is told."""
     taken = {kept_attribute(name) for name in model.phases.kept}
+    context.given[model] = _names_of_given(model, taken)
     for site in model.sites.values():
+        if site.given:
+            continue
         wish, capitals = _wish(model, site)
         attribute = _attribute(_plural(wish) if site.repeated else wish, capitals, taken)
         for made, members in site.members.items():
@@ -116,6 +119,15 @@ def _name_members(context: Context, model: FunctionModel) -> None:
         names = [context.leaves[one] for one in made.members if isinstance(one, Variable)]
         if len(set(names)) != len(names):
             raise context.stop("variables of one function that have the same name", model.definition, model.path)
+
+
+def _names_of_given(model: FunctionModel, taken: set[str]) -> list[str]:
+    """What a class calls the objects that it is handed: parameters of its constructor, and attributes."""
+    used = taken | set(model.roles)
+    return [
+        _attribute(last(one.scope) or (one.model.definition.name if one.model else "model"), False, used)
+        for one in model.objects[0].given
+    ]
 
 
 def _plural(word: str) -> str:
