@@ -112,10 +112,9 @@ def _check_sessions(plan: Plan) -> None:
     for run in sorted(plan.runs, key=lambda one: one.execution.chain[-1].index):
         session, place = run.execution.session, run.execution.chain[-1]
         touches = any(isinstance(root, Variable) for part in run.fetched for root in part.value.roots)
-        alone = isinstance(session, MonitoredSession) or not isinstance(
-            session, Session
-        )  # the former begin by themselves
-        if alone or not touches or run.kind == "dropped":
+        if not isinstance(session, Session) or isinstance(session, MonitoredSession):  # the latter begin by themselves
+            continue
+        if not touches or run.kind == "dropped":
             continue
         if not begun or begun[-1] is not session:
             again = any(one is session for one in begun)
