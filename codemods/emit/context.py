@@ -239,6 +239,9 @@ class Context:
         """The expression by which a frame's names reach a variable (or another object that stays), None if none does."""
         if isinstance(value, Variable) and value in self.steps:
             return self.steps[value]
+        if isinstance(value, Variable) and value.average is not None:
+            keeper, variable = (self.reach(one, frame, at) for one in value.average)
+            return f"{keeper}.average({variable})" if keeper and variable else None
         made = self.models.owner(value) if isinstance(value, Variable) else None
         if made is not None and isinstance(value, Variable):
             text = self.of_object(made, frame)

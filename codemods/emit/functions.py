@@ -10,6 +10,7 @@ from ..graph.frames import Frame
 from ..graph.ops import slots
 from ..graph.values import (
     Assign,
+    AverageOp,
     Counted,
     Dict,
     Gradients,
@@ -34,7 +35,7 @@ from ..plan.executions import Fetched, FunctionPlan, Parameter, Shared, is_scala
 from ..plan.functions import before_a_call
 from ..plan.reasons import Undecided
 from ..plan.units import Unit, summarizes, weight_summary
-from . import branches, iterators, metrics
+from . import averages, branches, iterators, metrics
 from .classes import handed_on, member_layers, members
 from .context import Context, quoted
 from .estimating.metrics import update_line
@@ -185,16 +186,23 @@ class Writer:
         return lines or ["pass"]
 
     def _follows_update(self, unit: Unit) -> bool:
-        """Whether a unit assigns to what the same run trains (weight clipping): TF1 left the order open."""
+        """Whether a unit assigns to what the same run trains (weight clipping) or keeps averages of it, where TF1 left the
+        order open, or whether a control dependency lets it wait for the step."""
         trained = {variable for train in self.function.trains for variable in train.variables}
         assigned = [value for value in unit.made if isinstance(value, Assign) and value.variable in trained]
-        if assigned:
+        moved = [one for one in unit.made if isinstance(one, AverageOp) and trained.intersection(one.variables)]
+        behind = any(
+            isinstance(one, Assign | AverageOp) and any(isinstance(value, TrainOp) for value in one.inputs)
+            for one in unit.made
+        )
+        if (assigned or moved) and not behind:
             node, path = unit.node, unit.statement.frame.module.path
+            what = "assignment" if assigned else "moving average"
             message = (
-                "this assignment and the training step of the same run raced in TensorFlow 1; it follows the step now"
+                f"this {what} and the training step of the same run raced in TensorFlow 1; it follows the step now"
             )
             self.context.note("racing-updates", "TFM402", message, node, path)
-        return bool(assigned)
+        return bool(assigned or moved or behind)
 
     # -- signature ------------------------------------------------------------------------------------------------------
 
@@ -277,6 +285,10 @@ class Writer:
         if metrics.made_by(self.context, unit):
             self.context.moves_of(unit.statement).taken.add(node)
             return [*lines, *metrics.updates(self.context, self.function, unit, overlay)]
+        moved = averages.moved(self.context, unit, overlay, self.function.frame)
+        if moved is not None:
+            self.context.moves_of(unit.statement).taken.add(node)
+            return [*lines, *moved]
         before = self._before(unit)
         old = column(module, node)
         start = module.span(node)[0]

@@ -16,7 +16,7 @@ from ..graph.values import (
 )
 from ..plan.executions import FunctionPlan
 from ..plan.units import Unit
-from . import metrics
+from . import averages, metrics
 from .classes import members
 from .context import Context
 from .functions import Writer as FunctionWriter
@@ -115,6 +115,7 @@ def keep_optimizers(context: Context) -> None:
             if optimizer.node is not None:
                 lines.append(f"{context.optimizers[optimizer]} = {edits.render(optimizer.node)}")
         lines.extend(metrics.constructors(context, unit))
+        lines.extend(averages.constructors(context, unit))
         for train in trains:
             lines.extend(_slots(context, unit, train))
         for value in unit.made:

@@ -159,6 +159,12 @@ def checkpoint_entries(
         raise context.stop("a Saver over chosen variables with a global step among them", node, path)
     while left:
         variable = left[0]
+        average = _average(context, variable, frame)
+        if average is not None:
+            entries.append(average)
+            context.saved[variable.name] = average[0]
+            left = left[1:]
+            continue
         found = context.owner(variable, frame)
         if found is None:
             raise context.unreached(f"the saved variable {variable.name}", node, frame)
@@ -182,6 +188,15 @@ def checkpoint_entries(
                 entries.append((name, name))
                 context.saved[f"the optimizer {optimizer.name}"] = name
     return entries
+
+
+def _average(context: Context, variable: Variable, frame: Frame) -> tuple[str, str] | None:
+    """The entry of a moving average: the name of the variable that it is of says which it is."""
+    reached = context.reach(variable, frame) if variable.average is not None else None
+    name = context.reach(variable.average[1], frame) if variable.average is not None else None
+    if reached is None or name is None or not name.removeprefix("self.").isidentifier():
+        return None
+    return f"{name}_average", reached
 
 
 def _in_a_list(context: Context, variable: Variable) -> bool:

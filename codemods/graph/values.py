@@ -252,6 +252,7 @@ class Variable(Tensor):
     attribute: str = ""  # of a layer's weight: what Keras calls it, where that is not the last part of its name
     regularized: bool = False
     implicit: bool = False  # made by a call that is about something else
+    average: tuple[MovingAverage, Variable] | None = None  # whose moving average it is, and of which variable
 
     @property
     def leaf(self) -> str:
@@ -420,6 +421,25 @@ class Assign(Tensor):
     variable: Variable | None = None
     value: Value | None = None
     how: str = "assign"
+
+
+@dataclass(eq=False)
+class MovingAverage(GraphValue):
+    """A tf.train.ExponentialMovingAverage, with the variables that it keeps for the program's."""
+
+    values: dict[str, Value] = field(default_factory=dict)
+    name: str = "ExponentialMovingAverage"
+    shadows: dict[Variable, Variable] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class AverageOp(Op):
+    """What moves averages on. `explicit`: it was told of which variables; `first`: of some there was no average before."""
+
+    keeper: MovingAverage | None = None
+    variables: list[Variable] = field(default_factory=list)
+    explicit: bool = False
+    first: bool = False
 
 
 @dataclass(eq=False)

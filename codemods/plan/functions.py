@@ -10,6 +10,7 @@ import ast
 from ..graph.frames import Execution, Frame, Statement
 from ..graph.values import (
     Assign,
+    AverageOp,
     Counted,
     DataIterator,
     Feature,
@@ -112,9 +113,9 @@ def _check_sessions(plan: Plan) -> None:
     for run in sorted(plan.runs, key=lambda one: one.execution.chain[-1].index):
         session, place = run.execution.session, run.execution.chain[-1]
         touches = any(isinstance(root, Variable) for part in run.fetched for root in part.value.roots)
-        if not isinstance(session, Session) or isinstance(session, MonitoredSession):  # the latter begin by themselves
+        if not isinstance(session, Session) or not touches or run.kind == "dropped":
             continue
-        if not touches or run.kind == "dropped":
+        if isinstance(session, MonitoredSession):  # these begin by themselves
             continue
         if not begun or begun[-1] is not session:
             again = any(one is session for one in begun)
@@ -473,7 +474,10 @@ def _order(plan: Plan, function: FunctionPlan) -> None:
     """Sorts out the train ops of a function: what the tape must see, what follows."""
     units = plan.units
     run = [leaf for part in function.returns for leaf in effects(part.value)]
-    function.trains = [leaf for leaf in run if isinstance(leaf, TrainOp)]
+    first = [
+        one for leaf in run if isinstance(leaf, Assign | AverageOp) for one in leaf.inputs
+    ]  # by control dependencies
+    function.trains = list(dict.fromkeys(leaf for leaf in (*run, *first) if isinstance(leaf, TrainOp)))
     made = [value for unit in function.units for value in unit.made]
     function.gradients = [value for value in made if isinstance(value, Gradients)]
     inside = set(function.units)

@@ -7,7 +7,7 @@ import re
 
 from ..graph.frames import Frame
 from ..graph.instances import line
-from ..graph.values import Assign, Counted, Dataset, Group, LoadedTensor, Op, Variable
+from ..graph.values import Assign, AverageOp, Counted, Dataset, Group, LoadedTensor, Op, Variable
 from .estimators import STEPS
 from .executions import Fetched, FunctionPlan, Plan, effects, target_at
 
@@ -144,7 +144,7 @@ def _compute_name(function: FunctionPlan) -> str:
     if counted and all(isinstance(part.value, Counted) for part in values):
         metric = next(iter(counted))
         return "update_metrics" if len(counted) > 1 or metric is None else f"update_{metric.name}"
-    effects = [part for part in values if isinstance(part.value, (Assign, Group))]
+    effects = [part for part in values if isinstance(part.value, (Assign, AverageOp, Group))]
     names = [_text(part) for part in values]
     if effects and len(effects) == len(values) and len(set(names)) == 1 and names[0]:
         name = "_".join(word for word in _words(names[0]) if word not in {"op", "ops"})

@@ -10,6 +10,7 @@ from ..own_layers import Base
 from ..values import GraphValue, Instance, Value
 from . import (
     arg_scopes,
+    averages,
     collections,
     contrib_chains,
     contrib_functions,
@@ -48,6 +49,7 @@ FUNCTIONS = {
     **train_ops.FUNCTIONS,
     **running.FUNCTIONS,
     **monitored.FUNCTIONS,
+    **averages.FUNCTIONS,
     **control.FUNCTIONS,
     **estimators.FUNCTIONS,
     **metrics.FUNCTIONS,
@@ -62,6 +64,7 @@ METHODS = (
     variables.method,
     training.method,
     estimators.method,
+    averages.method,
     metrics.method,
     control.method,
     monitored.method,
