@@ -15,14 +15,15 @@ from typing import Any, Literal
 import click
 
 from tf_modernize.codemods import engine, manifest, report
+from tf_modernize.codemods.notebooks import NotebookError
 from tf_modernize.codemods.report import FileResult, ProgramResult
 
-from . import recovery, writing
+from . import notebooks, recovery, writing
 from .cache import default_folder, upgrade_cached
 from .codes import Choice
 from .excluding import Exclusion, is_shut_out
 from .show import Show
-from .sources import Collision, Problem, Source, Sources, collect, missing_imports, places, reason
+from .sources import Collision, Problem, Sources, collect, missing_imports, places, reason, source_of
 
 MANIFEST = "tf-modernize-manifest.json"
 
@@ -61,7 +62,7 @@ def run(request: Request) -> int:
     if request.write and (finished := recovery.finish(sources.top)):
         show.note(f"An earlier run was ended while it wrote; {finished} files that it had left are replaced now.")
         sources = _collect(request)
-    files = {key: source.data for key, source in sources.files.items()}
+    files = {key: source.code for key, source in sources.files.items()}
     groups = engine.groups(files)
     missing = _missing_parts([group.files for group in groups], sources)
     ignored = request.choice.ignored({key: sources.files[key].path for group in groups for key in group.files})
@@ -72,7 +73,7 @@ def run(request: Request) -> int:
         for index, result in upgrade_cached(groups, files, options, request.jobs, folder):
             found[index] = result
             advance(len(result.files))
-    programs = [found[index] for index in sorted(found)]
+    programs = [notebooks.as_files(found[index], sources.files) for index in sorted(found)]
     changed = {path: one for program in programs for path, one in program.files.items() if one.after is not None}
 
     problems = sources.problems
@@ -95,10 +96,10 @@ def run(request: Request) -> int:
     if request.from_stdin and not (request.diff or request.check):
         _print_source(programs, sources)
     elif request.diff or not (request.write or request.output or request.check):
-        show.diffs([(sources.files[path].shown, one) for path, one in sorted(changed.items())], plain=request.diff)
-    shown = {key: source.shown for key, source in sources.files.items()}
-    show.findings(programs, shown)
-    show.problems([*_failures(programs, shown), *problems])
+        show.diffs([(sources.files[path], one) for path, one in sorted(changed.items())], plain=request.diff)
+    told = notebooks.Places(sources.files)
+    show.findings(programs, told)
+    show.problems([*_failures(programs, told), *problems])
     show.summary(programs, len(files), _what_was_done(request, len(changed)))
     if problems or any(_has_failed(program) for program in programs):
         return 2
@@ -138,10 +139,13 @@ def _collect(request: Request) -> Sources:
 def _stdin(request: Request) -> Sources:
     name = request.stdin_filename or "stdin.py"
     key = Path(name).name
-    source = Source(key, Path(name), request.stdin_filename or "<stdin>", sys.stdin.buffer.read())
+    shown, data = request.stdin_filename or "<stdin>", sys.stdin.buffer.read()
     if request.stdin_filename and is_shut_out(Path(name), request.exclusion):
-        return Sources(Path("."), passed=source.data)
-    return Sources(Path("."), {key: source})
+        return Sources(Path("."), passed=data)
+    try:
+        return Sources(Path("."), {key: source_of(key, Path(name), shown, data)})
+    except NotebookError as error:
+        return Sources(Path("."), problems=[Problem(shown, f"{error}; it is left as it is")], passed=data)
 
 
 def _missing_parts(groups: Sequence[Sequence[str]], sources: Sources) -> dict[str, list[str]]:
@@ -333,7 +337,7 @@ def _problem(error: writing.WriteError, sentence: str | None = None) -> Problem:
     return Problem(os.path.relpath(error.path), sentence or error.sentence)
 
 
-def _failures(programs: Sequence[ProgramResult], shown: Mapping[str, str]) -> list[Problem]:
+def _failures(programs: Sequence[ProgramResult], told: notebooks.Places) -> list[Problem]:
     """A sentence for each file that could not be parsed, and one for all files of a program that met an internal error."""
     found: list[Problem] = []
     for program in programs:
@@ -343,7 +347,7 @@ def _failures(programs: Sequence[ProgramResult], shown: Mapping[str, str]) -> li
                 parsed = one.diagnostics and one.diagnostics[0].symbol == "internal-error"
                 by_sentence.setdefault(one.error if parsed else one.path, []).append(one)
         for first, *others in by_sentence.values():
-            place = f"{shown[first.path]}:{first.diagnostics[0].line if first.diagnostics else 1}"
+            place = told.at(first.path, first.diagnostics[0].line if first.diagnostics else 1)
             more = f" ({len(others)} more files belong to this program, and stay as they are too)" if others else ""
             found.append(Problem(place, f"{first.error}{more}"))
     return found

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import tokenize
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -16,7 +16,8 @@ from rich.text import Text
 from tf_modernize.codemods.diagnostics import Diagnostic
 from tf_modernize.codemods.report import LEVELS, FileResult, ProgramResult, summary
 
-from .sources import Problem
+from . import notebooks
+from .sources import Problem, Source
 
 SHOWN_FINDINGS = 20
 COLOURS = {b"+++": "bold", b"---": "bold", b"@@": "cyan", b"+": "green", b"-": "red"}
@@ -43,12 +44,13 @@ class Show:
             task = bar.add_task("Upgrading", total=files)
             yield lambda done: bar.advance(task, done)
 
-    def diffs(self, files: Sequence[tuple[str, FileResult]], plain: bool) -> None:
-        """A unified diff of each file that changes; plain ones byte for byte, so that `patch -p1` takes them."""
+    def diffs(self, files: Sequence[tuple[Source, FileResult]], plain: bool) -> None:
+        """A unified diff of each file that changes; plain ones byte for byte, so that `patch -p1` takes them. Notebooks' are
+        those of their cells."""
         if self.quiet and not plain:
             return
-        for shown, one in files:
-            lines = list(_diff(shown, one))
+        for source, one in files:
+            lines = list(_diff(source, one))
             if plain:
                 sys.stdout.buffer.writelines(lines)
                 sys.stdout.buffer.flush()
@@ -57,20 +59,20 @@ class Show:
                 for line in lines:
                     self.out.print(Text(line.decode(encoding, "replace").rstrip("\r\n"), style=_style(line)))
 
-    def findings(self, programs: Sequence[ProgramResult], shown: Mapping[str, str]) -> None:
+    def findings(self, programs: Sequence[ProgramResult], places: notebooks.Places) -> None:
         """The diagnostics, and with --verbose each file's level and each name that is left."""
         if self.quiet:
             return
         files = [one for program in programs for one in program.files.values()]
         if self.verbose:
             for one in sorted(files, key=lambda one: one.path):
-                self.out.print(_text((shown[one.path], "bold"), (f": {one.level}: {LEVELS[one.level]}", "")))
+                self.out.print(_text((places.file(one.path), "bold"), (f": {one.level}: {LEVELS[one.level]}", "")))
         findings = sorted(
             (one for file in files if not file.error for one in file.diagnostics),
             key=lambda one: (one.path, one.line, one.column),
         )
         for diagnostic in findings if self.verbose else findings[:SHOWN_FINDINGS]:
-            self.out.print(_finding(diagnostic, shown))
+            self.out.print(_finding(diagnostic, places))
         if len(findings) > SHOWN_FINDINGS and not self.verbose:
             self.out.print(
                 f"… and {len(findings) - SHOWN_FINDINGS} more: --verbose shows all, --report FILE writes them down."
@@ -78,10 +80,10 @@ class Show:
         if self.verbose:
             for file in files:
                 for finding in file.ignored:
-                    self.out.print(_finding(finding, shown, "ignored: "))
+                    self.out.print(_finding(finding, places, "ignored: "))
                 for account in file.accounts:
                     if account.state == "left":
-                        place = f"{shown[file.path]}:{account.line}:{account.column + 1}"
+                        place = places.at(file.path, account.line, account.column)
                         self.out.print(_text((place, "bold"), (f": tf.{account.name} is left: {account.reason}", "")))
 
     def note(self, sentence: str) -> None:
@@ -137,13 +139,16 @@ def _text(*parts: tuple[str, str]) -> Text:
     return Text.assemble(*((printable(text), style) for text, style in parts))
 
 
-def _finding(one: Diagnostic, shown: Mapping[str, str], kind: str = "") -> Text:
-    place = f"{shown.get(one.path, one.path)}:{one.line}:{one.column + 1}"
+def _finding(one: Diagnostic, places: notebooks.Places, kind: str = "") -> Text:
+    place = places.at(one.path, one.line, one.column)
     return _text((place, "bold"), (f": {kind}", ""), (f"{one.symbol} ({one.code})", "yellow"), (f" {one.message}", ""))
 
 
-def _diff(shown: str, one: FileResult) -> Iterator[bytes]:
-    name = os.fsencode(shown).replace(os.sep.encode(), b"/")
+def _diff(source: Source, one: FileResult) -> Iterator[bytes]:
+    name = os.fsencode(source.shown).replace(os.sep.encode(), b"/")
+    if source.notebook is not None:
+        yield from notebooks.diff(name, source.notebook, one.after or b"")
+        return
     old, new = (b"a/" + name, b"b/" + name) if not name.startswith((b"/", b"../")) else (name, name)
     before, after = one.before, one.after or b""
     for line in difflib.diff_bytes(difflib.unified_diff, _lines(before), _lines(after), old, new, lineterm=b"\n"):

@@ -9,6 +9,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tf_modernize.codemods.notebooks import SUFFIX as NOTEBOOK
+from tf_modernize.codemods.notebooks import Notebook, NotebookError
+from tf_modernize.codemods.notebooks import read as read_notebook
 from tf_modernize.codemods.projects import imports
 from tf_modernize.codemods.triage import mentions_tensorflow
 
@@ -22,12 +25,20 @@ SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", ".tox", ".nox", "__pycache__
 
 @dataclass(frozen=True)
 class Source:
-    """A Python file: `key` is its path below the top of what is read (or written), `shown` what the user is told."""
+    """A Python file or notebook: `key` is its path below the top of what is read (or written), `shown` what the user is told."""
 
     key: str
     path: Path
     shown: str
     data: bytes
+    notebook: Notebook | None = None
+
+    @property
+    def code(self) -> bytes:
+        """The Python in it: of a notebook that has nothing to do with TensorFlow, or whose language is another, nothing."""
+        if self.path.suffix != NOTEBOOK:
+            return self.data
+        return self.notebook.code.encode() if self.notebook else b""
 
 
 @dataclass(frozen=True)
@@ -114,9 +125,18 @@ def _read(key: str, one: _Found, sources: Sources) -> None:
             sources.others[key] = one.path
             sources.problems.append(Problem(shown, f"is larger than {LARGEST >> 20} MiB; it is left as it is"))
             return
-        sources.files[key] = Source(key, path, shown, path.read_bytes())
+        sources.files[key] = source_of(key, path, shown, path.read_bytes())
+    except NotebookError as error:
+        sources.others[key] = one.path
+        sources.problems.append(Problem(shown, f"{error}; it is left as it is"))
     except OSError as error:
         sources.problems.append(Problem(shown, f"can't be read ({reason(error)}); it is left as it is"))
+
+
+def source_of(key: str, path: Path, shown: str, data: bytes) -> Source:
+    """A source of these bytes. Raises NotebookError."""
+    about = path.suffix == NOTEBOOK and mentions_tensorflow(data)
+    return Source(key, path, shown, data, read_notebook(data) if about else None)
 
 
 def _leads(path: Path) -> str:
@@ -168,7 +188,7 @@ def _walk(base: Path, output: Path | None, sources: Sources, exclusion: Exclusio
             if name == NOTE or name.endswith(SUFFIX):
                 continue  # what a run that was killed has left
             path = os.path.join(folder, name)
-            python = name.endswith(".py") and not ignored and not sieve.leaves_out(path)
+            python = name.endswith((".py", NOTEBOOK)) and not ignored and not sieve.leaves_out(path)
             yield _Found(base, Path(path), python)
 
 
@@ -180,7 +200,7 @@ def missing_imports(source: Source, known: Collection[str]) -> list[str]:
     """Files beside a source that it imports and that use TensorFlow, but that are not among the known ones (`places`)."""
     own = os.path.dirname(os.path.abspath(source.path))
     found: set[str] = set()
-    for one in imports(source.data):
+    for one in imports(source.code):
         folder = os.path.join(own, *[".."] * max(one.dots - 1, 0))
         module = one.module.split(".") if one.module else []
         for parts in (module, *([*module, name] for name in one.names)):

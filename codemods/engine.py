@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Literal
 
-from . import dialect, ignoring, projects, python2
+from . import dialect, ignoring, notebooks, projects, python2
 from .accounts import accounts_of
 from .diagnostics import Diagnostic
 from .manifest import Program, with_lines
@@ -166,7 +166,14 @@ def _upgrade(
     modules = {path: module for path, module in modules.items() if path not in skipped}
     unread = _unread({path: data for path, data in files.items() if path not in skipped}, modules, layout)
     apart = ignoring.apart({path: directives[path].skip for path in skipped}) if modules else ()
-    outcome = _written(modules, names, options, layout, beside, (*unread, *apart), directives)
+    unread = (*unread, *apart)
+    outcome = _written(modules, names, options, layout, beside, unread, directives)
+    torn = _torn(modules, outcome)
+    if torn and outcome.level == "native":
+        outcome = _written(modules, names, options, layout, beside, (*unread, *torn), directives)
+        torn = _torn(modules, outcome)
+    if torn:
+        outcome = _Outcome("untouched", {}, torn, outcome.accounts, None, torn[0].message)
     gone = (one for path, module in modules.items() for one in python2.gone_names(module.tree, module.utf8, path))
     outcome = replace(outcome, diagnostics=(*outcome.diagnostics, *gone))
     failed = {
@@ -339,6 +346,15 @@ def _emit(
         return compat
     kept = tuple(one for one in compat.diagnostics if one.code != held[0].code)
     return _Outcome("untouched", {}, (*held, *kept), compat.accounts, None, held[0].message)
+
+
+def _torn(modules: Mapping[str, Module], outcome: _Outcome) -> tuple[Diagnostic, ...]:
+    """The notebooks whose new text can't be put back into their cells."""
+    return tuple(
+        Diagnostic("unit-left", "TFM910", "not native because of code that no longer falls into the cells", path, 1)
+        for path, text in outcome.texts.items()
+        if path.endswith(notebooks.SUFFIX) and not notebooks.is_kept(modules[path].utf8.decode(), text)
+    )
 
 
 def _unread(

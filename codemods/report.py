@@ -52,6 +52,7 @@ class FileResult:
     accounts: tuple[Account, ...] = ()
     error: str | None = None
     ignored: tuple[Diagnostic, ...] = ()
+    cells: tuple[int, ...] = ()  # of a notebook: the line on which each code cell begins
 
 
 @dataclass(frozen=True)
@@ -128,4 +129,5 @@ def _file(result: FileResult) -> dict[str, Any]:
         "diagnostics": plain(result.diagnostics),
         "ignored": plain(result.ignored),
         "names": plain(result.accounts),
+        **({"cells": list(result.cells)} if result.cells else {}),
     }

@@ -201,6 +201,7 @@ def _host_read(context: Context, unit: Unit, part: Statement, dropped: set[ast.A
             values = context.run.meanings.get(name, [])
             if isinstance(name, ast.Attribute) and not _is_of_object(context, name):
                 continue
+            mentioned = isinstance(node, ast.Expr) and node.value is name
             printed = _is_print(node) and context.parents.get(name) is expression
             leaves = [leaf for value in values for leaf in graph_values(value)]
             if not any(_goes(context, leaf) or (printed and isinstance(leaf, Variable)) for leaf in leaves):
@@ -211,9 +212,11 @@ def _host_read(context: Context, unit: Unit, part: Statement, dropped: set[ast.A
             if known is not None:
                 context.edits_of(part).replace(*known)
                 continue
-            if (isinstance(node, ast.Assert) or printed) and not part.executions:
+            if (isinstance(node, ast.Assert) or printed or mentioned) and not part.executions:
                 context.moves_of(part).dropped.add(node)
-                what = "an assertion about" if isinstance(node, ast.Assert) else "a print of"
+                what = (
+                    "an assertion about" if isinstance(node, ast.Assert) else "a print of" if printed else "a line with"
+                )
                 context.note(
                     "symbolic-host-code", "TFM912", f"{what} a symbolic tensor, dropped: there is none any more", node,
                     part.frame.module.path,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from ..edits import Edits, Part
+from ..graph.frames import Statement
 from ..graph.values import (
     Array,
     DataIterator,
@@ -18,6 +19,7 @@ from ..graph.values import (
     Tensor,
     Variable,
 )
+from ..notebooks import shows
 from ..plan.executions import Feed, Fetched, FunctionPlan, Parameter, Run
 from ..symbols.sites import atom
 from . import initializing, iterators, metrics
@@ -78,7 +80,7 @@ def _read(context: Context, run: Run) -> None:
         part = run.fetched[0]
         statement = run.statement
         assert statement is not None
-        if isinstance(statement.node, ast.Expr) and statement.node.value is node and run.kind == "evaluated":
+        if _is_idle(statement, node) and run.kind == "evaluated":
             edits.replace(node, *_expression(context, run, part, bare=True))
         elif context.names[statement.frame.module.path].name_of(node.func) == "train.global_step":
             edits.replace(node, "int(", *_expression(context, run, part), ".numpy())")
@@ -147,7 +149,7 @@ def _call(context: Context, run: Run, feeds: FeedDicts) -> None:
         return
     if _unpacking(context, run, call, returned):
         return
-    if isinstance(statement.node, ast.Expr) and statement.node.value is node:
+    if _is_idle(statement, node) or (_is_alone(statement, node) and not returned):
         edits.replace(node, *call)
         return
     edits.replace(node, *_listed(context, run, call, returned))
@@ -188,12 +190,9 @@ def _single(context: Context, run: Run, call: list[Part], part: Fetched, returne
     assert statement is not None
     node, edits = run.execution.node, context.edits_of(statement)
     if returned:
-        if isinstance(statement.node, ast.Expr) and statement.node.value is node:
-            edits.replace(node, *call)
-        else:
-            edits.replace(node, *call, ".numpy()")
+        edits.replace(node, *call, *([] if _is_idle(statement, node) else [".numpy()"]))
         return
-    if isinstance(statement.node, ast.Expr) and statement.node.value is node:
+    if _is_alone(statement, node):
         edits.replace(node, *call)
     elif (
         isinstance(statement.node, ast.Assign)
@@ -205,6 +204,16 @@ def _single(context: Context, run: Run, call: list[Part], part: Fetched, returne
         edits.replace(statement.node, *call)
     else:
         raise _stop(context, run, "the None of a train op that is used")
+
+
+def _is_alone(statement: Statement, node: ast.expr) -> bool:
+    """Whether an expression is a statement by itself."""
+    return isinstance(statement.node, ast.Expr) and statement.node.value is node
+
+
+def _is_idle(statement: Statement, node: ast.expr) -> bool:
+    """Whether an expression is a statement by itself, and no notebook shows its value."""
+    return _is_alone(statement, node) and not shows(statement.frame.module, statement.node)
 
 
 def _unused(context: Context, targets: list[ast.expr]) -> bool:

@@ -29,6 +29,7 @@ from ..graph.values import (
     Value,
     Variable,
 )
+from ..notebooks import shows
 from . import continued, datasets, estimators, loading, modelling, monitored, objects, slices
 from .executions import (
     FunctionPlan,
@@ -83,8 +84,11 @@ def make(units: Units) -> Plan:
 def _discard(function: FunctionPlan) -> None:
     """Assignments and metrics that run for their effect only give nothing back."""
     bare = all(
-        isinstance(run.execution.chain[-1].node, ast.Expr) and run.execution.chain[-1].node.value is run.execution.node
+        isinstance(statement.node, ast.Expr)
+        and statement.node.value is run.execution.node
+        and not shows(statement.frame.module, statement.node)
         for run in function.runs
+        for statement in [run.execution.chain[-1]]
     )
     kept = [part for part in function.returns if not isinstance(part.value, TrainOp)]
     if bare and all(isinstance(part.value, Assign | Counted) for part in kept):

@@ -6,6 +6,7 @@ import ast
 
 from ...edits import Part
 from ...graph.values import Dict, Known, LoadedGraph, LoadedTensor, Sequence
+from ...notebooks import shows
 from ...plan import loading
 from ...plan.executions import Feed, FunctionPlan, Run
 from ..context import Context, quoted
@@ -93,9 +94,11 @@ def site(context: Context, run: Run, feeds: FeedDicts) -> None:
         dtype: list[Part] = [feed.key, ".dtype"] if named else [f"{called}.inputs[{place}].dtype"]
         call += [", " if place else "", f"{tf}.{_maker(feed)}(", value, ", ", *dtype, ")"]
     call.append(")")
-    if isinstance(statement.node, ast.Expr) and statement.node.value is node:
+    alone = isinstance(statement.node, ast.Expr) and statement.node.value is node
+    operations = any(isinstance(part.value, LoadedTensor) and part.value.operation for part in run.fetched)
+    if alone and (operations or not shows(statement.frame.module, statement.node)):
         edits.replace(node, *call)
-    elif any(isinstance(part.value, LoadedTensor) and part.value.operation for part in run.fetched):
+    elif operations:
         raise context.stop("the None of an operation that is used", node, path)
     elif run.fetched[0].place == ():
         edits.replace(node, *call, ".numpy()")

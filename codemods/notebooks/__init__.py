@@ -1,0 +1,140 @@
+"""Notebooks (.ipynb): their code cells are one program, in the order of the cells.
+
+`read` joins them to a source that every stage takes as it takes a module's (`Notebook.code`): a line stands before each cell
+but the first, and lines of IPython are written as Python (`magics`). `Notebook.rewritten` puts a new source back into the
+cells. Nothing else of the file is touched: its JSON is never written anew, only the sources of cells that changed (`layout`).
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..parse import Module
+from . import layout, magics
+from .layout import CodeCell
+
+SUFFIX = ".ipynb"
+_MARK = re.compile(r'^"tf-modernize: cell (\d+)"\n', re.MULTILINE)
+
+
+class NotebookError(Exception):
+    """A notebook that can't be read: a sentence without its path."""
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """One notebook: the text of its file and its code cells that hold Python."""
+
+    text: str
+    cells: tuple[CodeCell, ...]
+    code: str
+    masked: tuple[str, ...]
+
+    @cached_property
+    def firsts(self) -> list[int]:
+        """The line of `code` on which each cell begins."""
+        marks = [self.code.count("\n", 0, found.end()) + 1 for found in _MARK.finditer(self.code)]
+        return [1, *marks]
+
+    def place(self, line: int) -> tuple[int, int]:
+        """The cell, counted among all cells of the notebook, and the line within it."""
+        index = max(bisect_right(self.firsts, line) - 1, 0)
+        return (self.cells[index].number if self.cells else 1), line - self.firsts[index] + 1
+
+    def sources(self, code: str) -> list[str] | None:
+        """The source of each cell in a new text of the whole; None where it can't be told which is whose."""
+        if not is_kept(self.code, code):
+            return None
+        parts = _MARK.split(magics.shown(code, self.masked))[::2]
+        return [_as_before(cell.source, part) for cell, part in zip(self.cells, parts, strict=True)]
+
+    def rewritten(self, code: str) -> bytes | None:
+        """The file with a new text in its cells; None where it can't be told which is whose."""
+        sources = self.sources(code)
+        return None if sources is None else layout.written(self.text, self.cells, sources).encode()
+
+
+def read(data: bytes) -> Notebook | None:
+    """A notebook from the bytes of its file, or None where its language is not Python. Raises NotebookError."""
+    try:
+        text = data.decode()
+        found = json.loads(text.removeprefix("\ufeff"))
+    except UnicodeDecodeError:
+        raise NotebookError("it is not UTF-8, as notebooks are") from None
+    except json.JSONDecodeError as error:
+        raise NotebookError(f"it is not valid JSON ({error.msg}, line {error.lineno})") from None
+    except RecursionError:
+        raise NotebookError("it is nested too deeply to read") from None
+    if not isinstance(found, dict) or found.get("nbformat") not in (3, 4):
+        raise NotebookError("it is no notebook of format 3 or 4")
+    try:
+        if _language(found) != "python":
+            return None
+        cells = layout.code_cells(text, found["nbformat"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise NotebookError("it is no notebook: its cells are not as the format says") from None
+    lines: list[str] = []
+    masked: list[str] = []
+    own: list[CodeCell] = []
+    for cell in cells:
+        body = magics.as_python(cell.source, masked)
+        if body is None:
+            continue
+        if own:
+            lines.append(f'"tf-modernize: cell {cell.number}"\n')
+        lines.append(body if body.endswith("\n") or not body else body + "\n")
+        own.append(cell)
+    return Notebook(text, tuple(own), "".join(lines), tuple(masked))
+
+
+def _language(found: dict[str, object]) -> str:
+    """The language of the kernel, Python where none is named."""
+    metadata = found.get("metadata")
+    assert isinstance(metadata, dict) or metadata is None
+    for part, key in (("kernelspec", "language"), ("language_info", "name")):
+        named = (metadata or {}).get(part, {}).get(key)
+        if isinstance(named, str):
+            return "python" if named.lower() in ("python", "ipython") else named
+    return "python"
+
+
+def is_kept(before: str, after: str) -> bool:
+    """Whether a new text of a notebook still has the lines between the cells, and IPython's lines, once and in order."""
+    return _MARK.findall(before) == _MARK.findall(after) and magics.are_kept(before, after)
+
+
+def _as_before(old: str, new: str) -> str:
+    """A cell's new source, with the blank lines around it that it had."""
+    body = new.strip("\n")
+    if body == old.strip("\n"):
+        return old
+    before = re.match(r"\n*", old)
+    after = re.search(r"\n*\Z", old)
+    return (before[0] if before else "") + body + (after[0] if after else "") if body else ""
+
+
+def shows(module: Module, node: ast.stmt) -> bool:
+    """Whether a notebook shows the value of a statement: an expression that is timed, or ends its cell without a semicolon."""
+    if not module.path.endswith(SUFFIX) or not isinstance(node, ast.Expr):
+        return False
+    start, end = module.span(node)
+    if magics.is_timed(module.utf8[module.starts[node.lineno - 1] : start].decode()):
+        return True
+    body = module.tree.body
+    place = body.index(node) + 1 if node in body else 0
+    last = place and (place == len(body) or _is_mark(body[place]))
+    return bool(last) and not module.utf8[end : end + 20].lstrip(b" \t").startswith(b";")
+
+
+def _is_mark(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        and node.value.value.startswith("tf-modernize: cell ")
+    )
