@@ -77,7 +77,7 @@ def _key(group: engine.Group, files: Mapping[str, bytes], options: engine.Option
     """A digest of all that a program's result depends on."""
     missing = {path: tuple(options.missing[path]) for path in group.files if path in options.missing}
     ignored = {path: sorted(options.ignored[path]) for path in group.files if path in options.ignored}
-    wanted = (options.target, options.assume, missing, ignored)
+    wanted = (options.target, options.assume, options.unsafe_fixes, missing, ignored)
     found = hashlib.sha256(repr((FORMAT, sys.version_info[:2], _tool(), wanted)).encode())
     for path in (*group.files, "", *group.beside):
         content = hashlib.sha256(files[path]).digest() if path else b""

@@ -35,6 +35,7 @@ KEYS: Mapping[str, str] = {
     "select": LIST,
     "ignore": LIST,
     "per-file-ignores": LISTS,
+    "unsafe-fixes": FLAG,
     "exclude": LIST,
     "extend-exclude": LIST,
     "force-exclude": FLAG,

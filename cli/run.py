@@ -45,6 +45,7 @@ class Request:
     cache: bool = True
     exclusion: Exclusion = field(default_factory=Exclusion)
     choice: Choice = field(default_factory=Choice)
+    unsafe_fixes: bool = False
     stdin_filename: str | None = None
     quiet: bool = False
     verbose: bool = False
@@ -66,7 +67,7 @@ def run(request: Request) -> int:
     groups = engine.groups(files)
     missing = _missing_parts([group.files for group in groups], sources)
     ignored = request.choice.ignored({key: sources.files[key].path for group in groups for key in group.files})
-    options = engine.Options(request.target, request.assume, missing, ignored)
+    options = engine.Options(request.target, request.assume, missing, ignored, request.unsafe_fixes)
     folder = default_folder() if request.cache else None
     found: dict[int, ProgramResult] = {}
     with show.progress(sum(len(group.files) for group in groups)) as advance:

@@ -58,6 +58,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     default=None,
     help="Take programs that have not changed since an earlier run from the user's cache folder. [default: cache]",
 )
+@click.option(
+    "--unsafe-fixes/--no-unsafe-fixes",
+    default=None,
+    help="Write also what may not mean the same, each time with a finding that says why; `rules` lists them. [default: no]",
+)
 @code_options
 @tree_options
 @click.option("--stdin-filename", metavar="NAME", help="The name to report for `-`, the source on standard input.")

@@ -16,7 +16,7 @@ from typing import Literal
 
 from . import dialect, ignoring, notebooks, projects, python2
 from .accounts import accounts_of
-from .diagnostics import Diagnostic
+from .diagnostics import RULES, Diagnostic
 from .manifest import Program, with_lines
 from .names import Names, resolve
 from .names.meaning import Others
@@ -37,8 +37,8 @@ class Options:
 
     `missing` are, by the path of a file, the files that it imports, that use TensorFlow and that are not part of the run:
     what they do to the graph is unknown, so a program that they belong to does not reach the native level.
-    `ignored` are, by the path of a file, the codes that are not to be told of.
-    With `unsafe_fixes`, what is said to be unsafe (TFM104) is rewritten, too.
+    `ignored` are, by the path of a file, the codes that are not to be told of. `unsafe_fixes` has what may not mean the same
+    written, too, and told.
     """
 
     target: Literal["native", "compat"] = "native"
@@ -318,9 +318,10 @@ def _emit(
         return _Outcome("untouched", {})
     names = {path: names[path] for path in modules}
     reasons = (*unread, *(_partial(path, options.missing[path]) for path in modules if path in options.missing))
+    unsafe = _unsafe(options, directives, modules)
     if options.target == "native" and not reasons:
         try:
-            native = _native(modules, names, layout, beside, options.unsafe_fixes)
+            native = _native(modules, names, layout, beside, unsafe)
         except RecursionError as error:
             deepest = _deepest(modules)
             if deepest is None:
@@ -338,7 +339,7 @@ def _emit(
         if isinstance(native, _Outcome):
             return native
         reasons = native
-    compat = _compat(modules, names, reasons, _helpers(beside, layout), options.unsafe_fixes)
+    compat = _compat(modules, names, reasons, _helpers(beside, layout), unsafe)
     held = ignoring.held(
         modules, compat.texts, directives, "and does not run with compat.v1: the program stays as it is"
     )
@@ -381,12 +382,18 @@ def _partial(path: str, missing: Sequence[str]) -> Diagnostic:
     return Diagnostic("partial-program", "TFM905", message, path, 1)
 
 
+def _unsafe(options: Options, directives: Mapping[str, ignoring.Directives], paths: Collection[str]) -> frozenset[str]:
+    """The codes of unsafe fixes that are wanted. What is ignored somewhere is not: its program can't go native there."""
+    wanted = frozenset(rule.code for rule in RULES if rule.fix == "unsafe") if options.unsafe_fixes else frozenset()
+    return wanted.difference(*(ignoring.codes(directives[path]) | {*options.ignored.get(path, ())} for path in paths))
+
+
 def _native(
     modules: Mapping[str, Module],
     names: Mapping[str, Names],
     layout: projects.Layout,
     beside: Mapping[str, bytes],
-    unsafe: bool,
+    unsafe: frozenset[str],
 ) -> _Outcome | tuple[Diagnostic, ...]:
     from . import entries
     from .emit.native import Fallback
@@ -418,7 +425,7 @@ def _compat(
     names: Mapping[str, Names],
     reasons: tuple[Diagnostic, ...],
     helpers: Mapping[str, Module],
-    unsafe: bool,
+    unsafe: frozenset[str],
 ) -> _Outcome:
     """Graph mode on TensorFlow 2.21, or the program as it is where a name that nothing has any more would stop it."""
     from .emit import compat

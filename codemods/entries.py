@@ -6,7 +6,7 @@ TensorFlow are read for what they bind, and never written: another program may i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from . import projects
@@ -43,7 +43,7 @@ class Project:
     helpers: Mapping[str, Module]
     links: Mapping[str, Mapping[str, str]]  # what each module imports, as it spells it -> path
     loads: Mapping[str, set[str]]  # what importing each module loads, its packages included
-    unsafe: bool = False  # what may not mean the same is asked for
+    unsafe: Collection[str] = ()
 
 
 def emit(
@@ -51,9 +51,12 @@ def emit(
     names: Mapping[str, Names],
     helpers: Mapping[str, Module] | None = None,
     layout: projects.Layout | None = None,
-    unsafe: bool = False,
+    unsafe: Collection[str] = (),
 ) -> Emitted | Fallback:
-    """Takes the modules of one connected program to the native level, or says why not."""
+    """Takes the modules of one connected program to the native level, or says why not.
+
+    `unsafe` are the codes of what may be written though it may not mean the same.
+    """
     results = []
     for one in each_entry(modules, names, helpers, layout, unsafe):
         if isinstance(one.result, Fallback):
@@ -78,10 +81,10 @@ def each_entry(
     names: Mapping[str, Names],
     helpers: Mapping[str, Module] | None = None,
     layout: projects.Layout | None = None,
-    unsafe: bool = False,
+    unsafe: Collection[str] = (),
 ) -> Iterator[Entry]:
     """The modules that no other module of the program imports, one by one."""
-    project = replace(_project(modules, names, helpers or {}, layout or projects.Layout(modules)), unsafe=unsafe)
+    project = _project(modules, names, helpers or {}, layout or projects.Layout(modules), unsafe)
     imported = {target for path in modules for target in project.loads[path] - {path}}
     for path in modules:
         if path not in imported:
@@ -93,11 +96,14 @@ def _project(
     names: Mapping[str, Names],
     helpers: Mapping[str, Module],
     layout: projects.Layout,
+    unsafe: Collection[str],
 ) -> Project:
     everything = {**modules, **helpers}
     links = projects.links({path: module.utf8 for path, module in everything.items()}, layout)
     loads = {path: {*links[path].values(), *layout.packages(path)} & everything.keys() for path in everything}
-    return Project(modules, {**names, **{path: resolve(one) for path, one in helpers.items()}}, helpers, links, loads)
+    return Project(
+        modules, {**names, **{path: resolve(one) for path, one in helpers.items()}}, helpers, links, loads, unsafe
+    )
 
 
 def _program(project: Project, entry: str) -> Entry:

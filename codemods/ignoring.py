@@ -17,7 +17,7 @@ import tokenize
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .diagnostics import ALWAYS, Diagnostic, nearest, selected
+from .diagnostics import ALWAYS, RULES, Diagnostic, nearest, selected
 from .parse import Module
 from .report import Account, FileResult, ProgramResult
 
@@ -53,6 +53,8 @@ class Directives:
 
 
 NONE = Directives()
+# What `upgrade` raises only where it is asked for: a comment may well be there to forbid it.
+_ON_DEMAND = frozenset(rule.code for rule in RULES if rule.fix == "unsafe")
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
@@ -79,6 +81,11 @@ def read(data: bytes) -> Directives:
             listed = [name.strip() for name in (found["codes"] or "").split(",") if name.strip()]
             comments.append(Comment(line, column, first, last, tuple((name, selected(name)) for name in listed)))
     return Directives(tuple(comments), skip, tuple(faults))
+
+
+def codes(directives: Directives) -> frozenset[str]:
+    """The codes that are ignored anywhere in a file."""
+    return frozenset().union(*(some for comment in directives.comments for _, some in comment.names))
 
 
 def is_ignore(comment: str) -> bool:
@@ -176,13 +183,13 @@ def apart(lines: Mapping[str, int]) -> tuple[Diagnostic, ...]:
 
 
 def settled(
-    result: ProgramResult, directives: Mapping[str, Directives], codes: Mapping[str, Collection[str]]
+    result: ProgramResult, directives: Mapping[str, Directives], unwanted: Mapping[str, Collection[str]]
 ) -> ProgramResult:
     """The result with its findings parted into those to be told and those that are ignored, and its names accordingly."""
-    if not any(one is not NONE for one in directives.values()) and not any(codes.get(path) for path in result.files):
+    if not any(one is not NONE for one in directives.values()) and not any(unwanted.get(path) for path in result.files):
         return result
     files = {
-        path: _parted(one, directives.get(path, NONE), codes.get(path, ()), result)
+        path: _parted(one, directives.get(path, NONE), unwanted.get(path, ()), result)
         for path, one in result.files.items()
     }
     accepted = replace(result, files=files).is_accepted
@@ -190,7 +197,7 @@ def settled(
     return replace(result, files=done)
 
 
-def _parted(one: FileResult, directives: Directives, codes: Collection[str], result: ProgramResult) -> FileResult:
+def _parted(one: FileResult, directives: Directives, unwanted: Collection[str], result: ProgramResult) -> FileResult:
     used: set[tuple[Comment, str]] = set()
     told: list[Diagnostic] = []
     ignored = list(one.ignored)
@@ -201,11 +208,11 @@ def _parted(one: FileResult, directives: Directives, codes: Collection[str], res
             (comment, "") for comment in directives.comments if found.line == comment.first and found.code == _HELD
         }
         used |= {(comment, "") for comment in covering if not comment.names}
-        by_code = found.code in codes and found.code not in ALWAYS
+        by_code = found.code in unwanted and found.code not in ALWAYS
         (ignored if covering or by_code else told).append(found)
     if result.dialect == "tf1" and one.error is None and not directives.skip:
         for idle in _idle(one, directives, used, final=result.level == "native"):
-            (ignored if idle.code in codes else told).append(idle)
+            (ignored if idle.code in unwanted else told).append(idle)
     return replace(one, diagnostics=tuple(told), ignored=tuple(ignored))
 
 
@@ -216,7 +223,7 @@ def _idle(
     for line, column, sentence in directives.faults:
         yield Diagnostic("unused-ignore", "TFM930", sentence, one.path, line, column)
     for comment in directives.comments:
-        idle = [name for name, _ in comment.names if (comment, name) not in used]
+        idle = [name for name, some in comment.names if (comment, name) not in used and not some & _ON_DEMAND]
         named = any(comment.first <= account.line <= comment.last for account in one.accounts)
         if idle:
             sentence = f"nothing here raises {', '.join(idle)}: the comment ignores nothing"

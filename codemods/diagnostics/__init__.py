@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import behaviour, notes, removed, tool
+from . import behaviour, notes, removed, tool, unsafe
 from .rule import KINDS, Example, Rule
 
 __all__ = ["ALWAYS", "KINDS", "RULES", "Diagnostic", "Example", "Rule", "find", "nearest", "selected"]
@@ -30,7 +30,7 @@ class Diagnostic:
 
 
 RULES: tuple[Rule, ...] = tuple(
-    sorted((*removed.RULES, *behaviour.RULES, *tool.RULES, *notes.RULES), key=lambda rule: rule.code)
+    sorted((*removed.RULES, *behaviour.RULES, *unsafe.RULES, *tool.RULES, *notes.RULES), key=lambda rule: rule.code)
 )
 # Faults, which no option and no comment can silence: a run that met one ends with exit code 2.
 ALWAYS = frozenset({"TFM901", "TFM902", "TFM909"})

@@ -187,17 +187,4 @@ RULES = (
         ),
         along=frozenset({"TFM403", "TFM921"}),
     ),
-    Rule(
-        code="TFM405",
-        symbol="mnist-read",
-        title="MNIST from tf.keras.datasets",
-        what="The program read MNIST with `tensorflow.examples` from a folder that it named; it reads Keras' own file now.",
-        why=(
-            "Images, labels and split are the same. Where a graph-level seed was set (`tf.set_random_seed`), the reader handed "
-            "it to NumPy, and the batches came in the order of that seed; now they come in NumPy's own."
-        ),
-        advice="Nothing, unless the folder holds other data, or runs must be repeated exactly: then call `np.random.seed`.",
-        fix="unsafe",
-        fix_note="A class with `next_batch` and a function that reads are written into the module, behind its imports.",
-    ),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ..diagnostics import Diagnostic
@@ -85,11 +85,11 @@ class Emitted:
         return [one for one in self.diagnostics if one.symbol in ("contrib-left", "name-left")]
 
 
-def emit(modules: Mapping[str, Module], names: Mapping[str, Names], unsafe: bool = False) -> Emitted:
+def emit(modules: Mapping[str, Module], names: Mapping[str, Names], unsafe: Collection[str] = ()) -> Emitted:
     """Takes the modules of one connected program to the compat level."""
     edits = {path: Edits(module) for path, module in modules.items()}
     rewritten = {
-        path: rewrite(module, names[path], edits[path], "compat", unsafe=unsafe) for path, module in modules.items()
+        path: rewrite(module, names[path], edits[path], "compat", wanted=unsafe) for path, module in modules.items()
     }
     for path, module in modules.items():
         found = numpy.register(module, edits[path], rewritten[path].needs.imports)
@@ -103,7 +103,7 @@ def emit(modules: Mapping[str, Module], names: Mapping[str, Names], unsafe: bool
             texts[path] = edits[path].apply()
     return Emitted(
         texts,
-        [one for result in rewritten.values() for one in result.diagnostics],
+        [one for result in rewritten.values() for one in (*result.diagnostics, *result.unsafe)],
         [one for result in rewritten.values() for one in result.accounts],
         frozenset(
             ({"tf_keras"} if legacy else set())

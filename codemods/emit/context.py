@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..diagnostics import Diagnostic
@@ -143,8 +143,8 @@ class Context:
         default_factory=dict
     )  # what starts variables again
     initial: dict[Variable, list[Part]] = field(default_factory=dict)  # the expressions of initial values
+    unsafe: Collection[str] = ()  # codes of what may be written though it may not mean the same
     helpers: frozenset[str] = frozenset()  # modules without TensorFlow: nothing may have to change there
-    unsafe: bool = False  # rewrites that may not mean the same are asked for
 
     def __post_init__(self) -> None:
         for path, module in self.modules.items():

@@ -7,7 +7,7 @@ whole program stays in graph mode, since both can't live in one process.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ..diagnostics import Diagnostic
@@ -75,9 +75,10 @@ def emit(
     helpers: Mapping[str, Module],
     names: Mapping[str, Names],
     run: Interpreter,
-    unsafe: bool = False,
+    unsafe: Collection[str] = (),
 ) -> Emitted | Fallback:
-    """Writes what one entry module reaches. `helpers` are the modules without TensorFlow, which stay as they are."""
+    """Writes what one entry module reaches. `helpers` are the modules without TensorFlow, which stay as they are; `unsafe`
+    are the codes of what may be written though it may not mean the same."""
     units = find(run)
     for path, module in modules.items():
         idle = idle_run(module.tree, run.activations)
@@ -91,7 +92,7 @@ def emit(
             )
     share(plan)
     name_functions(plan)
-    context = Context({**modules, **helpers}, names, run, units, plan, helpers=frozenset(helpers), unsafe=unsafe)
+    context = Context({**modules, **helpers}, names, run, units, plan, unsafe=unsafe, helpers=frozenset(helpers))
     models.prepare(context)
     member_layers.prepare(context)
     own_layers.prepare(context)

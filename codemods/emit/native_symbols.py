@@ -50,11 +50,11 @@ def rewrite_symbols(context: Context) -> list[Diagnostic]:
         result = rewrite(
             module, context.names[path], context.edits[path], "native", keep, _hooks(context), context.unsafe
         )
+        context.diagnostics.extend(result.unsafe)
         context.rewritten[path] = result
         for statement in result.needs.aliases:  # the statements of the edited text must stay as many
             context.edits[path].replace(statement, "pass")
             context.moves[path].dropped.add(statement)
-        context.diagnostics.extend(one for one in result.diagnostics if one.code == "TFM405")
         for node, why in result.left.items():
             name = context.names[path].name_of(node) or ""
             if name.startswith("examples"):

@@ -7,7 +7,7 @@ must import. What changes structure (sessions, layers, optimizers) is not its bu
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from ..diagnostics import Diagnostic
@@ -15,7 +15,7 @@ from ..edits import Edits
 from ..names import Names, Use, fact_of
 from ..parse import Module
 from ..report import Account
-from . import mnist
+from . import mnist, unsafe
 from .sites import Hooks, Level, Needs, Site
 
 __all__ = ["Hooks", "Needs", "Rewritten", "module_root", "rewrite"]
@@ -29,6 +29,7 @@ class Rewritten:
     needs: Needs = field(default_factory=Needs)
     left: dict[ast.expr, str] = field(default_factory=dict)  # the node of each use that was left, and why
     accounts: list[Account] = field(default_factory=list)
+    unsafe: list[Diagnostic] = field(default_factory=list)  # what was written that may not mean the same
 
 
 def rewrite(
@@ -38,9 +39,12 @@ def rewrite(
     level: Level,
     keep: Callable[[ast.AST], bool] = lambda node: True,
     hooks: Hooks | None = None,
-    unsafe: bool = False,
+    wanted: Collection[str] = (),
 ) -> Rewritten:
-    """Registers the edits that take every use for which `keep(node)` is true to the level; `unsafe` ones where asked for."""
+    """Registers the edits that take every use for which `keep(node)` is true to the level.
+
+    `wanted` are the codes of what may be written though it may not mean the same.
+    """
     result = Rewritten()
     root = module_root(names)
     if level == "compat":
@@ -52,11 +56,17 @@ def rewrite(
         if not keep(use.node):
             continue
         site = _site(module, names, edits, result.needs, use, root, level, hooks)
-        if unsafe and mnist.rewrite(site):
+        if {"TFM104", "TFM405"} <= set(wanted) and mnist.rewrite(site):
             place = module.path, use.node.lineno, use.node.col_offset
-            result.diagnostics.append(Diagnostic("mnist-read", "TFM405", mnist.MESSAGE, *place))
+            result.unsafe.append(Diagnostic("mnist-read", "TFM405", f"unsafe: {mnist.MESSAGE}", *place))
             continue
         why = rewrite_use(site)
+        if why is not None and level == "native":
+            found = unsafe.rewritten(site, why, wanted)
+            if isinstance(found, Diagnostic):
+                result.unsafe.append(found)
+                continue
+            why = found
         if why is not None:
             result.left[use.node] = why
             result.diagnostics.append(_diagnostic(module, use, why))

@@ -38,7 +38,8 @@ def _resize_images(site: Site) -> str | None:
     if "method" in bound:
         method = site.names.name_of(bound["method"]) or ""
         known = {"BILINEAR": "ResizeBilinear", "NEAREST_NEIGHBOR": "ResizeNearestNeighbor", "BICUBIC": "ResizeBicubic"}
-        literal = {0: "ResizeBilinear", 1: "ResizeNearestNeighbor", 2: "ResizeBicubic"}
+        known["AREA"] = "ResizeArea"
+        literal = {0: "ResizeBilinear", 1: "ResizeNearestNeighbor", 2: "ResizeBicubic", 3: "ResizeArea"}
         found = known.get(method.rpartition(".")[2])
         for value, name in literal.items():
             found = found or (name if is_constant(bound["method"], value) else None)
