@@ -70,7 +70,7 @@ def load(paths: Sequence[str], file: Path | None = None, isolated: bool = False)
         return _checked(table, file)
     for folder in (start := _start(paths), *start.parents):
         place = folder / "pyproject.toml"
-        table = _table(place) if place.is_file() else None
+        table = _table(place) if os.path.isfile(place) else None
         if table is not None:
             return _checked(table, place)
     return Config({}, Path())

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from . import asked, cells, host, instances, own_layers, shapes
+from . import asked, cells, dtypes, host, instances, own_layers, shapes
 from .frames import Frame
 from .interpreter import Interpreter
 from .values import (
@@ -239,7 +239,9 @@ def binary(run: Interpreter, node: ast.AST, kind: type, left: Value, right: Valu
         for given in (left, right):
             if isinstance(given, Foreign):
                 return host.foreign(run, given, node)
-        return run.tensor(node, "operator", inputs, shapes.broadcast(left, right), _dtype_of(left, right))
+        return run.tensor(
+            node, "operator", inputs, shapes.broadcast(left, right), dtypes.of_operator(kind, left, right)
+        )
     if kind is ast.Mod and isinstance(left, Known) and isinstance(left.value, str):
         return Value()
     if isinstance(left, Array) or isinstance(right, Array):
@@ -267,10 +269,6 @@ def _compute(kind: type, left: Any, right: Any) -> Value:
     return Known(result)
 
 
-def _dtype_of(*values: Value) -> str | None:
-    return next((value.dtype for value in values if isinstance(value, Tensor) and value.dtype), None)
-
-
 def _unary(run: Interpreter, node: ast.UnaryOp) -> Value:
     value = evaluate(run, node.operand)
     if isinstance(value, Known):
@@ -285,7 +283,7 @@ def _unary(run: Interpreter, node: ast.UnaryOp) -> Value:
         truth = host.truth(value)
         return Known(not truth) if truth is not None else Value()
     if isinstance(value, GraphValue):
-        return run.tensor(node, "operator", (value,), getattr(value, "shape", None), _dtype_of(value))
+        return run.tensor(node, "operator", (value,), getattr(value, "shape", None), getattr(value, "dtype", None))
     return Array() if isinstance(value, Array) else Value()
 
 

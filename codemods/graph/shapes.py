@@ -130,9 +130,6 @@ ELEMENTWISE = frozenset(
     "nn.relu6 nn.selu nn.log_softmax floor pow add subtract multiply divide maximum minimum div "
     "nn.bias_add equal greater less".split()
 )
-BOOLEAN = frozenset(
-    "equal not_equal greater greater_equal less less_equal logical_and logical_or logical_not is_nan nn.in_top_k".split()
-)
 
 
 def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shape:
@@ -241,27 +238,3 @@ def _spatial(name: str, shape: Shape, arguments: list[Value], keywords: dict[str
         channels = kernel.shape[-1] if isinstance(kernel, Tensor) and kernel.shape else None
     rows = tuple(_window(shape[place], 1, _size(strides[place]), True) for place in (1, 2))
     return (shape[0], *rows, channels)
-
-
-def dtype(name: str, arguments: list[Value], keywords: dict[str, Value]) -> str | None:
-    """The dtype that a call gives, None where it is not known."""
-    if name in BOOLEAN:
-        return "bool"
-    if name in {"argmax", "argmin", "arg_max", "arg_min"}:
-        return "int64"
-    if name in {"to_float", "one_hot"} and "dtype" not in keywords:
-        return "float32"
-    if name == "to_int32" or name in {"shape", "size", "rank"}:
-        return "int32"
-    if name == "cast":
-        return dtype_of(keywords.get("dtype", arguments[1] if len(arguments) > 1 else None))
-    if "dtype" in keywords:
-        return dtype_of(keywords["dtype"])
-    if name == "constant":
-        return dtype_of(arguments[1]) if len(arguments) > 1 else of_literal(arguments[0] if arguments else None)
-    if name in {"zeros", "ones", "random_normal", "truncated_normal", "random_uniform", "random.normal"}:
-        return "float32"
-    for argument in arguments:
-        if isinstance(argument, Tensor) and argument.dtype:
-            return argument.dtype
-    return next((value.dtype for value in keywords.values() if isinstance(value, Tensor) and value.dtype), None)

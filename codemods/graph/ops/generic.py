@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from .. import host, shapes
+from .. import dtypes, host, shapes
 from ..interpreter import Interpreter
 from ..values import (
     Foreign,
@@ -109,7 +109,7 @@ def call(run: Interpreter, name: str, node: ast.Call) -> Value:
         name,
         inputs,
         shapes.infer(name, arguments, keywords),
-        shapes.dtype(name, arguments, keywords),
+        dtypes.of_call(name, arguments, keywords),
         name in RANDOM,
     )
     made.several = name in SEVERAL
