@@ -1,272 +1,223 @@
-"""Upgrades real TF1 packages: that nothing breaks, that every name is accounted for, and how much of them goes native.
+"""Upgrades real TF1 packages, some 1,500 files: that nothing breaks, and that nothing is silent.
 
-    python benchmarks/packages.py [PACKAGE…] [--work FOLDER] [--json FILE]
+    python benchmarks/packages.py [PACKAGE…] [--shares] [--work FOLDER] [--json FILE]
 
 The packages come from PyPI, once, and are kept in FOLDER (in the user's cache where none is given), never in the repository.
-For each package it says
+Each package is upgraded as a tree of its own. A row of the table says of one
 
-* whether a stage failed (an internal error), and whether a second run over the result changes anything;
-* how many of its TensorFlow names have an account, of all that the names stage finds;
-* how many of its graph-building units go native, and why the others stay.
+* errors: internal errors of the tool; `no Python`: files of the result that can't be parsed;
+* changed again: files that a second run over the result would change;
+* comments: those of the input that are nowhere in the same file of the result;
+* names: TensorFlow names of its TF1 programs, and `silent`, those that the report says nothing of;
+* unknown: names in the result that TensorFlow 2.21 has not, and that no finding tells of; `reported` are those that are told.
 
-Units are counted three times, since no one figure says it all: connected programs, which is what the tool decides on, and a
-library is one; scripts, which are the modules that nothing imports, each with all that it imports, where these make graph
-values when they are interpreted (a library's own modules make few: what builds is called by others); and functions (methods
-and module bodies included) of TF1 programs that use a TensorFlow name other than flags, logging and files. A function goes
-native with its program; `able` are those whose names all have a native form, so that their program is what keeps them.
-
-It exits with 1 where anything failed, was unstable, or was not accounted for.
+It ends with 1 where a column that should be zero (errors, no Python, changed again, comments, silent, unknown) is not, and says
+where. Files that are no Python 3, or that can't be read, are told, and are left out.
+`--shares` counts how much goes native, too (benchmarks/shares.py); it takes several times as long.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
+import gc
 import json
-import re
-import subprocess
 import sys
-import tarfile
 import time
-import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tf_modernize.cli.cache import default_folder
-from tf_modernize.codemods import engine, projects
-from tf_modernize.codemods.edits import Edits
-from tf_modernize.codemods.emit.native import Fallback
-from tf_modernize.codemods.entries import each_entry
-from tf_modernize.codemods.names import Names
-from tf_modernize.codemods.parse import Module, ParseError, parse
+import fetching
+import invariants
+import shares
+from invariants import Spelt
+
+from tf_modernize.codemods import engine
 from tf_modernize.codemods.report import ProgramResult
-from tf_modernize.codemods.symbols import rewrite
 
-PACKAGES = {
-    "tensorpack": "0.11",
-    "tflearn": "0.5.0",
-    "dm-sonnet": "1.36",
-    "tf-slim": "1.1.0",
-    "stable-baselines": "2.10.2",
-    "tensor2tensor": "1.15.7",
-}
-HOST = (
-    "app",
-    "flags",
-    "logging",
-    "gfile",
-    "io.gfile",
-    "errors",
-    "python_io",
-    "compat.as_",
-    "test",
-    "__",
-    "VERSION",
-    "version",
-)
-
-
-@dataclass
-class Share:
-    """Of some units how many there are, went native, or could."""
-
-    total: int = 0
-    native: int = 0
-    able: int = 0
-
-    def __str__(self) -> str:
-        able = f", {self.able} able" if self.able else ""
-        return f"{self.native} of {self.total} ({self.native / max(self.total, 1):.0%}{able})"
+PROBLEMS = ("errors", "no_python", "changed_again", "comments", "silent", "unknown")
 
 
 @dataclass
 class Found:
-    """What was seen of one package."""
+    """What was seen of one package. The lists of PROBLEMS should be empty."""
 
     files: int = 0
     lines: int = 0
     seconds: float = 0.0
-    levels: Counter[str] = field(default_factory=Counter)
-    errors: list[str] = field(default_factory=list)
-    unstable: list[str] = field(default_factory=list)
-    unparsed: list[str] = field(default_factory=list)
+    levels: Counter[str] = field(default_factory=Counter)  # files
     names: int = 0
-    without_account: list[str] = field(default_factory=list)
-    programs: Share = field(default_factory=Share)
-    scripts: Share = field(default_factory=Share)
-    functions: Share = field(default_factory=Share)
-    reasons: Counter[str] = field(default_factory=Counter)  # of scripts: each reason once a script
-    names_left: Counter[str] = field(default_factory=Counter)  # of functions: each reason once a function
+    skipped: list[str] = field(default_factory=list)  # no Python 3
+    errors: list[str] = field(default_factory=list)
+    no_python: list[str] = field(default_factory=list)
+    changed_again: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    reported: Counter[str] = field(default_factory=Counter)  # names that are left, and told
+    shares: shares.Shares = field(default_factory=shares.Shares)
 
     @property
     def is_well(self) -> bool:
-        return not (self.errors or self.unstable or self.without_account)
+        return not any(getattr(self, name) for name in PROBLEMS)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("packages", nargs="*", metavar="PACKAGE", help=f"without one, all: {', '.join(PACKAGES)}")
+    parser.add_argument(
+        "packages", nargs="*", metavar="PACKAGE", help=f"without one, all: {', '.join(fetching.PACKAGES)}"
+    )
+    parser.add_argument("--shares", action="store_true", help="count what goes native, too")
     parser.add_argument("--work", type=Path, help="where the sources are kept")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     args = parser.parse_args()
-    cache = default_folder()
-    work = args.work or (cache.with_name("tf-modernize-benchmark") if cache is not None else None)
-    if work is None:
-        parser.error("there is no cache folder here: name one with --work")
-    found = {name: look(sources(name, work)) for name in _shown(args.packages or list(PACKAGES))}
-    for heading, reasons in (
-        ("why scripts stay", sum((one.reasons for one in found.values()), Counter())),
-        ("names that keep functions", sum((one.names_left for one in found.values()), Counter())),
-    ):
-        print(f"The ten most frequent reasons: {heading}")
-        for reason, count in reasons.most_common(10):
-            print(f"  {count:5}  {reason}")
-    for kind in ("programs", "scripts", "functions"):
-        shares = [getattr(one, kind) for one in found.values()]
-        whole = Share(*(sum(getattr(share, key) for share in shares) for key in ("total", "native", "able")))
-        print(f"{kind} native: {whole}")
+    work = fetching.work_folder(args.work)
+    names = fetching.chosen(args.packages)
+    print(_row("", *("files lines seconds errors not-python again comments names silent unknown reported".split())))
+    found: dict[str, Found] = {}
+    for name in names:
+        found[name] = look(fetching.sources(name, work), args.shares)
+        print(_figures(name, found[name]), flush=True)
+    _tell(found, args.shares)
     if args.json:
         args.json.write_text(json.dumps({name: asdict(one) for name, one in found.items()}, indent=1) + "\n")
     return 0 if all(one.is_well for one in found.values()) else 1
 
 
-def _shown(names: list[str]) -> Iterator[str]:
-    for name in names:
-        if name not in PACKAGES:
-            sys.exit(f"{name} is none of {', '.join(PACKAGES)}")
-        yield name
-
-
-def sources(name: str, work: Path) -> dict[str, bytes]:
-    """The Python files of a package, downloaded once."""
-    folder = work / f"{name}-{PACKAGES[name]}"
-    if not folder.exists():
-        archives = work / "archives"
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", str(archives)]
-        subprocess.run([*command, f"{name}=={PACKAGES[name]}"], check=True)
-        stem = re.sub(r"[-_.]+", "[-_.]", name)
-        archive = next(path for path in sorted(archives.iterdir()) if re.match(stem, path.name, re.IGNORECASE))
-        if archive.suffix == ".whl":
-            zipfile.ZipFile(archive).extractall(folder)
-        else:
-            with tarfile.open(archive) as opened:
-                opened.extractall(folder, filter="data")
-    paths = sorted(folder.rglob("*.py"))
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
-# -- one package --------------------------------------------------------------------------------------------------------
-
-
-def look(files: Mapping[str, bytes]) -> Found:
+def look(files: Mapping[str, bytes], count_shares: bool = False) -> Found:
+    """Upgrades a tree, and upgrades the result, and looks at both."""
     found = Found(len(files), sum(data.count(b"\n") for data in files.values()))
+    gc.disable()
     start = time.process_time()
-    results = [(group, _upgraded(files, group, found)) for group in engine.groups(files)]
+    results = [(group, _upgraded(files, group)) for group in engine.groups(files)]
     found.seconds = time.process_time() - start
+    gc.enable()
     after = dict(files)
+    left: dict[str, set[str]] = {}
     for group, result in results:
-        found.levels[result.level] += 1
-        found.unparsed += [path for path, one in result.files.items() if one.error and "internal" not in one.error]
+        _look_at(files, group, result, found, left, count_shares)
         after.update({path: one.after for path, one in result.files.items() if one.after is not None})
-        if result.dialect == "tf1":
-            _units(files, group, result, found)
-    for group in engine.groups(after):
-        again = _upgraded(after, group, found)
-        found.unstable += [path for path, one in again.files.items() if one.after is not None]
-    _tell(files, found)
+    _look_at_result(files, after, left, found)
     return found
 
 
-def _upgraded(files: Mapping[str, bytes], group: engine.Group, found: Found) -> ProgramResult:
+def _upgraded(files: Mapping[str, bytes], group: engine.Group) -> ProgramResult:
     own, beside = engine.parts(files, group)
-    result = engine.upgrade_program(own, engine.Options(), beside)
-    for one in result.files.values():
-        found.errors += [f"{one.path}: {d.message}" for d in one.diagnostics if d.symbol == "internal-error"]
-    return result
+    return engine.upgrade_program(own, engine.Options(), beside)
 
 
-def _units(files: Mapping[str, bytes], group: engine.Group, result: ProgramResult, found: Found) -> None:
-    layout = projects.Layout([*group.files, *group.beside])
-    modules, helpers = _parsed(files, group.files, layout), _parsed(files, group.beside, layout)
-    names = engine.resolve_all(modules, {path: files[path] for path in modules}, layout)
-    _accounts(modules, names, result, found)
-    native = result.level == "native"
-    found.programs.total += 1
-    found.programs.native += native
-    for entry in each_entry(modules, names, helpers, layout):
-        if not entry.builds:
-            continue
-        found.scripts.total += 1
-        if isinstance(entry.result, Fallback):
-            found.reasons.update({_normal(one.message) for one in entry.result.reasons})
-        else:
-            found.scripts.native += 1
+def _look_at(
+    files: Mapping[str, bytes],
+    group: engine.Group,
+    result: ProgramResult,
+    found: Found,
+    left: dict[str, set[str]],
+    count_shares: bool,
+) -> None:
+    """What a program's result says. `left` gets the names that it tells of, by the path of the file."""
+    for path, one in result.files.items():
+        found.levels[one.level] += 1
+        found.errors += [f"{path}: {told.message}" for told in one.diagnostics if told.symbol == "internal-error"]
+        if one.error is not None and not any(told.symbol == "internal-error" for told in one.diagnostics):
+            found.skipped.append(f"{path}: {one.error}")
+        elif one.after is not None:
+            found.comments += [f"{path}: {text}" for text in invariants.comments_lost(one.before, one.after)]
+        places = {(told.line, told.column) for told in one.diagnostics}
+        told_of = {name.name for name in one.accounts if (name.line, name.column) in places}
+        left[path] = {name.name for name in one.accounts} if result.level == "untouched" else told_of
+    if result.dialect != "tf1":
+        return
+    modules, names = invariants.modules_of(files, group)
     for path, module in modules.items():
-        _functions(module, names[path], native, found)
+        count, silent = invariants.without_account(module, names[path], result.files[path])
+        found.names += count
+        found.silent += silent
+    if count_shares:
+        shares.count(files, group, modules, names, result.level == "native", found.shares)
 
 
-def _parsed(files: Mapping[str, bytes], paths: tuple[str, ...], layout: projects.Layout) -> dict[str, Module]:
-    modules = {}
-    for path in paths:
-        try:
-            modules[path] = parse(files[path], path, layout.name(path))
-        except ParseError:
-            continue
-    return modules
-
-
-def _accounts(modules: Mapping[str, Module], names: Mapping[str, Names], result: ProgramResult, found: Found) -> None:
-    for path in modules:
-        told = {(one.line, one.column) for one in result.files[path].accounts}
-        uses = [use for use in names[path].uses if use.name]
-        found.names += len(uses)
-        found.without_account += [
-            f"{path}:{use.node.lineno}: tf.{use.name}"
-            for use in uses
-            if (use.node.lineno, use.node.col_offset) not in told
+def _look_at_result(
+    files: Mapping[str, bytes], after: Mapping[str, bytes], left: Mapping[str, set[str]], found: Found
+) -> None:
+    """What the result holds: Python, that another run leaves alone, with names that TensorFlow 2.21 has."""
+    broken = invariants.unparsed({path: data for path, data in after.items() if data is not files[path]})
+    found.no_python += broken
+    spelt: list[tuple[str, int, Spelt]] = []
+    for group in engine.groups(after):
+        again = _upgraded(after, group)
+        found.changed_again += [path for path, one in again.files.items() if one.after is not None]
+        modules, names = invariants.modules_of(after, group)
+        legacy = any(invariants.LEGACY in module.utf8 for module in modules.values())
+        spelt += [
+            (path, use.node.lineno, Spelt.of(use.name, use.api, legacy))
+            for path in modules
+            for use in names[path].uses
+            if path in left
         ]
+    absent = invariants.missing(one for _, _, one in spelt)
+    for path, line, one in spelt:
+        if one in absent:
+            name = one.path.removeprefix("compat.v1.")
+            if name in left[path]:
+                found.reported[name] += 1
+            else:
+                found.unknown.append(f"{path}:{line}: tf.{one.path}")
 
 
-def _functions(module: Module, names: Names, native: bool, found: Found) -> None:
-    """Counts the functions, methods and module bodies that use TensorFlow for more than flags, logging and files."""
-    owners: dict[ast.AST, ast.AST] = {}
-    stack: list[tuple[ast.AST, ast.AST]] = [(module.tree, module.tree)]
-    while stack:
-        node, owner = stack.pop()
-        owners[node] = owner
-        inner = node if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) else owner
-        stack.extend((child, inner) for child in ast.iter_child_nodes(node))
-    building = {owners[use.node] for use in names.uses if use.name and not use.name.startswith(HOST)}
-    rewritten = rewrite(module, names, Edits(module), "native")
-    left: dict[ast.AST, str] = {}
-    for node, why in rewritten.left.items():
-        left.setdefault(owners[node], why)
-    for owner in building:
-        found.functions.total += 1
-        found.functions.native += native
-        found.functions.able += owner not in left
-    found.names_left.update(why for owner, why in left.items() if owner in building)
+# -- what is told --------------------------------------------------------------------------------------------------------
 
 
-def _normal(message: str) -> str:
-    """A reason without the names of the program that it is about."""
-    message = re.sub(r"`[^`]*`", "`…`", message.removeprefix("not native because of "))
-    return re.sub(r" \(in .*\)$", "", message)
+def _row(name: str, *figures: object) -> str:
+    return f"{name:20}" + "".join(f"{figure!s:>11}" for figure in figures)
 
 
-def _tell(files: Mapping[str, bytes], found: Found) -> None:
-    top = next(iter(sorted(files)), "").partition("/")[0]
-    print(f"{top}: {found.files} files, {found.lines} lines, {found.seconds:.1f} s", flush=True)
-    print(f"  programs: {', '.join(f'{count} {level}' for level, count in sorted(found.levels.items()))}")
-    accounted = found.names - len(found.without_account)
-    print(f"  names accounted for: {accounted} of {found.names}; internal errors: {len(found.errors)}; ", end="")
-    print(f"changed by a second run: {len(found.unstable)}; not Python 3: {len(found.unparsed)}")
-    for problem in (*found.errors[:5], *found.unstable[:5], *found.without_account[:5]):
-        print(f"    {problem}")
+def _figures(name: str, one: Found) -> str:
+    problems = [len(getattr(one, kind)) for kind in PROBLEMS]
+    return _row(
+        name,
+        one.files,
+        one.lines,
+        f"{one.seconds:.1f}",
+        *problems[:4],
+        one.names,
+        *problems[4:],
+        sum(one.reported.values()),
+    )
+
+
+def _tell(found: Mapping[str, Found], with_shares: bool) -> None:
+    whole = Found()
+    for one in found.values():
+        for name in ("files", "lines", "seconds", "names", "levels", "skipped", "reported", *PROBLEMS):
+            setattr(whole, name, getattr(whole, name) + getattr(one, name))
+    print(_figures("all", whole))
+    print(f"\nfiles by level: {', '.join(f'{count} {level}' for level, count in sorted(whole.levels.items()))}")
+    for kind in ("skipped", *PROBLEMS):
+        places = getattr(whole, kind)
+        if places:
+            print(f"\n{kind.replace('_', ' ')}: {len(places)}")
+            print("\n".join(f"  {place}" for place in places[:40]))
+    if whole.reported:
+        print("\nnames that stay and are reported, how often:")
+        print("\n".join(f"  {count:5}  tf.{name}" for name, count in sorted(whole.reported.items())))
+    if with_shares:
+        _tell_shares([one.shares for one in found.values()])
+
+
+def _tell_shares(found: list[shares.Shares]) -> None:
     for kind in ("programs", "scripts", "functions"):
-        print(f"  {kind} native: {getattr(found, kind)}")
+        some = [getattr(one, kind) for one in found]
+        print(
+            f"{kind} native: {shares.Share(*(sum(getattr(one, key) for one in some) for key in ('total', 'native', 'able')))}"
+        )
+    for heading, counters in (
+        ("why scripts stay", [one.reasons for one in found]),
+        ("names that keep functions", [one.names_left for one in found]),
+    ):
+        print(f"The ten most frequent reasons: {heading}")
+        for reason, count in sum(counters, Counter[str]()).most_common(10):
+            print(f"  {count:5}  {reason}")
 
 
 if __name__ == "__main__":

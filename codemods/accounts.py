@@ -14,6 +14,7 @@ from .api import lookup
 from .names import Names
 from .parse import Module
 from .report import Account, Level, State
+from .syntax import nodes
 
 SAME = "TensorFlow 2 has it under the same name"
 
@@ -96,7 +97,7 @@ def _shadowed(module: Module, names: Names) -> list[Account]:
             "not-tensorflow",
             "this name is bound to something else here",
         )
-        for node in ast.walk(module.tree)
+        for node in nodes(module.tree)
         if type(node) is ast.Name
         and node.id in names.bound
         and type(node.ctx) is ast.Load

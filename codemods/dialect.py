@@ -27,6 +27,7 @@ from .api import Fact, is_native, lookup
 from .names import Import, Names, Use, fact_of
 from .names.meaning import Api
 from .parse import Module
+from .syntax import nodes
 
 Kind = Literal["tf1", "tf2", "none"]
 _Side = Literal["", "removed", "late", "session", "graph", "ported", "modern", "eager"]
@@ -211,7 +212,7 @@ def _count(module: Module, names: Names, found: _Found, runs: bool) -> None:
         if use.api == "v1" and use.name.endswith("Session") and not runs:
             continue  # made for its options, as Keras programs do
         if tested is None:
-            tested = list(guarded_lines(module.tree)) if _MAY_TEST.search(module.utf8) else []
+            tested = list(guarded_lines(module)) if _MAY_TEST.search(module.utf8) else []
         if any(start <= use.node.lineno <= end for start, end in tested):
             continue
         if side in ("removed", "late"):
@@ -236,7 +237,7 @@ def _local(module: Module, names: Names) -> set[str]:
 
 
 def _count_feeds(module: Module, found: _Found) -> None:
-    for node in ast.walk(module.tree):
+    for node in nodes(module.tree):
         if isinstance(node, ast.Call) and any(keyword.arg == "feed_dict" for keyword in node.keywords):
             found.add("session", f"{module.path}:{node.lineno} feeds a session")
 
@@ -322,10 +323,12 @@ def _changed(use: Use, names: Names) -> bool:
     return bool(passed & {None, *fact.when}) or any(isinstance(one, ast.Starred) for one in call.args)
 
 
-def guarded_lines(tree: ast.Module) -> Iterator[tuple[int, int]]:
+def guarded_lines(module: Module) -> Iterator[tuple[int, int]]:
     """The lines that run only where a test of TensorFlow's version, or a try, lets them."""
-    statements = list(_statements(tree))
-    tests = _VERSION_TESTS | _named_tests(statements)
+    statements = list(_statements(module.tree))
+    tests = _VERSION_TESTS
+    if b"__version__" in module.utf8:
+        tests |= _named_tests(statements)
 
     def is_test(name: str) -> bool:
         return name in tests or _IS_TF2.fullmatch(name) is not None
@@ -336,7 +339,7 @@ def guarded_lines(tree: ast.Module) -> Iterator[tuple[int, int]]:
                 (isinstance(part, ast.Attribute) and is_test(part.attr))
                 or (isinstance(part, ast.Name) and is_test(part.id))
                 or _is_listing(part)
-                for part in ast.walk(node.test)
+                for part in nodes(node.test)
             ):
                 yield node.lineno, node.end_lineno or node.lineno
         elif isinstance(node, ast.Try) and catches_missing(node):

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 
 _REST = rb"(?:[^\n\r#;\\]|\\\r?\n)*"
 _IMPORT = re.compile(
-    rb"(?:^|[:;\r])[ \t]*(?:from[ \t]+(?P<base>[.\w]+)[ \t]+import[ \t]*(?P<names>\([^)]*\)|" + _REST + rb")"
+    rb"[ \t]*(?:from[ \t]+(?P<base>[.\w]+)[ \t]+import[ \t]*(?P<names>\([^)]*\)|" + _REST + rb")"
     rb"|from[ \t]*(?P<dots>\.+)[ \t]*import[ \t]*(?P<local>\([^)]*\)|" + _REST + rb")"
-    rb"|import[ \t]+(?P<modules>" + _REST + rb"))",
-    re.MULTILINE,
+    rb"|import[ \t]+(?P<modules>" + _REST + rb"))"
 )
 _COMMENT = re.compile(rb"#[^\n\r]*")
 _NAME = re.compile(rb"[.\w]+")
@@ -38,7 +37,7 @@ class Import:
 
 def imports(data: bytes) -> Iterator[Import]:
     """Every import in a file's bytes."""
-    for found in _IMPORT.finditer(data):
+    for found in _statements(data):
         if found["modules"] is not None:
             for module in _listed(found["modules"]):
                 yield Import(0, module)
@@ -46,6 +45,20 @@ def imports(data: bytes) -> Iterator[Import]:
             base = (found["base"] or found["dots"]).decode(errors="replace")
             names = _listed(found["names"] if found["names"] is not None else found["local"])
             yield Import(len(base) - len(base.lstrip(".")), base.lstrip("."), tuple(names))
+
+
+def _statements(data: bytes) -> Iterator[re.Match[bytes]]:
+    """The import statements: where the word stands, from where its statement may begin (many times faster than a search)."""
+    end = place = 0
+    while (place := data.find(b"import", place)) >= 0:
+        line = data.rfind(b"\n", 0, place)
+        start = max(line, *(data.rfind(one, line + 1, place) for one in (b"\r", b":", b";"))) + 1
+        found = _IMPORT.match(data, start) if start >= end else None
+        if found:
+            place = end = found.end()
+            yield found
+        else:
+            place += len(b"import")
 
 
 def _listed(text: bytes) -> list[str]:

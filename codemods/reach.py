@@ -16,6 +16,7 @@ from .dialect import catches_missing, first_name, guarded_lines
 from .names import Import, Names
 from .parse import Module
 from .switches import idle, switches
+from .syntax import fields, nodes
 
 Place = tuple[str, int, int]  # path, line, column
 Span = tuple[tuple[int, int], tuple[int, int]]  # lines and columns, from the first to the last
@@ -41,6 +42,16 @@ class _Parts:
     idle: list[tuple[str, Span]] = field(default_factory=list)  # what a switch turns off, by path
 
 
+@dataclass
+class _Read:
+    """What was found in one module: read once, however many entries share it."""
+
+    top: _Part
+    parts: _Parts
+    guards: list[tuple[int, int]] | None = None  # lines that a test of the version or a `try` guards
+    off: list[Span] | None = None  # handlers that do not run
+
+
 def stopped(
     modules: Mapping[str, Module],
     names: Mapping[str, Names],
@@ -61,7 +72,7 @@ def stopped(
     imported = {target for path, targets in loads.items() for target in targets - {path}}
     known = switches(module.tree for module in {**modules, **(beside or {})}.values())
     found: Place | None = None
-    read: dict[str, tuple[_Part, _Parts]] = {}
+    read: dict[str, _Read] = {}
     for entry in [path for path in modules if path not in imported] or list(modules):
         together, pending = {entry}, [entry]
         while pending:
@@ -81,7 +92,7 @@ def reached(
     names: Mapping[str, Names],
     places: Iterable[Place],
     known: Mapping[str, bool],
-    read: dict[str, tuple[_Part, _Parts]] | None = None,
+    read: dict[str, _Read] | None = None,
 ) -> Iterator[Place]:
     """Those of the places in these modules that may run, and that no switch, `try` or test of the version guards.
 
@@ -96,11 +107,10 @@ def reached(
     for path, module in modules.items():
         if path not in read:
             own = _Parts(switches=known)
-            read[path] = (_module(module, path, own), own)
-        top, own = read[path]
-        pending.append(top)
+            read[path] = _Read(_module(module, path, own), own)
+        own = read[path].parts
+        pending.append(read[path].top)
         parts.functions += own.functions
-        parts.idle += own.idle
         for name, found in own.by_name.items():
             parts.by_name.setdefault(name, []).extend(found)
     for part in pending:
@@ -114,15 +124,14 @@ def reached(
         for word in part.words - seen:
             seen.add(word)
             pending += parts.by_name.get(word, ())
-    guards = {path: list(guarded_lines(modules[path].tree)) for path, _, _ in places}
-    off = {path: [*_handlers(modules[path], path, places), *_of(parts.idle, path)] for path, _, _ in places}
+    _read_guards({path: modules[path] for path, _, _ in places}, places, read)
     for path, line, column in places:
         imported = _imports(names[path], line, column)
         if imported and all(one.guarded for one in imported):
             continue
-        if any(first <= line <= last for first, last in guards[path]):
+        if any(first <= line <= last for first, last in read[path].guards or ()):
             continue
-        if any(first <= (line, column) <= last for first, last in off[path]):
+        if any(first <= (line, column) <= last for first, last in read[path].off or ()):
             continue
         around = [part for part in parts.functions if part.path == path and part.first <= (line, column) <= part.last]
         inner = max(around, key=lambda part: part.first, default=None)
@@ -130,14 +139,21 @@ def reached(
             yield path, line, column
 
 
-def _of(spans: Iterable[tuple[str, Span]], path: str) -> Iterator[Span]:
-    return (span for other, span in spans if other == path)
+def _read_guards(modules: Mapping[str, Module], places: Iterable[Place], read: Mapping[str, _Read]) -> None:
+    """Finds what keeps the places in these modules from running, where that was not done for another entry."""
+    for path, module in modules.items():
+        found = read[path]
+        if found.guards is None:
+            found.guards = list(guarded_lines(module))
+            found.off = [*_handlers(module, path, places), *(span for _, span in found.parts.idle)]
 
 
 def _handlers(module: Module, path: str, places: Iterable[Place]) -> Iterator[Span]:
     """The handlers for names that are not there, of each try whose body has none of the places: they do not run."""
     lines = [line for other, line, _ in places if other == path]
-    for node in ast.walk(module.tree):
+    if b"except" not in module.utf8:
+        return
+    for node in nodes(module.tree):
         if not isinstance(node, ast.Try) or not catches_missing(node):
             continue
         if not any(node.lineno <= line <= (node.body[-1].end_lineno or 0) for line in lines):
@@ -161,9 +177,11 @@ def _module(module: Module, path: str, parts: _Parts) -> _Part:
     return part
 
 
-def _collect(nodes: Iterable[ast.AST], part: _Part, parts: _Parts, owner: _Part | None) -> None:
+def _collect(block: Iterable[ast.AST | None], part: _Part, parts: _Parts, owner: _Part | None) -> None:
     """Adds the words of nodes to their part; `owner` is the class whose body they are."""
-    for node in nodes:
+    for node in block:
+        if node is None:
+            continue
         if isinstance(node, _FUNCTIONS):
             first, end = node.body[0], (node.end_lineno or 0, node.end_col_offset or 0)
             own = _Part(part.path, (first.lineno, first.col_offset), end)
@@ -189,4 +207,7 @@ def _collect(nodes: Iterable[ast.AST], part: _Part, parts: _Parts, owner: _Part 
                 part.words.add(node.id)
             elif isinstance(node, ast.Attribute):
                 part.words.add(node.attr)
-            _collect(ast.iter_child_nodes(node), part, parts, owner)
+            for name in fields(node.__class__):
+                value = getattr(node, name, None)
+                if value is not None:
+                    _collect(value if value.__class__ is list else (value,), part, parts, owner)

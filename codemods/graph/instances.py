@@ -9,6 +9,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from ..syntax import nodes
 from .frames import Binding, Frame
 from .interpreter import Interpreter
 from .values import Class, Dict, Function, GraphValue, Instance, Known, Sequence, Super, Value, flatten, graph_values
@@ -150,16 +151,25 @@ def _changing(run: Interpreter, cls: Class) -> frozenset[str]:
     if known is None:
         classes = [one.node for one in line(cls)]
         own: Counter[str] = Counter(name for node in classes for name in _stored(node, True, False))
-        foreign = {name for module in run.modules.values() for name in _stored(module.tree, False, True)}
+        foreign = _stored_from_outside(run)
         late = {name for node in classes for name in _stored_late(node)}
         names = {name for name, count in own.items() if count > 1}
         known = run.changing[cls] = frozenset(names | late | foreign)
     return known
 
 
+def _stored_from_outside(run: Interpreter) -> frozenset[str]:
+    """What any module stores in, or changes of, something other than `self`: found once."""
+    if run.stored_outside is None:
+        run.stored_outside = frozenset(
+            name for module in run.modules.values() for name in _stored(module.tree, False, True)
+        )
+    return run.stored_outside
+
+
 def _stored(node: ast.AST, own: bool, mutated: bool) -> Iterator[str]:
     """The attributes that code stores, of `self` or of anything else; with `mutated` those that it changes in place, too."""
-    for part in ast.walk(node):
+    for part in nodes(node):
         target: ast.AST | None = None
         if isinstance(part, ast.Attribute) and not isinstance(part.ctx, ast.Load):
             target = part
@@ -187,4 +197,4 @@ def _stored_late(cls: ast.ClassDef) -> Iterator[str]:
 
 
 def _mentioned(node: ast.AST) -> set[str]:
-    return {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    return {part.attr for part in nodes(node) if isinstance(part, ast.Attribute)}

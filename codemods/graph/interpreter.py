@@ -101,6 +101,9 @@ class Interpreter:
     holding: dict[Instance, None] = field(default_factory=dict)  # those that were given values of the graph, in order
     stored: list[tuple[Instance, str, Value, tuple[Statement, ...]]] = field(default_factory=list)  # attributes
     changing: dict[Class, frozenset[str]] = field(default_factory=dict)  # attributes whose host values may change
+    stored_outside: frozenset[str] | None = (
+        None  # attributes that code stores in other things than `self`, once asked for
+    )
     rebound: dict[str, frozenset[str]] = field(default_factory=dict)  # by module: names that functions bind again
     default_sessions: list[Session] = field(default_factory=list)
     steps: int = 0

@@ -26,8 +26,8 @@ from .monitored import told_lines
 
 def prepare(context: Context) -> None:
     """Takes the names of Estimators over, before anything is written."""
-    for path, names in context.names.items():
-        for use in names.uses:
+    for path in context.modules:
+        for use in context.names[path].uses:
             if use.name in MODES:
                 context.edits[path].replace(use.node, quoted(MODES[use.name]))
                 context.own(use.node)
