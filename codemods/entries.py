@@ -6,6 +6,7 @@ TensorFlow are read for what they bind, and never written: another program may i
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -20,8 +21,6 @@ from .graph.frames import Problem
 from .names import Names, resolve
 from .names.meaning import Others
 from .normal import places, properties
-from .normal.inlining import inlined
-from .normal import properties
 from .normal.handing_in import handed_in
 from .normal.inlining import inlined, written_out
 from .normal.lifting import lifted
@@ -140,19 +139,34 @@ def _program(project: Project, entry: str) -> Entry:
         origins.update({path: origin for path, (_, origin) in changed.items()})
         names.update(_resolved(project, modules, changed))
     assert result is not None
-    return Entry(entry, builds, _at_origin(result, origins))
+    result = _at_origin(result, origins)
+    if isinstance(result, Emitted):
+        result = replace(result, diagnostics=[*result.diagnostics, *_written_out(project, modules, entry)])
+    return Entry(entry, builds, result)
+
+
+def _written_out(project: Project, modules: Mapping[str, Module], entry: str) -> Iterator[Diagnostic]:
+    """Tells of functions that were written out where they were called, where files that were not read may call them."""
+    for path, module in modules.items():
+        left = {one.name for one in module.tree.body if isinstance(one, ast.FunctionDef)}
+        for one in project.modules[path].tree.body:
+            if isinstance(one, ast.FunctionDef) and one.name not in left and path != entry:
+                what = f"the function `{one.name}` is written out where these files call it"
+                message = f"{what}, and gone: a call from elsewhere must be changed by hand"
+                yield Diagnostic("changed-interface", "TFM919", message, path, one.lineno, one.col_offset)
 
 
 def _otherwise(
     why: Undecided, run: Interpreter, modules: Mapping[str, Module], origins: Mapping[str, Origins]
 ) -> dict[str, tuple[Module, Origins]]:
-    """The module in which what can't be planned is written otherwise; empty where that is no way."""
+    """The modules in which what can't be planned is written otherwise; empty where that is no way."""
     if why.path not in modules:
         return {}
+    if isinstance(why, ToWriteOut):
+        changed = written_out(why, run, origins)
+        return changed if changed.keys() <= modules.keys() else {}
     if isinstance(why, ToRename):
         found = renamed(why, run, modules, origins)
-    elif isinstance(why, ToWriteOut):
-        found = written_out(why, run, origins)
     else:
         found = rewritten(why, modules, origins) if isinstance(why, (ToOutline, ToHoist)) else None
     return {why.path: found} if found is not None else {}

@@ -225,11 +225,12 @@ def test_checkpoint(folder: str) -> None:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_accounts(folder: str) -> None:
     result, _ = native(folder)
+    written = [(path, file.after or file.before) for path, file in result.files.items()]
+    now = Counter(use.name for path, text in written for use in resolve(parse(text, path)).uses)
     for path, file in result.files.items():
         places = Counter((one.line, one.column, one.name) for one in file.accounts)
         assert max(places.values(), default=1) == 1
         assert all(one.reason for one in file.accounts if one.state != "rewritten")
-        now = Counter(use.name for use in resolve(parse(file.after or file.before, path)).uses)
         kept = Counter(one.name for one in file.accounts if one.state == "kept")
         assert not kept - now, "names that are called kept and are gone"
         uses = Counter(use.name for use in resolve(parse(file.before, path)).uses)

@@ -154,6 +154,19 @@ def test_nn(before: str, after: str) -> None:
             "tf.contrib.layers.variance_scaling_initializer(factor=1.0, mode='FAN_AVG', uniform=True)",
             'tf.keras.initializers.VarianceScaling(scale=1.0, mode="fan_avg", distribution="uniform")',
         ),
+        (
+            "tf.contrib.layers.variance_scaling_initializer()",
+            'tf.keras.initializers.VarianceScaling(scale=2.0117274, distribution="truncated_normal")',
+        ),
+        (
+            "tf.contrib.layers.variance_scaling_initializer(a + b, mode='FAN_AVG')",
+            'tf.keras.initializers.VarianceScaling(scale=(a + b) * 1.0058637, mode="fan_avg", '
+            'distribution="truncated_normal")',
+        ),
+        (
+            "tf.contrib.layers.xavier_initializer(uniform=False)",
+            'tf.keras.initializers.VarianceScaling(scale=1.0058637, mode="fan_avg", distribution="truncated_normal")',
+        ),
     ],
 )
 def test_initializers_and_regularizers(before: str, after: str) -> None:
@@ -242,7 +255,7 @@ def test_gfile() -> None:
         ("tf.cond(p, lambda: [a], lambda: [b])", "list of one"),
         ("tf.losses.mean_squared_error(y, z, weights=w)", "averages over weights"),
         ("tf.nn.embedding_lookup([a, b], ids)", "list of variables"),
-        ("tf.contrib.layers.xavier_initializer(uniform=False)", "no Keras initializer has"),
+        ("tf.contrib.layers.xavier_initializer(uniform=flag)", "is not seen here"),
         ("tf.contrib.crf.crf_decode(x)", "no tf.contrib.crf.crf_decode"),
         ("tf.app.run()", "does not define"),
         ("tf.string_split(x)", "delimiter"),

@@ -239,9 +239,8 @@ def binary(run: Interpreter, node: ast.AST, kind: type, left: Value, right: Valu
         for given in (left, right):
             if isinstance(given, Foreign):
                 return host.foreign(run, given, node)
-        return run.tensor(
-            node, "operator", inputs, shapes.broadcast(left, right), dtypes.of_operator(kind, left, right)
-        )
+        shape = shapes.product(left, right) if kind is ast.MatMult else shapes.broadcast(left, right)
+        return run.tensor(node, "operator", inputs, shape, dtypes.of_operator(kind, left, right))
     if kind is ast.Mod and isinstance(left, Known) and isinstance(left.value, str):
         return Value()
     if isinstance(left, Array) or isinstance(right, Array):

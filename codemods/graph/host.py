@@ -260,6 +260,8 @@ def _shape_at(owner: GraphValue, index: Value) -> Shape:
             found.append(size)
         elif isinstance(part, Slice) and all(isinstance(one, Known) for one in part.parts) and size is not None:
             found.append(len(range(size)[slice(*[one.value for one in part.parts if isinstance(one, Known)])]))
+        elif isinstance(part, Slice):
+            found.append(None)
         elif not (isinstance(part, Known) and isinstance(part.value, int)):
             return None
     return (*found, *shape[len(parts) :])

@@ -26,6 +26,12 @@ def broadcast(left: Value, right: Value) -> Shape:
     return tuple(out)
 
 
+def product(left: Value, right: Value) -> Shape:
+    """The static shape of a product of two matrices."""
+    one, two = _shape_of(left), _shape_of(right)
+    return (one[0], two[1]) if one is not None and two is not None and len(one) == len(two) == 2 else None
+
+
 def _shape_of(value: Value) -> Shape:
     if isinstance(value, Tensor):
         return value.shape
@@ -38,6 +44,8 @@ def shape_of(value: Value | None) -> Shape:
     """The static shape that a shape argument means; None where it is not known."""
     if isinstance(value, TensorShape):
         return value.shape
+    if isinstance(value, Tensor) and value.op == "shape" and isinstance(value.inputs[0], Tensor):
+        return value.inputs[0].shape  # TF1 looks through tf.shape
     plain = host.plain(value) if value is not None else host.NOT_PLAIN
     if plain is host.NOT_PLAIN and isinstance(value, Sequence):
         sizes = [
@@ -145,10 +153,7 @@ def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shap
     if name == "constant":
         return _shape_value(keywords.get("shape"))
     if name == "matmul" and len(arguments) >= 2 and not keywords:
-        second = arguments[1].shape if isinstance(arguments[1], Tensor) else None
-        if shape is not None and second is not None and len(shape) == len(second) == 2:
-            return (shape[0], second[1])
-        return None
+        return product(arguments[0], arguments[1])
     if name == "reshape":
         target = keywords.get("shape", arguments[1] if len(arguments) > 1 else None)
         return _reshaped(shape, target)

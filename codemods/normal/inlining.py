@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..edits import Edits
 from ..emit.text import column, comments_above, first_line, is_docstring, reindent
 from ..graph.frames import Frame, Statement
 from ..graph.interpreter import Interpreter
 from ..graph.ops.collections import VariableList
-from ..graph.values import DataIterator, Init, Optimizer, Placeholder, Saver, TrainOp, Value, Variable, Writer
+from ..graph.values import (
+    DataIterator,
+    ImportedModule,
+    Init,
+    Optimizer,
+    Placeholder,
+    Saver,
+    TFName,
+    TrainOp,
+    Value,
+    Variable,
+    Writer,
+)
 from ..parse import Module, parse
 from ..plan import objects
 from ..plan.reasons import ToWriteOut
@@ -34,6 +46,7 @@ class Site:
     statement: ast.Assign | ast.Expr
     scope: ast.AST  # the function or module that the statement stands in
     module: Module
+    home: Module  # the module of the definition
 
 
 @dataclass(eq=False)
@@ -48,31 +61,28 @@ def inlined(run: Interpreter, origins: Mapping[str, Origins]) -> dict[str, tuple
     """The modules in which a function was written out, one function each; empty where there is none."""
     found: dict[str, tuple[Module, Origins]] = {}
     for site in _sites(run):
-        path = site.module.path
-        written = _written(run, site, origins) if path not in found else None
-        if written is not None:
-            found[path] = written
+        if site.module is site.home and site.module.path not in found:
+            found.update(_written(run, site, origins))
     return found
 
 
-def written_out(why: ToWriteOut, run: Interpreter, origins: Mapping[str, Origins]) -> tuple[Module, Origins] | None:
-    """The module in which the function that a reason names is written out; None where that is no way."""
+def written_out(why: ToWriteOut, run: Interpreter, origins: Mapping[str, Origins]) -> dict[str, tuple[Module, Origins]]:
+    """The modules in which the function that a reason names is written out and gone; empty where that is no way."""
     definition = why.frame.node
-    frames = run.activations.get(definition, [])
-    if not isinstance(definition, ast.FunctionDef) or frames != [why.frame]:
-        return None
+    if not isinstance(definition, ast.FunctionDef) or run.activations.get(definition, []) != [why.frame]:
+        return {}
     site = _only_site(run, definition, why.frame)
-    return _written(run, site, origins) if site is not None else None
+    return _written(run, site, origins) if site is not None else {}
 
 
-def _written(run: Interpreter, site: Site, origins: Mapping[str, Origins]) -> tuple[Module, Origins] | None:
-    text = _Text(run, site)
+def _written(run: Interpreter, site: Site, origins: Mapping[str, Origins]) -> dict[str, tuple[Module, Origins]]:
+    text = _Text(run, site, origins)
     if not text.fits():
-        return None
-    path = site.module.path
-    lines, of = text.lines(origins.get(path) or identity(site.module.utf8.decode()))
-    source = "\n".join(lines)
-    return parse(site.module.encode(source), path, site.module.name), Origins(lines, of)
+        return {}
+    return {
+        module.path: (parse(module.encode("\n".join(lines)), module.path, module.name), Origins(lines, of))
+        for module, lines, of in text.modules()
+    }
 
 
 # -- which --------------------------------------------------------------------------------------------------------------
@@ -141,7 +151,7 @@ def _site(definition: ast.FunctionDef, frame: Frame, call: ast.Call, chain: tupl
     statement = chain[-1]
     node = statement.node
     module = statement.frame.module
-    if module is not frame.module or not isinstance(node, (ast.Assign, ast.Expr)) or node.value is not call:
+    if not isinstance(node, (ast.Assign, ast.Expr)) or node.value is not call:
         return None
     if isinstance(node, ast.Assign) and (len(node.targets) != 1 or not _plain_target(node.targets[0])):
         return None
@@ -152,7 +162,7 @@ def _site(definition: ast.FunctionDef, frame: Frame, call: ast.Call, chain: tupl
     after = module.utf8[end:].split(b"\n", 1)[0].strip()
     if before or (after and not after.startswith(b"#")):
         return None
-    return Site(definition, call, node, statement.frame.node, module)
+    return Site(definition, call, node, statement.frame.node, module, frame.module)
 
 
 def _plain_target(target: ast.expr) -> bool:
@@ -168,11 +178,14 @@ def _named_once(run: Interpreter, site: Site) -> bool:
         for part in ast.walk(module.tree):
             if isinstance(part, ast.Name) and part.id == name and part is not site.call.func:
                 return False
-            if isinstance(part, ast.Attribute) and part.attr == name:
+            if isinstance(part, ast.Attribute) and part.attr == name and part is not site.call.func:
                 return False
             if isinstance(part, ast.alias) and part.name == name:
                 return False
-    return isinstance(site.call.func, ast.Name)
+    function = site.call.func
+    if site.module is site.home:
+        return isinstance(function, ast.Name)
+    return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
 
 
 # -- the text -----------------------------------------------------------------------------------------------------------
@@ -181,10 +194,12 @@ def _named_once(run: Interpreter, site: Site) -> bool:
 class _Text:
     """Writes one function out at its call."""
 
-    def __init__(self, run: Interpreter, site: Site) -> None:
+    def __init__(self, run: Interpreter, site: Site, origins: Mapping[str, Origins]) -> None:
         self.run = run
         self.site = site
         self.module = site.module
+        self.home = site.home
+        self.old = {one.path: origins.get(one.path) or identity(one.utf8.decode()) for one in (site.module, site.home)}
         self.body = list(site.definition.body)
         self.docstring = self.body.pop(0) if is_docstring(self.body[0]) else None
         self.returned = self.body.pop() if self.body and isinstance(self.body[-1], ast.Return) else None
@@ -199,6 +214,11 @@ class _Text:
             return False
         stored, used = outside
         read = {one.id for part in self.site.definition.body for one in ast.walk(part) if isinstance(one, ast.Name)}
+        foreign = self._foreign(read - self.bound - arguments.keys())
+        if foreign is None:
+            return False
+        self.names.texts.update(foreign)
+        read -= foreign.keys()
         if (read - self.bound - arguments.keys()) & stored and not isinstance(self.site.scope, ast.Module):
             return False
         targets = self._unified()
@@ -219,6 +239,20 @@ class _Text:
             if wanted != name:
                 self.names.texts[name] = wanted
         return True
+
+    def _foreign(self, names: set[str]) -> dict[str, str] | None:
+        """The spellings, at a call from another module, of what the definition's own module binds; None where one is hidden."""
+        function = self.site.call.func
+        if self.module is self.home or not isinstance(function, ast.Attribute):
+            return {}
+        own, here = self.run.module_frames[self.home.path], self.run.module_frames[self.module.path]
+        prefix = self.module.text(function.value)
+        found = {}
+        for name in names & own.bindings.keys():
+            other = here.bindings.get(name)
+            if other is None or not _same(own.bindings[name].value, other.value):
+                found[name] = f"{prefix}.{name}"
+        return found if not found or prefix not in self.bound else None
 
     def _arguments(self) -> dict[str, ast.expr] | None:
         parameters = self.site.definition.args
@@ -291,14 +325,46 @@ class _Text:
             return False
         return isinstance(given, ast.Constant) or (isinstance(given, ast.Name) and given.id not in self.bound)
 
-    def lines(self, old: Origins) -> tuple[list[str], list[Origin]]:
-        """The module's new lines, and where each of them comes from."""
-        module, definition, statement = self.module, self.site.definition, self.site.statement
-        text = split(module.utf8.decode())
-        of = list(old.of)
+    def modules(self) -> Iterator[tuple[Module, list[str], list[Origin]]]:
+        """The new lines of the modules that change, and where each of them comes from."""
+        module, statement = self.module, self.site.statement
+        first, last = statement.lineno, statement.end_lineno or statement.lineno
+        gone = set(range(first, last + 1))
+        if module is self.home:
+            yield (module, *self._lines(module, gone | self._lines_of_definition(), {first: self._written()}))
+            return
+        yield (module, *self._lines(module, gone, {first: self._written()}))
+        yield (self.home, *self._lines(self.home, self._lines_of_definition(), {}))
+
+    def _lines(
+        self, module: Module, gone: set[int], new: Mapping[int, list[tuple[str, Origin]]]
+    ) -> tuple[list[str], list[Origin]]:
+        lines: list[str] = []
+        origins: list[Origin] = []
+        for number, line in enumerate(split(module.utf8.decode()), 1):
+            lines.extend(one for one, _ in new.get(number, []))
+            origins.extend(one for _, one in new.get(number, []))
+            if number not in gone:
+                lines.append(line)
+                origins.append(self.old[module.path].of[number - 1])
+        return lines, origins
+
+    def _lines_of_definition(self) -> set[int]:
+        """The lines of the definition, with the comments and the empty lines above it."""
+        text, definition = split(self.home.utf8.decode()), self.site.definition
+        first, last = first_line(definition), definition.end_lineno or definition.lineno
+        first -= len(comments_above(self.home, definition))
+        while first > 1 and not text[first - 2].strip():
+            first -= 1
+        return set(range(first, last + 1))
+
+    def _written(self) -> list[tuple[str, Origin]]:
+        """The lines that take the place of the call."""
+        module, statement = self.module, self.site.statement
+        of = [self._from_home(one) for one in self.old[self.home.path].of]
         indent = column(module, statement)
         new: list[tuple[str, Origin]] = []
-        call = of[statement.lineno - 1]
+        call = self.old[module.path].of[statement.lineno - 1]
         for name, given in self.names.bindings:
             shown = f"{self.names.texts.get(name, name)} = {module.text(given)}"
             new.extend((indent + line if not place else line, call) for place, line in enumerate(split(shown)))
@@ -306,24 +372,14 @@ class _Text:
             new.extend(self._doc(indent, of))
         new.extend(self._body(indent, of))
         new.extend(self._results(indent, call))
-        trailing = text[statement.end_lineno - 1][statement.end_col_offset :].strip()  # type: ignore[operator]
+        line = split(module.utf8.decode())[(statement.end_lineno or 1) - 1]
+        trailing = line.encode()[statement.end_col_offset or 0 :].decode().strip()
         if trailing.startswith("#") and new:
             new.insert(0, (indent + trailing, call))
-        first, last = first_line(definition), definition.end_lineno or definition.lineno
-        first -= len(comments_above(module, definition))
-        while first > 1 and not text[first - 2].strip():
-            first -= 1
-        lines: list[str] = []
-        origins: list[Origin] = []
-        for number, line in enumerate(text, 1):
-            if number == statement.lineno:
-                lines.extend(one for one, _ in new)
-                origins.extend(one for _, one in new)
-            if first <= number <= last or statement.lineno <= number <= (statement.end_lineno or 0):
-                continue
-            lines.append(line)
-            origins.append(of[number - 1])
-        return lines, origins
+        return new
+
+    def _from_home(self, one: Origin) -> Origin:
+        return one if self.home is self.module or one.path else replace(one, path=self.home.path)
 
     def _doc(self, indent: str, of: list[Origin]) -> list[tuple[str, Origin]]:
         """The docstring as a comment."""
@@ -335,7 +391,7 @@ class _Text:
     def _body(self, indent: str, of: list[Origin]) -> list[tuple[str, Origin]]:
         if not self.body:
             return []
-        module = self.module
+        module = self.home
         edits = self._renamed(self.body)
         first = first_line(self.body[0])
         above = comments_above(module, self.body[0])
@@ -347,7 +403,7 @@ class _Text:
         return lines + [(line, of[first - 1 + place]) for place, line in enumerate(split(text))]
 
     def _renamed(self, nodes: list[ast.stmt]) -> Edits:
-        edits = Edits(self.module)
+        edits = Edits(self.home)
         for node in nodes:
             for part in ast.walk(node):
                 if isinstance(part, ast.Name) and part.id in self.names.texts:
@@ -370,6 +426,13 @@ class _Text:
         if not pairs and self.returned.value is not None:
             found = [f"{self.module.text(self.site.statement.targets[0])} = {edits.render(self.returned.value)}"]
         return [(indent + line if not place else line, call) for one in found for place, line in enumerate(split(one))]
+
+
+def _same(one: Value, other: Value) -> bool:
+    """Whether two modules' names mean the same module, or the same name of TensorFlow."""
+    if isinstance(one, ImportedModule) and isinstance(other, ImportedModule):
+        return one.name == other.name
+    return one is other or (isinstance(one, TFName) and isinstance(other, TFName) and one.name == other.name)
 
 
 def _stored(node: ast.AST) -> set[str]:

@@ -16,13 +16,13 @@ def diagnostics(found: Iterable[Diagnostic], origins: Mapping[str, Origins]) -> 
 
 
 def _diagnostic(one: Diagnostic, origins: Mapping[str, Origins]) -> Diagnostic:
-    line, column = at(origins, one.path, one.line, one.column)
-    return replace(one, line=line, column=column, end_line=0, end_column=0)
+    path, line, column = at(origins, one.path, one.line, one.column)
+    return replace(one, path=path, line=line, column=column, end_line=0, end_column=0)
 
 
 def accounts(found: Iterable[Account], origins: Mapping[str, Origins]) -> list[Account]:
     moved = [(one, at(origins, one.path, one.line, one.column)) for one in found]
-    return [replace(one, line=line, column=column) for one, (line, column) in moved]
+    return [replace(one, path=path, line=line, column=column) for one, (path, line, column) in moved]
 
 
 def manifest(program: Program | None, origins: Mapping[str, Origins]) -> Program | None:
@@ -35,7 +35,7 @@ def manifest(program: Program | None, origins: Mapping[str, Origins]) -> Program
             values=tuple(
                 replace(value, old=_place(value.old, origins))
                 for value in one.values
-                if value.old.file not in origins or origins[value.old.file].known(value.old.line)
+                if value.old.file not in origins or origins[value.old.file].known(value.old.line, value.name)
             ),
         )
         for one in program.executions
@@ -44,5 +44,5 @@ def manifest(program: Program | None, origins: Mapping[str, Origins]) -> Program
 
 
 def _place(place: Place, origins: Mapping[str, Origins]) -> Place:
-    line, column = at(origins, place.file, place.line, place.column)
-    return replace(place, line=line, column=column)
+    path, line, column = at(origins, place.file, place.line, place.column)
+    return replace(place, file=path, line=line, column=column)

@@ -41,7 +41,7 @@ from .executions import (
     resolve,
     target_at,
 )
-from .reasons import Undecided, undecided
+from .reasons import ToWriteOut, Undecided, undecided
 from .units import Unit, Units, ancestors, weight_summary
 
 
@@ -342,8 +342,37 @@ def _assign_function(plan: Plan, run: Run) -> None:
     else:
         made.frame = _frame(plan, made, frames, execution)
     plan.functions.append(made)
+    needed |= _also_given(plan, made, needed)
     _parameters(plan, made, needed)
     _no_effects(plan, made)
+
+
+def _also_given(plan: Plan, function: FunctionPlan, needed: set[GraphValue]) -> set[GraphValue]:
+    """Placeholders that nothing fetched depends on, but that calls of functions are given for what else these compute."""
+    found: set[GraphValue] = set()
+    run = function.runs[0]
+    for unit in function.units:
+        for part in unit.parts:
+            for value in part.reads_values.values():
+                if not isinstance(value, Placeholder) or value in needed or value.default is not None:
+                    continue
+                if value not in run.feeds:
+                    why = "a function that is given more than a run feeds"
+                    called = _given_to(plan, part, value)
+                    if called is None:
+                        raise undecided(why, run.execution.node, run.execution.chain[-1])
+                    raise ToWriteOut(why, run.execution.node, called)
+                found.add(value)
+    return found
+
+
+def _given_to(plan: Plan, statement: Statement, value: GraphValue) -> Frame | None:
+    """The activation of the function that a statement calls with a value."""
+    for node in ast.walk(statement.node):
+        for _, frame, _ in plan.units.run.calls.get(node, []) if isinstance(node, ast.Call) else ():
+            if value in frame.arguments.values():
+                return frame
+    return None
 
 
 def _is_object(function: FunctionPlan, frame: Frame, name: str) -> bool:

@@ -123,6 +123,16 @@ def has_weights(member: Member) -> bool:
     return isinstance(member, Variable) or bool(member.given) or any(member.weights())
 
 
+@dataclass(frozen=True)
+class Told:
+    """What says a size before there are tensors: an expression or number, or an axis of the weight that a site makes."""
+
+    expression: ast.expr | None = None
+    site: Site | None = None
+    axis: int = -1
+    number: int | None = None
+
+
 @dataclass(eq=False)
 class Phases:
     """Which of a function's statements the class runs when: host statements that what it makes needs go first.
@@ -135,6 +145,7 @@ class Phases:
     kept: set[str] = field(default_factory=set)
     gone: set[ast.stmt] = field(default_factory=set)  # of `call`
     lost: set[ast.stmt] = field(default_factory=set)  # of every phase: what only arguments read that Keras has not
+    sizes: dict[ast.AST, Told] = field(default_factory=dict)  # what says the sizes of tensors that are asked for
 
 
 @dataclass(eq=False)

@@ -13,9 +13,9 @@ from ..graph.frames import Frame
 from ..graph.interpreter import Interpreter
 from ..graph.ops.scopes import Entered, is_setting
 from ..graph.values import Cell, Dict, GraphValue, Known, Layer, Summary, Tensor, Value, Variable, flatten
-from . import cells
+from . import cells, dimensions
 from .initial_values import INITIALS
-from .models import FunctionModel, Object, Site
+from .models import FunctionModel, Object, Site, Told
 from .reasons import Undecided
 from .slices import names_in
 from .units import Units, moves, weight_summary
@@ -226,11 +226,62 @@ class _Sorting:
         return found
 
     def _want(self, phase: str, expression: ast.AST) -> None:
-        self.wanted[phase].update(names_in(expression))
-        if phase == "init" and self._tensors_in(expression):
+        self.wanted[phase].update(self._names(expression, phase))
+        if phase == "init" and self._tensors_in(expression, phase):
             raise Undecided("a layer whose settings depend on a tensor", expression, self.model.path)
         if phase == "build" and self._beyond_shapes(expression):
             raise Undecided("a layer or variable whose settings depend on a tensor", expression, self.model.path)
+
+    def _names(self, node: ast.AST, phase: str) -> set[str]:
+        """The names that an expression needs in a phase: of tensors whose sizes are known otherwise, what tells these."""
+        told = self._told(node, phase)
+        if told is not None:
+            return names_in(told.expression) if told.expression is not None else set()
+        if isinstance(node, ast.Name):
+            return names_in(node)
+        if isinstance(node, ast.expr) and self._is_shape_given(node):
+            return set()
+        return set().union(*(self._names(child, phase) for child in ast.iter_child_nodes(node)))
+
+    def _is_shape_given(self, node: ast.expr) -> bool:
+        """Whether an expression asks for the static shape of what `call` is given."""
+        tensor = dimensions.shape_asked(node)
+        return isinstance(tensor, ast.Name) and self._is_given(tensor)
+
+    def _is_given(self, name: ast.Name) -> bool:
+        """Whether a name means, wherever it was met, what its parameter was given."""
+        given = [frame.arguments.get(name.id) for frame in self.frames]
+        return name.id in self.tensors and all(value in given for value in self.run.meanings.get(name, []))
+
+    def _told(self, node: ast.AST, phase: str) -> Told | None:
+        """What says a size that an expression asks of a tensor within the function."""
+        question = dimensions.asked(node)
+        if question is None or (isinstance(question[0], ast.Name) and self._is_given(question[0])):
+            return None
+        told = self._size(dimensions.sizes(self.run, node), phase)
+        if told is not None:
+            self.model.phases.sizes[node] = told
+        return told
+
+    def _size(self, sizes: list[dimensions.Size], phase: str) -> Told | None:
+        places = {
+            site: one.axis
+            for one in sizes
+            for site in self.model.sites.values()
+            for members in site.members.values()
+            if any(member is one.member for member in members)
+        }
+        if len(places) == 1 and all(one.member is not None for one in sizes):
+            (site, axis), expression = next(iter(places.items())), sizes[0].expression
+            if isinstance(expression, ast.Constant):
+                return Told(expression)
+            if isinstance(expression, ast.Name) and expression.id in self.parameters:
+                if expression.id not in self.binders and expression.id not in self.tensors:
+                    return Told(expression)
+            if phase == "build" and site.kind == "weight" and not site.repeated and site.helper is None:
+                return Told(site=site, axis=axis)
+        numbers = {one.number for one in sizes}
+        return Told(number=numbers.pop()) if len(numbers) == 1 and None not in numbers else None
 
     def _closure(self, phase: str) -> list[ast.stmt]:
         """The host statements that give what a phase needs: all that bind a name, so that it means the same in the end."""
@@ -243,9 +294,9 @@ class _Sorting:
                     continue
                 self._check_host(statement, phase)
                 found.add(statement)
-                more = names_in(_head(statement))
+                more = self._names(_head(statement), phase)
                 for outer in self.around[statement]:
-                    more |= names_in(_test(outer))
+                    more |= self._names(_test(outer), phase)
                 more -= self.wanted[phase]
                 self.wanted[phase] |= more
                 work.extend(more)
@@ -254,7 +305,7 @@ class _Sorting:
     def _check_host(self, statement: ast.stmt, phase: str) -> None:
         made = [value for frame in self.frames for value in self._made(frame, statement) if moves(value)]
         head = _head(statement)
-        reads = self._tensors_in(head) if phase == "init" else self._beyond_shapes(head)
+        reads = self._tensors_in(head, phase) if phase == "init" else self._beyond_shapes(head)
         if made or reads or self.sites_in[statement]:
             raise Undecided("a layer or variable whose settings depend on a tensor", statement, self.model.path)
 
@@ -263,21 +314,22 @@ class _Sorting:
         known = frame.statements.get(statement)
         return known.made if known is not None else []
 
-    def _tensors_in(self, node: ast.AST) -> bool:
-        return any(
-            isinstance(leaf, GraphValue) and moves(leaf)
-            for part in ast.walk(node)
-            if isinstance(part, ast.Name)
-            for value in self.run.meanings.get(part, [])
-            for leaf in flatten(value)
-        )
+    def _tensors_in(self, node: ast.AST, phase: str) -> bool:
+        if isinstance(node, ast.Name):
+            values = self.run.meanings.get(node, [])
+            return any(isinstance(leaf, GraphValue) and moves(leaf) for one in values for leaf in flatten(one))
+        if self._told(node, phase) is not None:
+            return False
+        return any(self._tensors_in(child, phase) for child in ast.iter_child_nodes(node))
 
     def _beyond_shapes(self, node: ast.AST) -> bool:
         """Whether an expression reads more of a tensor than the static shape of what `call` is given."""
+        if self._told(node, "build") is not None:
+            return False
         if isinstance(node, ast.Attribute) and node.attr in {"get_shape", "shape"} and isinstance(node.value, ast.Name):
-            return self._tensors_in(node.value) and node.value.id not in self.tensors
+            return self._tensors_in(node.value, "build") and not self._is_given(node.value)
         if isinstance(node, ast.Name):
-            return self._tensors_in(node)
+            return self._tensors_in(node, "build")
         return any(self._beyond_shapes(child) for child in ast.iter_child_nodes(node))
 
     def _is_summary(self, statement: ast.stmt) -> bool:

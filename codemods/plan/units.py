@@ -44,6 +44,7 @@ from ..graph.values import (
     graph_values,
 )
 from . import model_functions, objects, repeats
+from .busy import busy_ifs
 from .cells import only_cells
 from .reasons import undecided
 from .unit import Unit as Unit
@@ -56,9 +57,10 @@ def find(run: Interpreter) -> Units:
     frames = frames_of_units(run)
     units = Units(run, frames)
     units.homes = model_functions.homes(run)
+    busy = busy_ifs(run)
     for statement in run.statements:
         if statement.frame in frames:
-            top = _lifted(run, statement, statement.frame in units.homes)
+            top = _lifted(run, statement, statement.frame in units.homes, busy)
             unit = units.of.get(top)
             if unit is None:
                 unit = units.of[top] = Unit(top)
@@ -73,7 +75,8 @@ def find(run: Interpreter) -> Units:
     objects.check(run)
     running = {units.leaf(chain) for chain in [*(e.chain for e in run.executions), *(use.chain for use in run.uses)]}
     for unit in units.ordered:
-        unit.kind = "host" if unit in running or _runs(unit) else _kind(unit)
+        stays = unit in running or _runs(unit) or unit.statement in busy
+        unit.kind = "host" if stays else _kind(unit)
         if opened(run, unit.statement) or _is_asked(run, unit.node):
             unit.kind = "opened"
     for unit in units.ordered:
@@ -123,15 +126,16 @@ def _is_asked(run: Interpreter, node: ast.AST) -> bool:
     return isinstance(node, ast.If) and node in run.asked and len(run.decided[node]) == 1
 
 
-def _lifted(run: Interpreter, statement: Statement, open_ifs: bool) -> Statement:
+def _lifted(run: Interpreter, statement: Statement, open_ifs: bool, busy: set[Statement]) -> Statement:
     """The outermost control statement around a statement that builds graph and runs nothing, else the statement.
 
-    In a model function an `if` of which it is known which way it goes is looked through.
+    In a model function an `if` of which it is known which way it goes is looked through; so is, anywhere, one that does
+    something besides, which must stay: what it builds is wanted only where it ran.
     """
     result = statement
     outer = statement.parent
     while outer is not None and outer.frame is statement.frame:
-        through = (open_ifs and outer.decided) or opened(run, outer) or _is_asked(run, outer.node)
+        through = (open_ifs and outer.decided) or opened(run, outer) or _is_asked(run, outer.node) or outer in busy
         if isinstance(outer.node, (ast.For, ast.While, ast.If, ast.Try)) and not through and _only_builds(outer):
             result = outer
         outer = outer.parent

@@ -95,13 +95,18 @@ def _variance_scaling(site: Site) -> str | None:
     return None
 
 
+# contrib draws from a truncated normal of the deviation sqrt(1.3 * factor / n), Keras of sqrt(scale / n) / 0.87962566103423978.
+NORMAL = 1.3 * 0.87962566103423978**2
+MODES = ("FAN_IN", "FAN_OUT", "FAN_AVG")
+
+
 def _xavier(site: Site) -> str | None:
-    """contrib's xavier_initializer() draws as GlorotUniform; with uniform=False its scale is not Keras'."""
+    """contrib's xavier_initializer() draws as GlorotUniform; with uniform=False its scale is not GlorotNormal's."""
     bound = site.bind(("uniform", "seed", "dtype")) if site.call is not None else None
     if bound is None:
         return "contrib's xavier_initializer is not called here"
-    if "uniform" in bound and not is_constant(bound["uniform"], True):
-        return "contrib's xavier_initializer(uniform=False) has a scale that no Keras initializer has"
+    if "uniform" in bound and not is_constant(bound["uniform"], True, False):
+        return "the distribution of contrib's xavier_initializer is not seen here"
     if "dtype" in bound and site.names.name_of(bound["dtype"]) != "float32":
         return "contrib's xavier_initializer with a dtype: TensorFlow 2 gives it where the initializer is called"
     arguments = Arguments(site)
@@ -111,34 +116,47 @@ def _xavier(site: Site) -> str | None:
             arguments.drop(index)
         elif item.keyword is None:
             arguments.keyword(index, "seed")
+    normal = "uniform" in bound and is_constant(bound["uniform"], False)
+    if normal:
+        arguments.append(f"scale={NORMAL:.8g}")
+        arguments.append('mode="fan_avg"')
+        arguments.append('distribution="truncated_normal"')
     arguments.done()
-    site.rename("keras.initializers.GlorotUniform")
+    site.rename("keras.initializers.VarianceScaling" if normal else "keras.initializers.GlorotUniform")
     return None
 
 
 def _contrib_variance_scaling(site: Site) -> str | None:
-    """contrib's variance_scaling_initializer, uniform: the same as Keras'; otherwise its scale is its own."""
+    """contrib's variance_scaling_initializer: Keras' with the scale that gives the same deviation."""
     names = ("factor", "mode", "uniform", "seed", "dtype")
     bound = site.bind(names) if site.call is not None else None
-    if bound is None or not is_constant(bound.get("uniform"), True):
-        return "contrib's variance_scaling_initializer has a scale that no Keras initializer has"
-    mode = bound.get("mode")
-    if mode is not None and not is_constant(mode, "FAN_IN", "FAN_OUT", "FAN_AVG"):
+    if bound is None or ("dtype" in bound and site.names.name_of(bound["dtype"]) != "float32"):
+        return "contrib's variance_scaling_initializer has other arguments in Keras, and these are not seen here"
+    mode, uniform, factor = bound.get("mode"), bound.get("uniform"), bound.get("factor")
+    if mode is not None and not is_constant(mode, *MODES):
         return "the mode of contrib's variance_scaling_initializer is not seen here"
+    if uniform is not None and not is_constant(uniform, True, False):
+        return "the distribution of contrib's variance_scaling_initializer is not seen here"
+    normal = uniform is None or is_constant(uniform, False)
+    number = factor.value if isinstance(factor, ast.Constant) and isinstance(factor.value, (int, float)) else None
     arguments = Arguments(site)
     for index, item in enumerate(arguments.items):
         name = item.keyword or names[index]
-        if name == "dtype":
-            arguments.drop(index)
-        elif name == "uniform":
+        if name in {"dtype", "uniform"}:
             arguments.drop(index)
         else:
             arguments.keyword(index, {"factor": "scale"}.get(name, name))
         if name == "mode" and isinstance(item.value, ast.Constant):
             site.edits.replace(item.value, f'"{str(item.value.value).lower()}"')
-    if "factor" not in bound:
-        arguments.append("scale=2.0")
-    arguments.append('distribution="uniform"')
+        elif name == "factor" and normal and number is not None:
+            site.edits.replace(item.value, f"{number * NORMAL:.8g}")
+        elif name == "factor" and normal:
+            arguments.wrap(
+                index, "" if is_atom(item.value) else "(", f"{'' if is_atom(item.value) else ')'} * {NORMAL:.8g}"
+            )
+    if factor is None:
+        arguments.append(f"scale={2 * NORMAL:.8g}" if normal else "scale=2.0")
+    arguments.append('distribution="truncated_normal"' if normal else 'distribution="uniform"')
     arguments.done()
     site.rename("keras.initializers.VarianceScaling")
     return None

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from ...edits import Edits
 from ...graph.ops.scopes import is_setting
 from ...graph.values import Function, GraphValue, Known, Layer, Placeholder, Tensor, Value, Variable, flatten
+from ...plan.executions import is_scalar
 from ...plan.handing import returned_tuple
-from ...plan.models import FunctionModel, Object, Site
+from ...plan.models import FunctionModel, Object, Site, Told
 from ...plan.phases import arguments_of, flat, initial_call, is_scope, is_setting_statement, name_argument, name_node
 from ...plan.units import ancestors
 from .. import devices
@@ -73,6 +74,8 @@ def write(context: Context) -> None:
         for made in model.objects:
             if made.holder is None:
                 _make(context, model, made)
+        for made in model.objects:
+            _check_built(context, made)
         for node, made in model.calls.items():
             _call(context, model, node, made)
     for name, variable in context.models.aliases.items():
@@ -191,9 +194,11 @@ class _Class:
     def _shapes(self) -> None:
         """In `build`, the static shape of what `call` is given is the shape that Keras hands over."""
         parents = self.context.parents
+        for asked, told in self.model.phases.sizes.items():
+            self._size(asked, told)
         for part in ast.walk(self.definition):
             name = _shape_of(part)
-            if name is None or name not in self.tensors:
+            if name is None or name not in self.tensors or parents.get(part) in self.model.phases.sizes:
                 continue
             shape = "input_shape" if len(self.tensors) == 1 or name == self.tensors[0] else f"{name}_shape"
             node: ast.AST = part
@@ -215,6 +220,18 @@ class _Class:
             else:
                 self.build.replace(node, whole)
             self.shapes.add(shape)
+
+    def _size(self, node: ast.AST, told: Told) -> None:
+        """The size of a tensor within the function, as a setting: there are no tensors yet."""
+        outer = self.context.parents.get(node)
+        target = outer if isinstance(outer, ast.Attribute) and outer.attr == "value" else node
+        if told.site is not None:
+            self.build.replace(target, f"self.{self._attribute(told.site)}.shape[{told.axis}]")
+            return
+        text = str(told.number) if told.expression is None else self.context.edits[self.path].render(told.expression)
+        kept = isinstance(told.expression, ast.Name) and told.expression.id in self.model.phases.kept
+        self.init.replace(target, text)
+        self.build.replace(target, f"self.{kept_attribute(text)}" if kept else text)
 
     def _shape_parameters(self) -> list[str]:
         """The parameters of `build`: Keras gives one the first input's shape, several by the names of `call`'s."""
@@ -335,7 +352,7 @@ class _Class:
                 self.call.replace(node, called)
             else:
                 assert site.callee is not None
-                self.call.replace(node, *_call_parts(self.context, site.callee, node, called))
+                self.call.replace(node, *_call_parts(self.context, site.callee, node, called, True))
 
     def _called(self, site: Site) -> str:
         """What a site's member is in `call`: an attribute, or in a loop the element whose turn it is."""
@@ -521,8 +538,13 @@ def _handed(context: Context, one: Object, holder: Object) -> str:
     return "self" + context.objects[one].removeprefix(context.objects[holder])
 
 
-def _call_parts(context: Context, model: FunctionModel, node: ast.Call, called: str) -> list[str | ast.AST]:
-    """A call of the function as one of the object: without what its constructor took."""
+def _call_parts(
+    context: Context, model: FunctionModel, node: ast.Call, called: str, nested: bool = False
+) -> list[str | ast.AST]:
+    """A call of the function as one of the object: without what its constructor took.
+
+    Within a model a scalar goes by keyword, since it is a number where the model is called on symbolic inputs.
+    """
     given = arguments_of(model.definition, node)
     positional = {id(one) for one in node.args}
     parts: list[str | ast.AST] = [called, "("]
@@ -532,6 +554,7 @@ def _call_parts(context: Context, model: FunctionModel, node: ast.Call, called: 
             continue
         meaning = _meaning(context, value)
         switch = isinstance(meaning, Placeholder) and meaning.dtype == "bool"
+        switch |= nested and isinstance(meaning, Tensor) and is_scalar(context.plan, meaning)
         parts.extend([] if first else [", "])
         parts.extend([value] if id(value) in positional and _is_tensor(meaning) and not switch else [f"{name}=", value])
         first = False
@@ -594,6 +617,8 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
             continue
         value = made.activations[0].arguments.get(name)
         text = symbolic_argument(context, name, value, path, inputs, made.first.frame)
+        if text is None and not eager and _is_tensor(value):
+            text = _of_another_call(context, made, name, path, inputs)
         if name in only_states(made.layers, model.definition.body):
             text = f"{name}=None"
         elif name in given and value is not None and _is_variables(value):
@@ -614,12 +639,28 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
             inputs.append(f"{name}=False")
         else:
             inputs.append(text)
-    if inputs and not _loses_rank(made):
+    if made.given and not any(made.weights()):
+        pass  # it has no variables but those of what it is handed
+    elif inputs and not _loses_rank(made):
         inputs.extend(f"{name}=False" for name in modes.of_model(context, model))
         lines.append(f"{context.objects[made]}({', '.join(inputs)})  # creates the variables")
     else:
         context.unbuilt.append((made, node, path))
     put(context, made, path, lines)
+
+
+def _of_another_call(context: Context, made: Object, name: str, path: str, inputs: list[str]) -> str | None:
+    """A symbolic input for a parameter whose shape the first call does not show, and a later one does."""
+    values = [frame.arguments.get(name) for frame in made.activations[1:]]
+    found = (symbolic_argument(context, name, value, path, inputs, made.first.frame) for value in values)
+    return next((text for text in found if text is not None), None)
+
+
+def _check_built(context: Context, made: Object) -> None:
+    """What an object is handed must have its variables by then: Keras names them after what calls it first."""
+    late = {other.root for other, _, _ in context.unbuilt}
+    if any(one.root in late for one in made.given) and made.model is not None and made.call is not None:
+        raise context.stop("layers of two functions whose input has no known shape", made.call, made.model.path)
 
 
 def _loses_rank(made: Object) -> bool:

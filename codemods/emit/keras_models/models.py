@@ -81,7 +81,9 @@ def _name_class(context: Context, model: FunctionModel) -> None:
     scope = last(model.objects[0].scope)
     calls = list(model.calls)
     told = len(model.objects) > 1 or (bool(calls) and _is_told(context, model, calls[0], scope))
-    wanted = _camel(scope if scope and not told else _thing(model.definition.name))
+    others = {_camel(_thing(one.definition.name)) for one in context.models.functions if one is not model}
+    named = scope and not told and _camel(scope) not in others
+    wanted = _camel(scope if named else _thing(model.definition.name))
     context.classes[model] = context.fresh(wanted, {model.definition.name})  # which the class takes the place of
 
 
