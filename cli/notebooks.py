@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from tf_modernize.codemods.notebooks import Notebook, read
@@ -32,20 +32,26 @@ class Places:
         return f"{self.file(path)}:cell {cell}:{within}{behind}"
 
 
-def as_files(program: ProgramResult, files: Mapping[str, Source]) -> ProgramResult:
-    """The result of a program with the bytes of its notebooks in the place of their code."""
+def as_files(
+    program: ProgramResult, files: Mapping[str, Source], ignored: Mapping[str, Collection[str]]
+) -> ProgramResult:
+    """The result of a program with the bytes of its notebooks in the place of their code; `ignored` are codes by path."""
     results: dict[str, FileResult] = {}
     for path, one in program.files.items():
         source = files[path]
         if source.notebook is None:
             results[path] = one
             continue
+        left = source.notebook.left(path) if program.dialect == "tf1" else []
+        silent = [finding for finding in left if finding.code in ignored.get(path, ())]
         after = None if one.after is None else source.notebook.rewritten(one.after.decode())
         results[path] = replace(
             one,
             before=source.data,
             after=None if after == source.data else after,
             cells=tuple(source.notebook.firsts),
+            diagnostics=(*one.diagnostics, *(finding for finding in left if finding not in silent)),
+            ignored=(*one.ignored, *silent),
         )
     return replace(program, files=results)
 
@@ -57,10 +63,14 @@ def diff(name: bytes, notebook: Notebook, after: bytes) -> Iterator[bytes]:
     for old, now in zip(notebook.cells, new.cells, strict=True):
         cell = name + f":cell {old.number}".encode()
         lines = difflib.unified_diff(
-            old.source.split("\n"),
-            now.source.split("\n"),
+            _lines(old.source),
+            _lines(now.source),
             os.fsdecode(b"a/" + cell),
             os.fsdecode(b"b/" + cell),
             lineterm="",
         )
         yield from (line.encode(errors="surrogateescape") + b"\n" for line in lines)
+
+
+def _lines(source: str) -> list[str]:
+    return source.split("\n") if source else []

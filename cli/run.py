@@ -74,7 +74,7 @@ def run(request: Request) -> int:
         for index, result in upgrade_cached(groups, files, options, request.jobs, folder):
             found[index] = result
             advance(len(result.files))
-    programs = [notebooks.as_files(found[index], sources.files) for index in sorted(found)]
+    programs = [notebooks.as_files(found[index], sources.files, ignored) for index in sorted(found)]
     changed = {path: one for program in programs for path, one in program.files.items() if one.after is not None}
 
     problems = sources.problems

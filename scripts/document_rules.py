@@ -74,7 +74,8 @@ def _command(example: Example) -> str:
 
 def _file(example: Example, path: str) -> str:
     named = f"\n`{path}`\n" if len(example.files) > 1 else ""
-    return f"{named}\n```python\n{example.files[path]}```\n"
+    language = "json" if path.endswith(".ipynb") else "python"
+    return f"{named}\n```{language}\n{example.files[path]}```\n"
 
 
 def main() -> None:

@@ -23,7 +23,8 @@ def codes_of(example: Example, folder: Path) -> set[str]:
     for path, source in example.files.items():
         (folder / path).write_text(source)
     places = [
-        str(folder / one) if one.endswith(".py") else one for one in (next(iter(example.files)), *example.arguments)
+        str(folder / one) if one.endswith((".py", ".ipynb")) else one
+        for one in (next(iter(example.files)), *example.arguments)
     ]
     arguments = ["upgrade", *places, "--quiet", "--no-cache", "--report", str(folder / "report.json")]
     done = CliRunner().invoke(cli, arguments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .rule import Rule, program
+from .rule import Rule, notebook, program
 
 RULES = (
     Rule(
@@ -337,6 +337,41 @@ RULES = (
             with tf.Session() as sess:
                 print(sess.run(y, feed_dict={x: [1.0, 2.0]}))
             """
+        ),
+    ),
+    Rule(
+        code="TFM929",
+        symbol="notebook-left",
+        title="TensorFlow 1 in what is no Python of a notebook",
+        what=(
+            "A line of IPython asks for TensorFlow 1 (`%tensorflow_version 1.x`, `!pip install tensorflow==1.15`) or holds "
+            "code that uses it, or a cell is another file's (`%%writefile`) that does; it stays as it is."
+        ),
+        why="The notebook's own code is TensorFlow 2 now, or needs 2.21.",
+        advice="Ask for TensorFlow 2.21 there; take what `%%writefile` writes out of the notebook, and upgrade it as a file.",
+        fix="none",
+        fix_note="The notebook's own code is upgraded all the same.",
+        bad=notebook(
+            """
+            %tensorflow_version 1.x
+            import tensorflow as tf
+            """,
+            """
+            x = tf.placeholder(tf.float32, [None])
+            with tf.Session() as sess:
+                print(sess.run(tf.square(x), feed_dict={x: [1.0, 2.0]}))
+            """,
+        ),
+        good=notebook(
+            """
+            %matplotlib inline
+            import tensorflow as tf
+            """,
+            """
+            x = tf.placeholder(tf.float32, [None])
+            with tf.Session() as sess:
+                print(sess.run(tf.square(x), feed_dict={x: [1.0, 2.0]}))
+            """,
         ),
     ),
 )

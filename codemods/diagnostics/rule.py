@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from textwrap import dedent
@@ -59,3 +60,14 @@ def program(source: str, *arguments: str, **others: str) -> Example:
     """An example of one file, or of several: `network="…"` is network.py beside it."""
     named = {f"{name}.py": text for name, text in {"program": source, **others}.items()}
     return Example({path: dedent(text).lstrip("\n") for path, text in named.items()}, arguments)
+
+
+def notebook(*cells: str) -> Example:
+    """An example that is a notebook of code cells."""
+    entries = ",\n".join(
+        f' {{"cell_type": "code", "metadata": {{}}, "source": {json.dumps(dedent(cell).strip())}, "outputs": []}}'
+        for cell in cells
+    )
+    return Example(
+        {"notebook.ipynb": f'{{"nbformat": 4, "nbformat_minor": 2, "metadata": {{}}, "cells": [\n{entries}\n]}}\n'}
+    )

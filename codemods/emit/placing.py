@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from .. import notebooks
 from ..graph.frames import Frame, Statement
 from ..graph.instances import line
 from ..graph.ops import slots
@@ -53,13 +54,27 @@ def place(context: Context, function: FunctionPlan) -> None:
         (one for one in candidates if one is not None and needed <= one.index <= own.index),
         key=lambda one: one.index,
         default=own,
-    )
+    ).node
+    if frame.module.path.endswith(notebooks.SUFFIX):
+        anchor = _in_cell(context, function, needed, own)
     text = _text(context, function)
-    blocks = context.moves[frame.module.path].before.setdefault(anchor.node, [])
+    blocks = context.moves[frame.module.path].before.setdefault(anchor, [])
     place = next(
         (place for place, block in enumerate(blocks) if not block.startswith(("@", "def ", "class "))), len(blocks)
     )
     blocks.insert(place, text)
+
+
+def _in_cell(context: Context, function: FunctionPlan, needed: int, own: Statement) -> ast.stmt:
+    """In a notebook a function stands at the end of the cell that builds the last of it, or in that which first runs it."""
+    frame = function.frame
+    built = max([needed, *(unit.index for unit in function.units if unit.statement.frame is frame)])
+    ends = [
+        unit
+        for unit in context.units.ordered
+        if unit.statement.frame is frame and notebooks.is_mark(unit.node) and built < unit.index <= own.index
+    ]
+    return min(ends, key=lambda unit: unit.index).node if ends else own.node
 
 
 def _text(context: Context, function: FunctionPlan) -> str:

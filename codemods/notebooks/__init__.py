@@ -14,12 +14,19 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..diagnostics import Diagnostic
 from ..parse import Module
 from . import layout, magics
 from .layout import CodeCell
 
 SUFFIX = ".ipynb"
 _MARK = re.compile(r'^"tf-modernize: cell (\d+)"\n', re.MULTILINE)
+
+# What asks for TensorFlow 1, or uses TensorFlow, in a text that is not the notebook's Python.
+_TF1 = re.compile(
+    r"tensorflow(?:[-_](?:gpu|cpu|estimator))?\s*(?:==|<|<=|~=)\s*[\"']?1\b|%tensorflow_version\s+1|\b(?:import|from)\s+tensorflow\b"
+    r"|^%(?:%timeit|prun|lprun|memit|time|timeit)\b.*(?:\btf\.|\bsess(?:ion)?\.)"
+)
 
 
 class NotebookError(Exception):
@@ -28,12 +35,13 @@ class NotebookError(Exception):
 
 @dataclass(frozen=True)
 class Notebook:
-    """One notebook: the text of its file and its code cells that hold Python."""
+    """One notebook: the text of its file, its code cells, and the program that they are."""
 
     text: str
     cells: tuple[CodeCell, ...]
     code: str
     masked: tuple[str, ...]
+    foreign: frozenset[int] = frozenset()  # the numbers of cells that hold another language, or another file
 
     @cached_property
     def firsts(self) -> list[int]:
@@ -51,7 +59,27 @@ class Notebook:
         if not is_kept(self.code, code):
             return None
         parts = _MARK.split(magics.shown(code, self.masked))[::2]
-        return [_as_before(cell.source, part) for cell, part in zip(self.cells, parts, strict=True)]
+        return [
+            cell.source if cell.number in self.foreign else _as_before(cell.source, part)
+            for cell, part in zip(self.cells, parts, strict=True)
+        ]
+
+    def left(self, path: str) -> list[Diagnostic]:
+        """What of TensorFlow 1 is in lines and cells that are not the notebook's own Python."""
+        lines = [
+            (self.code.count("\n", 0, found.start()) + 1, self.masked[int(found[1])])
+            for found in magics.NUMBER.finditer(self.code)
+        ]
+        cells = [
+            (first, cell.source)
+            for first, cell in zip(self.firsts, self.cells, strict=True)
+            if cell.number in self.foreign
+        ]
+        return [
+            Diagnostic("notebook-left", "TFM929", f"TensorFlow 1 is left in `{_shortened(text)}`", path, line)
+            for line, text in sorted(lines + cells)
+            if _TF1.search(text)
+        ]
 
     def rewritten(self, code: str) -> bytes | None:
         """The file with a new text in its cells; None where it can't be told which is whose."""
@@ -80,24 +108,24 @@ def read(data: bytes) -> Notebook | None:
         raise NotebookError("it is no notebook: its cells are not as the format says") from None
     lines: list[str] = []
     masked: list[str] = []
-    own: list[CodeCell] = []
+    foreign: set[int] = set()
     for cell in cells:
         body = magics.as_python(cell.source, masked)
         if body is None:
-            continue
-        if own:
+            foreign.add(cell.number)
+        if cell is not cells[0]:
             lines.append(f'"tf-modernize: cell {cell.number}"\n')
-        lines.append(body if body.endswith("\n") or not body else body + "\n")
-        own.append(cell)
-    return Notebook(text, tuple(own), "".join(lines), tuple(masked))
+        lines.append(body or "" if not body or body.endswith("\n") else body + "\n")
+    return Notebook(text, tuple(cells), "".join(lines), tuple(masked), frozenset(foreign))
 
 
 def _language(found: dict[str, object]) -> str:
     """The language of the kernel, Python where none is named."""
-    metadata = found.get("metadata")
-    assert isinstance(metadata, dict) or metadata is None
+    metadata = found.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise TypeError("metadata is an object")
     for part, key in (("kernelspec", "language"), ("language_info", "name")):
-        named = (metadata or {}).get(part, {}).get(key)
+        named = metadata.get(part, {}).get(key)
         if isinstance(named, str):
             return "python" if named.lower() in ("python", "ipython") else named
     return "python"
@@ -106,6 +134,11 @@ def _language(found: dict[str, object]) -> str:
 def is_kept(before: str, after: str) -> bool:
     """Whether a new text of a notebook still has the lines between the cells, and IPython's lines, once and in order."""
     return _MARK.findall(before) == _MARK.findall(after) and magics.are_kept(before, after)
+
+
+def _shortened(text: str) -> str:
+    line = text.split("\n")[0].rstrip()
+    return line if len(line) <= 60 else line[:57] + "..."
 
 
 def _as_before(old: str, new: str) -> str:
@@ -127,11 +160,12 @@ def shows(module: Module, node: ast.stmt) -> bool:
         return True
     body = module.tree.body
     place = body.index(node) + 1 if node in body else 0
-    last = place and (place == len(body) or _is_mark(body[place]))
+    last = place and (place == len(body) or is_mark(body[place]))
     return bool(last) and not module.utf8[end : end + 20].lstrip(b" \t").startswith(b";")
 
 
-def _is_mark(node: ast.stmt) -> bool:
+def is_mark(node: ast.stmt) -> bool:
+    """Whether a statement is the line before a cell."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

@@ -44,7 +44,8 @@ def code_cells(text: str, version: int) -> list[CodeCell]:
         place = cell["source" if version == 4 else "input"]
         source = _value(text, place)
         if not isinstance(source, str):
-            assert isinstance(source, list)
+            if not isinstance(source, list):
+                raise TypeError("a source is a text or a list of lines")
             source = "".join(source)
         found.append(CodeCell(number, *place, source))
     return found

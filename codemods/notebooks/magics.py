@@ -22,7 +22,7 @@ _VALUE = re.compile(r"get_ipython\(\)\.tf_modernize_magic\((\d+)\)")
 _TIMES_HEAD = re.compile(r'"tf-modernize: magic (\d+) of"; ')
 _TIMES = re.compile(r'"tf-modernize: magic \d+ of"; (.*)')
 _STRANDED = re.compile(r'"tf-modernize: magic \d+ of"(?!; )')
-_NUMBER = re.compile(r"tf[-_]modernize(?:: |_)magic[ (](\d+)")
+NUMBER = re.compile(r"tf[-_]modernize(?:: |_)magic[ (](\d+)")
 _TOKEN = re.compile(r"#.*|\"\"\"|'''|\"(?:\\.|[^\"\\])*(?:\"|\\?$)|'(?:\\.|[^'\\])*(?:'|\\?$)|[()\[\]{}]")
 
 
@@ -55,7 +55,7 @@ def as_python(source: str, masked: list[str]) -> str | None:
 
 def are_kept(before: str, after: str) -> bool:
     """Whether each magic of a text is once in the new one, and what one times still a line."""
-    same = sorted(_NUMBER.findall(before)) == sorted(_NUMBER.findall(after))
+    same = sorted(NUMBER.findall(before)) == sorted(NUMBER.findall(after))
     return same and all(_is_python(found[1]) for found in _TIMES.finditer(after)) and not _STRANDED.search(after)
 
 
