@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from tf_modernize.cli.__main__ import cli
+from tf_modernize.cli.config import KEYS
 
 TF1 = """import tensorflow as tf
 
@@ -173,3 +175,20 @@ def test_what_is_wrong_is_said(text: str, sentence: str) -> None:
 def test_files_of_others_are_not_judged(text: str) -> None:
     Path("pyproject.toml").write_text(text)
     assert taken(".") == ALL
+
+
+def test_every_key_is_documented_and_has_an_option() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text()
+    rows = re.findall(r"^\| `([a-z-]+)` \|.*\|(?: `--([a-z-]+)`)? \|$", page, re.MULTILINE)
+    assert [key for key, _ in rows] == [*sorted(KEYS, key=[key for key, _ in rows].index)] and len(rows) == len(KEYS)
+    options = {name for option in cli.commands["upgrade"].params for name in option.opts}
+    assert all(option in ("", key) for key, option in rows)
+    assert {f"--{key}" for key in KEYS if key != "per-file-ignores"} <= options
+
+
+def test_the_documented_configuration_is_right() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text()
+    found = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert found
+    Path("pyproject.toml").write_text(found[1])
+    assert taken(".") == ALL - {"old/deep/x_pb2.py"}
