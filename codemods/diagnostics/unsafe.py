@@ -137,12 +137,11 @@ RULES = (
         symbol="initializer-scale",
         title="An initializer that is nearly the same",
         what=(
-            "`xavier_initializer(uniform=False)` and `variance_scaling_initializer()` of contrib drew numbers that are .29 % "
-            "larger than those of Keras' GlorotNormal and HeNormal; `uniform_unit_scaling_initializer` scaled vectors otherwise "
-            "than Keras' VarianceScaling."
+            "`uniform_unit_scaling_initializer` took all dimensions but the last for the inputs of a weight; Keras' "
+            "VarianceScaling does so for two dimensions or more, and takes the one dimension of a vector for its inputs."
         ),
-        why="A training from scratch begins at other numbers; whether that matters, only a training shows.",
-        advice="Nothing, unless trainings must be repeated exactly.",
+        why="Where it makes a vector, a training from scratch begins at smaller numbers.",
+        advice="Nothing, where it makes matrices and kernels.",
         fix="unsafe",
         fix_note="Weights that are read from a checkpoint are the same.",
         bad=program(

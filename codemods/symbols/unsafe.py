@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..diagnostics import Diagnostic, find
+from ..edits import Edits
 from .conforming import conform
-from .sites import Arguments, Rule, Site, is_constant
+from .sites import Arguments, Needs, Rule, Site, is_constant
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,11 @@ class Fix:
 def rewritten(site: Site, why: str, wanted: Collection[str]) -> Diagnostic | str:
     """What is told of a call that was written otherwise; or why it is left, and what could be wanted."""
     fix = _fix(site)
-    if fix is None:
+    if fix is None or fix.rule(replace(site, edits=Edits(site.module), needs=Needs())) is not None:
         return why
     if fix.code not in wanted:
         return f"{why} (--unsafe-fixes: {fix.symbol})"
-    still = fix.rule(site)
-    if still is not None:
-        return why
+    fix.rule(site)
     node = site.use.node
     end_line, end_column = node.end_lineno or 0, node.end_col_offset or 0
     message = f"unsafe: {fix.told.format(name=site.name)}"
@@ -116,46 +115,6 @@ def _divided(site: Site) -> str | None:
 # --- initializers -----------------------------------------------------------------------------------------------------
 
 
-def _xavier(site: Site) -> str | None:
-    """contrib's xavier_initializer(uniform=False) -> tf.keras.initializers.GlorotNormal()."""
-    names = ("uniform", "seed", "dtype")
-    bound = site.bind(names)
-    if bound is None or not is_constant(bound.get("uniform"), False) or not _is_float32(site, bound):
-        return "arguments"
-    _keep_seed(site, names)
-    site.rename("keras.initializers.GlorotNormal")
-    return None
-
-
-def _variance_scaling(site: Site) -> str | None:
-    """contrib's variance_scaling_initializer(factor=2.0) -> tf.keras.initializers.HeNormal()."""
-    names = ("factor", "mode", "uniform", "seed", "dtype")
-    bound = site.bind(names)
-    if bound is None or not is_constant(bound.get("uniform", ast.Constant(False)), False):
-        return "arguments"
-    factor, mode = bound.get("factor", ast.Constant(2.0)), bound.get("mode", ast.Constant("FAN_IN"))
-    if not is_constant(mode, "FAN_IN", "FAN_OUT", "FAN_AVG") or not _is_float32(site, bound):
-        return "arguments"
-    assert isinstance(mode, ast.Constant)
-    other = not is_constant(factor, 2, 2.0) or mode.value != "FAN_IN"
-    arguments = Arguments(site)
-    for index, item in enumerate(arguments.items):
-        name = item.keyword or names[index]
-        if name == "seed":
-            arguments.keyword(index, "seed")
-        elif name == "factor" and other:
-            arguments.keyword(index, "scale")
-        else:
-            arguments.drop(index)
-    if other:
-        if "factor" not in bound:
-            arguments.append("scale=2.0")
-        arguments.append(f'mode="{str(mode.value).lower()}"')
-    arguments.done()
-    site.rename("keras.initializers.VarianceScaling" if other else "keras.initializers.HeNormal")
-    return None
-
-
 def _unit_scaling(site: Site) -> str | None:
     """tf.uniform_unit_scaling_initializer() -> tf.keras.initializers.VarianceScaling(distribution="uniform")."""
     names = ("factor", "seed", "dtype")
@@ -191,7 +150,6 @@ def _as_is(site: Site) -> str | None:
 
 
 _RESIZE = "tf.{name} sampled pixels at their corners, and what stands here now does at their centres"
-_XAVIER = "tf.{name} drew numbers that are .29 % larger than those of what stands here now"
 _UNIT = "what stands here now draws as tf.{name} did only for weights of two dimensions or more"
 _UNCHECKED = Fix("unchecked-meaning", "nothing says that tf.{name} means the same in TensorFlow 2", _as_is)
 _RESIZE_IMAGES = ("images", "size", "method", "align_corners", "preserve_aspect_ratio", "name")
@@ -202,18 +160,6 @@ FIXES: dict[str, Fix] = {
     "image.resize": Fix("resize-half-pixels", _RESIZE, _resized("image.resize", *_RESIZE_IMAGES)),
     "image.resize_images": Fix("resize-half-pixels", _RESIZE, _resized("image.resize", *_RESIZE_IMAGES)),
     "image.resize_image_with_pad": Fix("resize-half-pixels", _RESIZE, _resized("image.resize_with_pad", *_WITH_PAD)),
-    **dict.fromkeys(
-        (
-            f"contrib.{package}.{name}"
-            for package in ("layers", "slim")
-            for name in ("xavier_initializer", "xavier_initializer_conv2d")
-        ),
-        Fix("initializer-scale", _XAVIER, _xavier),
-    ),
-    **dict.fromkeys(
-        (f"contrib.{package}.variance_scaling_initializer" for package in ("layers", "slim")),
-        Fix("initializer-scale", _XAVIER, _variance_scaling),
-    ),
     **dict.fromkeys(
         ("uniform_unit_scaling_initializer", "initializers.uniform_unit_scaling"),
         Fix("initializer-scale", _UNIT, _unit_scaling),
