@@ -74,9 +74,9 @@ def upgrade(**options: Any) -> None:
     Without --write, --output, --check or --diff it shows a diff and a summary, and writes nothing. PATHS may be `-`: then
     the source is read from standard input, and the upgraded source goes to standard output.
 
-    In folders every *.py file is taken that neither .gitignore nor --exclude leaves out, but for what is hidden and virtual
-    environments. Files that are named themselves are taken all the same. The table [tool.tf-modernize] of pyproject.toml has
-    the options for every run; the command line wins.
+    In folders every *.py and *.ipynb file is taken that neither .gitignore nor --exclude leaves out, but for what is hidden
+    and virtual environments. Files that are named themselves are taken all the same. The table [tool.tf-modernize] of
+    pyproject.toml has the options for every run; the command line wins.
     """
     from . import config
     from .run import Request, run

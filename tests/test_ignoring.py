@@ -298,3 +298,16 @@ def test_reading_of_comments_needs_no_python_3() -> None:
     found = ignoring.read("\ufeffprint 'é'\r\nx = 1  # tf-modernize: ignore\r\n".encode())
     assert [(one.line, one.first, one.last) for one in found.comments] == [(2, 2, 2)]
     assert ignoring.read(b"x = 1  # tf_modernize: ignore\n") is ignoring.NONE
+
+
+def test_comments_in_notebooks(folder: Path) -> None:
+    def cell(source: str) -> dict[str, Any]:
+        return {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
+
+    cells = [HEAD, "y = tf.square(x)\nprint(y)  # tf-modernize: ignore[TFM912]", TAIL]
+    for name, own in (("kept", cells), ("skipped", [*cells, "# tf-modernize: skip-file"])):
+        notebook = {"cells": [*map(cell, own)], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        (folder / f"{name}.ipynb").write_text(json.dumps(notebook, indent=1))
+    done = upgrade("kept.ipynb", "skipped.ipynb", "-v").output
+    assert "kept.ipynb:cell 2:2:1: ignored: symbolic-host-code (TFM912)" in done
+    assert "skipped.ipynb:cell 4:1:1: ignored: skipped-file (TFM932)" in done
