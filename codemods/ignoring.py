@@ -61,7 +61,7 @@ _ON_DEMAND = frozenset(rule.code for rule in RULES if rule.fix == "unsafe")
 
 def read(data: bytes) -> Directives:
     """The comments of a file for us. It need not be Python 3: what stands before a fault is read."""
-    if not _MENTION.search(data):
+    if b"tf-modernize" not in data or not _MENTION.search(data):
         return NONE
     plain = re.sub(rb"[^\x00-\x7f]", b"_", data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")).decode()
     comments: list[Comment] = []

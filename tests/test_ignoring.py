@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from importlib.resources import files
 from pathlib import Path
@@ -152,6 +153,35 @@ def test_statements_stay_at_every_level(source: str) -> None:
     assert result.level in {"native", "compat", "untouched"}
     if result.level != "native":
         assert "held-statement" in told(result)
+
+
+HELD = [
+    "linear_two_variables",
+    "scopes_and_reuse",
+    "rnn_with_lengths",
+    "estimator_model_fn",
+    "class_with_session",
+    "queue_runners",
+]
+
+
+@pytest.mark.parametrize("program", HELD)
+def test_any_statement_of_a_program_can_be_held(program: str) -> None:
+    """Whatever is written of a program, a statement that must stay is in it, and it is told where that costs a level."""
+    before = (Path(__file__).parent.parent / "fixtures" / "programs" / program / "before.py").read_text()
+    level = one(before).level
+    ends = {node.end_lineno or 0 for node in ast.walk(ast.parse(before)) if isinstance(node, (ast.Assign, ast.Expr))}
+    for end in sorted(ends)[::5]:
+        lines = before.split("\n")
+        if "#" in lines[end - 1]:
+            continue
+        lines[end - 1] += "  # tf-modernize: ignore"
+        result = one("\n".join(lines))
+        (comment,) = ignoring.read(result.before).comments
+        held = [line.strip() for line in lines[comment.first - 1 : comment.last]]
+        after = [line.strip() for line in (result.after or result.before).decode().split("\n")]
+        assert any(after[at : at + len(held)] == held for at in range(len(after))), held
+        assert result.level == level or "held-statement" in told(result), held
 
 
 def test_a_statement_that_compat_would_change_leaves_the_program_as_it_is() -> None:
