@@ -102,6 +102,11 @@ class Spelt:
         return Spelt(name if api == "plain" else f"compat.{api}.{name}", legacy)
 
 
+def names_set(names: Iterable[Names]) -> set[str]:
+    """What a program itself sets in TensorFlow (`tf.GraphKeys.INPUTS = …`): it is there because of that."""
+    return {use.name for one in names for use in one.uses if isinstance(getattr(use.node, "ctx", None), ast.Store)}
+
+
 def missing(names: Iterable[Spelt]) -> set[Spelt]:
     """Those of the names that the installed TensorFlow has not."""
     wanted = sorted(set(names))

@@ -25,7 +25,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import fetching
@@ -81,7 +81,7 @@ def main() -> int:
         print(_figures(name, found[name]), flush=True)
     _tell(found, args.shares)
     if args.json:
-        args.json.write_text(json.dumps({name: asdict(one) for name, one in found.items()}, indent=1) + "\n")
+        args.json.write_text(json.dumps(found, default=vars, indent=1) + "\n")
     return 0 if all(one.is_well for one in found.values()) else 1
 
 
@@ -149,11 +149,12 @@ def _look_at_result(
         found.changed_again += [path for path, one in again.files.items() if one.after is not None]
         modules, names = invariants.modules_of(after, group)
         legacy = any(invariants.LEGACY in module.utf8 for module in modules.values())
+        own = invariants.names_set(names.values())
         spelt += [
             (path, use.node.lineno, Spelt.of(use.name, use.api, legacy))
             for path in modules
             for use in names[path].uses
-            if path in left
+            if path in left and use.name not in own
         ]
     absent = invariants.missing(one for _, _, one in spelt)
     for path, line, one in spelt:
