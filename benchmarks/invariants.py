@@ -99,7 +99,7 @@ class Spelt:
 
     @staticmethod
     def of(name: str, api: str, legacy: bool) -> Spelt:
-        return Spelt(name if api == "plain" else f"compat.{api}.{name}", legacy)
+        return Spelt((name if api == "plain" else f"compat.{api}.{name}").rstrip("."), legacy)
 
 
 def names_set(names: Iterable[Names]) -> set[str]:

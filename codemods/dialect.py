@@ -24,6 +24,7 @@ from typing import Literal
 
 from .accounts import is_unchanged
 from .api import Fact, is_native, lookup
+from .api import gone as lost
 from .names import Import, Names, Use, fact_of
 from .names.meaning import Api
 from .parse import Module
@@ -199,6 +200,9 @@ def _count(module: Module, names: Names, found: _Found, runs: bool) -> None:
     for use in names.uses:
         side = side_of(use.name, use.api)
         if side == "":
+            if use.name.startswith("python.") and lost(use.name) and fact_of(use.name)[0] is None:
+                found.strays.append(_place(module.path, use))
+                continue
             argument = _old_argument(use, names) if use.api == "plain" else ""
             if not argument:
                 continue

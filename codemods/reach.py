@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from . import projects
+from .api import gone
 from .dialect import catches_missing, first_name, guarded_lines
 from .names import Import, Names
 from .parse import Module
@@ -135,7 +136,7 @@ def reached(
             continue
         around = [part for part in parts.functions if part.path == path and part.first <= (line, column) <= part.last]
         inner = max(around, key=lambda part: part.first, default=None)
-        if inner is None or inner in running or any(one.top and one.name and not one.guarded for one in imported):
+        if inner is None or inner in running or any(one.top and _fails(one) and not one.guarded for one in imported):
             yield path, line, column
 
 
@@ -169,6 +170,11 @@ def _imports(names: Names, line: int, column: int) -> list[Import]:
     use = next((use for use in names.uses if (use.node.lineno, use.node.col_offset) == (line, column)), None)
     root = first_name(use.node) if use else ""
     return [one for one in names.imports if one.bound == root]
+
+
+def _fails(one: Import) -> bool:
+    """Whether an import of a part of TensorFlow ends in an error: not where a private module is still there."""
+    return bool(one.name) and not (one.name.startswith("python.") and gone(one.name) is None)
 
 
 def _module(module: Module, path: str, parts: _Parts) -> _Part:

@@ -246,6 +246,9 @@ def test_private_paths() -> None:
     assert api.public("python.ops.rnn_cell.BasicLSTMCell") == "nn.rnn_cell.BasicLSTMCell"
     assert api.public("contrib.framework.python.ops.arg_scope.arg_scope") == "contrib.framework.arg_scope"
     assert api.public("python.no.such.path") is None
+    assert api.public("python.framework.ops.IndexedSlices") == "IndexedSlices"  # by a path that 2.21 has not
+    assert api.gone("python.util.nest.is_sequence") and api.gone("python.training.training_ops.apply_adam")
+    assert api.gone("python.ops.math_ops.reduce_sum") is None
     known = set(api.names())
     table = (HAND / "private.tsv").read_text("utf-8").splitlines()[1:]
     assert [line for line in table if line.split("\t")[1] not in known] == []

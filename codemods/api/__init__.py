@@ -176,7 +176,20 @@ def is_module(name: str) -> bool:
 def public(path: str) -> str | None:
     """The public name of what programs reach by a private path: "python.ops.math_ops.reduce_sum" is "reduce_sum"."""
     line = _table("private.tsv").line(path)
-    return None if line is None else line[1]
+    if line is None:
+        line = _table("private_gone.tsv").line(path)
+        return None if line is None or line[1] == "-" else line[1]
+    return line[1]
+
+
+@cache
+def gone(path: str) -> str | None:
+    """The beginning of a private path ("python.ops.x") that TensorFlow 2.21 has not, where TF 1.15 has it."""
+    while path:
+        if _table("private_gone.tsv").line(path) is not None:
+            return path
+        path = path.rpartition(".")[0]
+    return None
 
 
 @cache

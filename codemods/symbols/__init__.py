@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from ..api import is_native
 from ..diagnostics import Diagnostic
 from ..edits import Edits
 from ..names import Names, Use, fact_of
@@ -72,6 +73,10 @@ def rewrite(
             result.diagnostics.append(_diagnostic(module, use, why))
             line, column = use.node.lineno, use.node.col_offset
             result.accounts.append(Account(use.name, module.path, line, column, "left", why))
+        elif _is_nowhere(site):
+            why = f"neither TensorFlow 1.15 nor 2.21 has tf.{use.name}"
+            line, column = use.node.lineno, use.node.col_offset
+            result.diagnostics.append(Diagnostic("unresolvable-name", "TFM903", why, module.path, line, column))
     for node, why in names.unresolvable:
         if keep(node):
             result.diagnostics.append(
@@ -98,6 +103,19 @@ def _site(
     site = Site(module, names, edits, needs, use, node, name, rest, fact, spelt or root, level, hooks, bound)
     site.call = names.call_of(node)
     return site
+
+
+def _is_nowhere(site: Site) -> bool:
+    """Whether a name of compat.v1 is no one's: a misspelling, in code that nobody ran."""
+    fact = site.fact
+    if site.use.api != "v1" or fact is None or fact.kind != "module" or not site.rest or "__" in site.rest:
+        return False
+    if fact.name.startswith(("contrib", "estimator", "keras")):
+        return False
+    name = site.full
+    while name != fact.name and not is_native(name):
+        name = name.rpartition(".")[0]
+    return name == fact.name
 
 
 def _root(module: Module, names: Names, node: ast.expr) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from ..api import is_module, is_native, lookup
+from ..api import gone, is_module, is_native, lookup
 from . import mnist, rules_shapes
 from .packages import Place, contrib
 from .sites import NEXT, Arguments, Rule, Site, first_name, is_constant, simple
@@ -38,7 +38,8 @@ def rewrite_use(site: Site) -> str | None:
         return "Estimators were removed from TensorFlow 2.16"
     if name.startswith(("python", "core")):
         site.needs.kept.add(first_name(site.node))  # private: most modules are still there, at the same place
-        return None
+        lost = gone(name)
+        return None if lost is None else f"TensorFlow 2.21 has no tensorflow.{lost}, which is private"
     if site.use.api == "plain" and (site.fact is None or site.fact.kind == "module") and _is_new(name):
         if not site.is_local_alias:
             site.edits.replace(_part(site, name), site.tf(f"compat.v2.{name}"))
