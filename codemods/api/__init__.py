@@ -174,7 +174,13 @@ def is_module(name: str) -> bool:
 
 @cache
 def public(path: str) -> str | None:
-    """The public name of what programs reach by a private path: "python.ops.math_ops.reduce_sum" is "reduce_sum"."""
+    """The public name of what programs reach by a private path: "python.ops.math_ops.reduce_sum" is "reduce_sum".
+
+    tf.contrib.keras gave tf.keras' own objects.
+    """
+    if path.startswith("contrib.keras."):
+        own = f"keras.{path.removeprefix('contrib.keras.').removeprefix('api.keras.')}"
+        return own if lookup(own) is not None else None
     line = _table("private.tsv").line(path)
     if line is None:
         line = _table("private_gone.tsv").line(path)

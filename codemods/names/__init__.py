@@ -234,7 +234,7 @@ def _ambiguous(walk: Walk, scope: Scope | None, name: str) -> str:
 
 def fact_of(name: str) -> tuple[Fact | None, str]:
     """The fact of the longest beginning of a dotted name that has one, and that beginning; private paths count."""
-    if name.startswith("python.") or ".python." in name:
+    if name.startswith(("python.", "contrib.keras.")) or ".python." in name:
         path = name
         while path:
             found = public(path)

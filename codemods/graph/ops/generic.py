@@ -7,6 +7,7 @@ import ast
 from .. import dtypes, host, shapes
 from ..interpreter import Interpreter
 from ..values import (
+    Array,
     Foreign,
     Function,
     GraphValue,
@@ -58,6 +59,12 @@ HOST_PREFIXES = (
     "contrib.layers.variance_scaling_initializer",
     "train.write_graph", "train.load_checkpoint", "train.list_variables", "Assert",
 )  # fmt: skip
+# What Keras has for data: it never built graph.
+HOST_KERAS = (
+    "keras.datasets.", "keras.preprocessing.", "keras.utils.to_categorical", "keras.utils.normalize", "keras.utils.get_file",
+    "keras.utils.Progbar", "keras.backend.epsilon", "keras.backend.floatx", "keras.backend.image_data_format",
+)  # fmt: skip
+OF_KERAS_ARRAYS = frozenset({"to_categorical", "normalize", "pad_sequences"})
 # What the graph stage has no model of, and what changes the graph or its running in ways that generic ops don't.
 NOT_MODELLED = (
     "contrib.", "train.", "estimator.", "keras.", "metrics.", "nn.rnn_cell.", "nn.dynamic_rnn", "nn.static_rnn",
@@ -92,6 +99,8 @@ def call(run: Interpreter, name: str, node: ast.Call) -> Value:
         return Initializer(kind, not last.startswith(("constant", "zeros", "ones", "identity")))
     if name.endswith("_regularizer") or name.startswith(HOST_PREFIXES):
         return Value()
+    if name.startswith(HOST_KERAS) and not any(graph_values(one) for one in (*arguments, *keywords.values())):
+        return _of_keras(name)
     if name.startswith(NOT_MODELLED) and name not in MODELLED:
         return run.problem(node, f"tf.{name}")
     several = _several(run, name, node, arguments, keywords)
@@ -116,6 +125,14 @@ def call(run: Interpreter, name: str, node: ast.Call) -> Value:
     if name not in SOMETIMES_NOTHING:
         made.tf1_name = op_names.reserve(run, name, keywords.get("name"))
     return made
+
+
+def _of_keras(name: str) -> Value:
+    """What Keras' functions for data give: arrays, where that is sure."""
+    last = name.rpartition(".")[2]
+    if last == "load_data":
+        return Sequence([Sequence([Array(), Array()], "tuple") for _ in range(2)], "tuple")
+    return Array() if last in OF_KERAS_ARRAYS else Value()
 
 
 def _several(
