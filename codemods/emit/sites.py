@@ -76,6 +76,8 @@ def _read(context: Context, run: Run) -> None:
     """A variable, or something that needs no function: its value where it stands."""
     edits = _edits(context, run)
     node = run.execution.node
+    if any(part.several for part in run.fetched) and run.fetched[0].place != ():
+        raise _stop(context, run, "an op's several results fetched beside others, where nothing is fed")
     if len(run.fetched) == 1 and run.fetched[0].place == ():
         part = run.fetched[0]
         statement = run.statement
@@ -84,6 +86,9 @@ def _read(context: Context, run: Run) -> None:
             edits.replace(node, *_expression(context, run, part, bare=True))
         elif context.names[statement.frame.module.path].name_of(node.func) == "train.global_step":
             edits.replace(node, "int(", *_expression(context, run, part), ".numpy())")
+        elif part.several:
+            each = f"{context.tf(statement.frame.module.path)}.nest.map_structure(lambda value: value.numpy(), "
+            edits.replace(node, each, *_expression(context, run, part, bare=True), ")")
         else:
             edits.replace(node, *_expression(context, run, part), ".numpy()")
         return
@@ -141,6 +146,9 @@ def _call(context: Context, run: Run, feeds: FeedDicts) -> None:
     if run.added:
         monitored.site(context, run, call)
         return
+    if single and parts[0].several and not _is_bare(run):
+        edits.replace(node, *_mapped(context, statement.frame.module.path, call, run))
+        return
     if single:
         _single(context, run, call, parts[0], returned)
         return
@@ -153,6 +161,12 @@ def _call(context: Context, run: Run, feeds: FeedDicts) -> None:
         edits.replace(node, *call)
         return
     edits.replace(node, *_listed(context, run, call, returned))
+
+
+def _is_bare(run: Run) -> bool:
+    """Whether nothing takes what a run gives."""
+    node = run.statement.node if run.statement is not None else None
+    return isinstance(node, ast.Expr) and node.value is run.execution.node
 
 
 def _evaluation_order(context: Context, run: Run, function: FunctionPlan) -> tuple[list[Parameter], bool]:
@@ -256,7 +270,7 @@ def _unpacking(context: Context, run: Run, call: list[Part], returned: list[Fetc
     if not kept:
         edits.replace(node, *call)
         return True
-    nested = any(len(part.place) > 1 or isinstance(part.value, Summary) for part in returned)
+    nested = any(len(part.place) > 1 or part.several or isinstance(part.value, Summary) for part in returned)
     tf = context.tf(statement.frame.module.path)
     left: list[Part] = []
     for place, one in enumerate(kept):
@@ -283,7 +297,7 @@ def _listed(context: Context, run: Run, call: list[Part], returned: list[Fetched
     tops = [_top(part) for part in returned]
     statement = run.statement
     assert statement is not None
-    if any(len(part.place) > 1 for part in returned) or len(set(tops)) != len(tops):
+    if any(len(part.place) > 1 or part.several for part in returned) or len(set(tops)) != len(tops):
         if len({*tops}) == count:
             return _mapped(context, statement.frame.module.path, call, run)
         raise _stop(context, run, "nested fetches beside a train op")

@@ -119,7 +119,8 @@ def of_call(name: str, arguments: list[Value], keywords: dict[str, Value]) -> st
     if name in _QUOTIENTS:
         return _of_quotient(_first(*arguments, *keywords.values()))
     if name in _BINARY:
-        return _first(*arguments, *keywords.values())
+        literal = {of_literal(argument) for argument in arguments[:2]}
+        return _first(*arguments, *keywords.values()) or (literal.pop() if len(literal) == 1 else None)
     given = arguments[:1] or [keywords[word] for word in _FIRST if word in keywords]
     found = _first(*(graph_values(given[0]) if given and isinstance(given[0], Sequence) else given))
     return None if name == "abs" and str(found).startswith("complex") else found

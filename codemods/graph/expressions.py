@@ -181,6 +181,9 @@ def _of_module(run: Interpreter, owner: ImportedModule, name: str) -> Value:
     return ImportedModule(f"{owner.name}.{name}", spelt, owner.origin)
 
 
+NAMED_RESULTS = {"nn.top_k": ("values", "indices"), "unique": ("y", "idx"), "unique_with_counts": ("y", "idx", "count")}
+
+
 def _graph_attribute(run: Interpreter, owner: GraphValue, name: str, node: ast.expr) -> Value:
     if isinstance(owner, Placeholder) and owner.sparse and name in {"indices", "values", "dense_shape"}:
         return run.tensor(node, "element", (owner,), None, "int64" if name != "values" else owner.dtype)
@@ -189,6 +192,8 @@ def _graph_attribute(run: Interpreter, owner: GraphValue, name: str, node: ast.e
             return TensorShape(owner.shape)
         if name == "name" and isinstance(owner, Variable):
             return Known(owner.name + ":0")
+        if owner.several and name in NAMED_RESULTS.get(owner.op, ()):
+            return host.element(run, owner, NAMED_RESULTS[owner.op].index(name), node)
         if name == "op" and isinstance(owner, Variable):
             return host.VariableOp(owner)
         if name in {"dtype", "graph", "device"}:

@@ -187,6 +187,10 @@ class GraphValue(Value):
             self._roots = frozenset(own.union(*(value.roots for value in self.inputs)))
         return self._roots
 
+    def forget_roots(self) -> None:
+        """One of the values that this one depends on has become a root."""
+        self._roots = None
+
     @property
     def is_root(self) -> bool:
         return False
@@ -204,12 +208,13 @@ class Tensor(GraphValue):
     random: bool = False
     layer: Layer | None = None
     several: bool = False  # an op with several results, taken whole
+    fed: bool = False  # an execution feeds it, though it is a constant
     elements: dict[int, Tensor] = field(default_factory=dict, repr=False)
     normalized: tuple[Normalized, ...] = ()  # the batch norms that the call of its layer applies
 
     @property
     def is_root(self) -> bool:
-        return self.random
+        return self.random or self.fed
 
 
 @dataclass(eq=False)

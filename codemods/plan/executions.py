@@ -50,6 +50,11 @@ class Fetched:
     thrown_away: bool = False  # unpacked into `_`
     at: Statement | None = None  # where a metric takes it, which is no part of the result
 
+    @property
+    def several(self) -> bool:
+        """Whether it gives several arrays: an op with several results, taken whole."""
+        return isinstance(self.value, Tensor) and self.value.several
+
 
 @dataclass(eq=False)
 class Feed:
@@ -228,8 +233,6 @@ def resolve(units: Units, execution: Execution) -> Run:
     for part in fetched:
         part.thrown_away = bool(part.place) and target_at(statement.node, execution.node, part.place[:1]) == "_"
     run.feeds = _feeds(units, execution)
-    if any(isinstance(part.value, Tensor) and part.value.several for part in fetched):
-        raise undecided("a fetch of an op's several results at once", execution.node, statement)
     if any(not isinstance(key, Placeholder) and key.constant for key in run.feeds):
         raise undecided("a constant that is fed", execution.node, statement)
     values = [part.value for part in fetched]

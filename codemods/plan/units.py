@@ -54,6 +54,7 @@ from .unit import Units as Units
 def find(run: Interpreter) -> Units:
     """Sorts a program's statements into units."""
     repeats.drop(run)
+    _fed_constants(run)
     frames = frames_of_units(run)
     units = Units(run, frames)
     units.homes = model_functions.homes(run)
@@ -101,6 +102,16 @@ def frames_of_units(run: Interpreter) -> set[Frame]:
         if isinstance(value, Session):
             frames.update(statement.frame for statement in value.chain)
     return frames
+
+
+def _fed_constants(run: Interpreter) -> None:
+    """What depends on a constant that some execution feeds is no constant: it moves into functions, too."""
+    keys = [key for one in run.executions if isinstance(one.feeds, Dict) for key in one.feeds.keys]
+    fed = [key for key in keys if isinstance(key, Tensor) and not isinstance(key, Placeholder) and key.constant]
+    for key in fed:
+        key.fed = True
+    for value in run.values if fed else ():
+        value.forget_roots()
 
 
 BLOCKS = (ast.For, ast.While, ast.If, ast.Try, ast.With)
