@@ -187,4 +187,48 @@ RULES = (
         ),
         along=frozenset({"TFM403", "TFM921"}),
     ),
+    Rule(
+        code="TFM410",
+        symbol="queue-order",
+        title="The random order of an input queue",
+        what="A queue gave its elements in a random order (`string_input_producer`, `slice_input_producer`, `shuffle_batch`).",
+        why="The dataset shuffles through a buffer of the same size, and gives another random order.",
+        advice="Nothing, unless runs must be repeated exactly: then give `shuffle` a seed.",
+        fix="safe",
+        fix_note="The pipeline becomes a dataset that is shuffled where the queue was.",
+        bad=program(
+            """
+            import tensorflow as tf
+
+            filenames = ["one.txt", "two.txt"]
+            queue = tf.train.string_input_producer(filenames)
+            _, line = tf.TextLineReader().read(queue)
+            batch = tf.train.batch([line], 8)
+
+            with tf.Session() as sess:
+                coord = tf.train.Coordinator()
+                threads = tf.train.start_queue_runners(sess=sess, coord=coord)
+                print(sess.run(batch))
+                coord.request_stop()
+                coord.join(threads)
+            """
+        ),
+        good=program(
+            """
+            import tensorflow as tf
+
+            filenames = ["one.txt", "two.txt"]
+            queue = tf.train.string_input_producer(filenames, shuffle=False)
+            _, line = tf.TextLineReader().read(queue)
+            batch = tf.train.batch([line], 8)
+
+            with tf.Session() as sess:
+                coord = tf.train.Coordinator()
+                threads = tf.train.start_queue_runners(sess=sess, coord=coord)
+                print(sess.run(batch))
+                coord.request_stop()
+                coord.join(threads)
+            """
+        ),
+    ),
 )

@@ -48,6 +48,7 @@ class IteratorForm:
     source: ast.expr | None
     name: str
     inline: bool = False
+    dataset: str = ""  # the name of a dataset that is written anew
 
 
 @dataclass(eq=False)

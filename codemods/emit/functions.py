@@ -12,6 +12,7 @@ from ..graph.values import (
     Assign,
     AverageOp,
     Counted,
+    DataIterator,
     Dict,
     Gradients,
     GraphValue,
@@ -110,6 +111,10 @@ class Writer:
                     continue
                 overlay.replace(node, parameters[value])
         branches.fold(self.context, self.path, function.constants, overlay)
+        for value in parameters:
+            iterator = value.inputs[0] if own[value] == "element" and value.inputs else None
+            if isinstance(iterator, DataIterator) and iterator.stage is not None and iterator.node is not None:
+                overlay.replace(iterator.node, parameters[value])
         self._fold_mode(overlay)
         return overlay
 

@@ -13,6 +13,7 @@ from ..graph.ops.training import GradientList
 from ..graph.values import (
     Assign,
     Config,
+    Coordinator,
     DataIterator,
     Gradients,
     Group,
@@ -29,6 +30,7 @@ from ..graph.values import (
     SparseValue,
     StringHandle,
     Summary,
+    Threads,
     TrainOp,
     UpdateOps,
     Value,
@@ -66,7 +68,19 @@ def rewrite_calls(context: Context) -> None:
 
 
 # Calls that go altogether, with what they were given.
-GONE = (Session, Init, Config, Entered, UpdateOps, VariableList, DataIterator, StringHandle, MetricVariables)
+GONE = (
+    Session,
+    Init,
+    Config,
+    Entered,
+    UpdateOps,
+    VariableList,
+    DataIterator,
+    StringHandle,
+    MetricVariables,
+    Coordinator,
+    Threads,
+)
 # Of these, only what they compute with lives on.
 KEPT_ARGUMENTS = {TrainOp: ("loss", "var_list", "grads_and_vars"), Gradients: ("loss", "var_list", "ys", "xs")}
 
@@ -87,7 +101,8 @@ def _own_call(context: Context, node: ast.Call, value: Value) -> None:
 def _structural(value: Value) -> bool:
     kinds = (
         Placeholder, Session, Init, Saver, Writer, Optimizer, TrainOp, Gradients, GradientList, Group, UpdateOps, Summary, Assign,
-        Config, Entered, DataIterator, StringHandle, Schedule, VariableList, Layer, Hook, Creator, MetricVariables,
+        Config, Entered, DataIterator, StringHandle, Coordinator, Threads, Schedule, VariableList, Layer, Hook, Creator,
+        MetricVariables,
     )  # fmt: skip
     if isinstance(value, Variable):
         return value.maker in {"Variable", "get_variable", "global_step"}

@@ -15,7 +15,7 @@ from ..graph.values import DataIterator, Dataset, FetchedHandle, IteratorInit, K
 from ..plan import objects, slices
 from ..plan.datasets import source_of
 from ..plan.executions import FunctionPlan, Parameter, Run
-from . import metrics
+from . import metrics, queues
 from .context import Context, IteratorForm
 from .feeds import FeedDicts, is_pure
 from .native_imports import numpy_name
@@ -33,6 +33,8 @@ def prepare(context: Context) -> None:
 def _form(context: Context, value: DataIterator, node: ast.Call) -> IteratorForm:
     unit = context.units.unit(value)
     path = value.chain[-1].frame.module.path
+    if value.stage is not None and unit is not None:
+        return queues.form(context, value, node)
     if unit is None or unit.statement.frame is not value.chain[-1].frame:
         raise context.stop("an iterator made in a function", node, path)
     switched = value.dataset is None and not value.one_shot
@@ -77,13 +79,15 @@ def _is_handle(context: Context, node: ast.expr) -> bool:
 
 def spec(context: Context, function: FunctionPlan, value: Tensor) -> str | None:
     """The signature of an iterator's element, where a name that the function's place has holds the dataset."""
-    iterator = value.inputs[0]
+    iterator = next((root for root in value.roots if isinstance(root, DataIterator)), None)
     if function.frame.instance is not None or not isinstance(iterator, DataIterator):
         return None
     if iterator.chain[-1].frame not in {function.frame, function.frame.top}:
         return None
     if iterator.dataset is not None and not iterator.dataset.constant:
         return None
+    if context.iterators[iterator].dataset:
+        return f"{context.iterators[iterator].dataset}.element_spec"
     source = context.iterators[iterator].source
     path = value.chain[-1].frame.module.path
     return f"{context.modules[path].text(source)}.element_spec" if isinstance(source, ast.Name) else None

@@ -68,6 +68,7 @@ class _Mover:
         self.module = module
         self.moves = moves
         self.touched: set[ast.AST] = {*moves.dropped, *moves.taken, *moves.unwrapped, *moves.opened, *moves.replaced}
+        self.behind: list[cst.EmptyLine] = []  # comments of a clause that went, for what follows its statement
         self.touched |= {*moves.before, *moves.after, *moves.comments, *moves.guarded}
 
     def parse(self, text: str, top: bool) -> list[CstStatement]:
@@ -218,7 +219,10 @@ class _Mover:
             return [*out, *inner], lost, False
         if node in moves.guarded and isinstance(node, ast.With) and isinstance(statement, cst.With):
             return [*out, self._after(self._guarded(node, statement), defined, top)], [], False
-        return [*out, self._after(self._inside(node, statement), defined, top)], [], False
+        self.behind = []
+        inside = self._inside(node, statement)
+        behind, self.behind = self.behind, []
+        return [*out, self._after(inside, defined, top)], behind, False
 
     def _guarded(self, node: ast.With, statement: cst.With) -> cst.Try:
         """A with block as the try block that passes over an exception."""
@@ -232,6 +236,8 @@ class _Mover:
     ) -> tuple[Sequence[ast.stmt], cst.BaseSuite] | None:
         """The block that takes a statement's place."""
         if node in self.moves.unwrapped and isinstance(node, ast.With) and isinstance(statement, cst.With):
+            return node.body, statement.body
+        if node in self.moves.unwrapped and isinstance(node, ast.Try) and isinstance(statement, cst.Try):
             return node.body, statement.body
         if isinstance(node, ast.If) and node in self.moves.opened and isinstance(statement, cst.If):
             if self.moves.opened[node]:
@@ -275,9 +281,13 @@ class _Mover:
                 for own, handler in zip(node.handlers, statement.handlers, strict=True)
             ]
             if node.finalbody and statement.finalbody is not None and self._touched(node.finalbody):
-                changes["finalbody"] = statement.finalbody.with_changes(
-                    body=self._suite(node.finalbody, statement.finalbody.body)
-                )
+                kept, lost = self._body(node.finalbody, statement.finalbody.body, False)
+                if kept or not node.handlers:
+                    suite = self._suite(node.finalbody, statement.finalbody.body)
+                    changes["finalbody"] = statement.finalbody.with_changes(body=suite)
+                else:
+                    changes["finalbody"] = None
+                    self.behind = lost
         return statement.with_changes(**changes) if changes else statement
 
     def _touched(self, body: Sequence[ast.stmt]) -> bool:

@@ -21,7 +21,7 @@ from ..plan.reasons import Undecided
 from ..plan.sharing import share
 from ..plan.units import find
 from ..report import Account
-from . import branches, iterators, metrics, savers, sessions, setup, sites
+from . import branches, iterators, metrics, queues, savers, sessions, setup, sites
 from . import moves as moving
 from .checks import check_attributes, check_gone, check_stable
 from .classes import member_layers, members, remains
@@ -109,6 +109,7 @@ def emit(
     loading.own(context)
     estimators.prepare(context)
     drop_statements(context)
+    queues.coordinators(context)
     contrib_calls.drop(context)
     check_reads(context)
     rewrite_calls(context)

@@ -17,7 +17,7 @@ from ..graph.values import (
 )
 from ..plan.executions import FunctionPlan
 from ..plan.units import Unit
-from . import averages, metrics
+from . import averages, metrics, queues
 from .classes import members
 from .context import Context
 from .functions import Writer as FunctionWriter
@@ -27,6 +27,9 @@ from .verify import read_too_early
 def place(context: Context, function: FunctionPlan) -> None:
     """Puts a function before the statement of its frame that runs one first, once all that it reads is there."""
     frame = function.frame
+    if isinstance(function.key, tuple) and function.key[0] == "pipeline":
+        queues.place(context, function.key[1], _text(context, function))
+        return
     if frame.instance is not None:
         _in_class(context, function)
         return
@@ -134,7 +137,9 @@ def keep_optimizers(context: Context) -> None:
         for train in trains:
             lines.extend(_slots(context, unit, train))
         for value in unit.made:
-            if isinstance(value, DataIterator) and context.iterators[value].inline and value not in context.loops:
+            if isinstance(value, DataIterator) and value.stage is not None:
+                lines.extend(queues.lines(context, value))
+            elif isinstance(value, DataIterator) and context.iterators[value].inline and value not in context.loops:
                 form = context.iterators[value]
                 assert form.source is not None
                 lines.append(f"{form.name} = iter({edits.render(form.source)})")

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from ..graph.frames import Frame
-from ..graph.values import IteratorInit, Known, Placeholder, Session, Value, graph_values
+from ..graph.values import Coordinator, IteratorInit, Known, Placeholder, Session, Threads, Value, graph_values
 from ..parse import Module
 from ..plan import objects
 from ..plan.units import moves
@@ -72,7 +72,7 @@ def _calls(context: Context, definition: ast.FunctionDef, names: list[str]) -> I
 def _goes(context: Context, frame: Frame, name: str) -> bool:
     """Whether a parameter holds a session, or what only builds graph is given: a value that no longer exists there."""
     value = frame.arguments.get(name)
-    if isinstance(value, (Session, IteratorInit)):
+    if isinstance(value, (Session, IteratorInit, Coordinator, Threads)):
         return True
     if type(value) is Value or (isinstance(value, Known) and value.value is None):
         return name in frame.bindings and isinstance(frame.bindings[name].value, Session)

@@ -353,7 +353,7 @@ def _argument(context: Context, run: Run, parameter: Parameter, feeds: FeedDicts
         step = run.summary.step if run.summary is not None else None
         return [step] if step is not None else ["0"]
     if parameter.kind == "element" and isinstance(value, Tensor):
-        iterator = value.inputs[0]
+        iterator = next(root for root in value.roots if isinstance(root, DataIterator))
         assert isinstance(iterator, DataIterator)
         return [iterators.element(context, run, iterator)]
     assert value is not None

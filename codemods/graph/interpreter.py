@@ -84,6 +84,7 @@ class Interpreter:
     asked: set[ast.If] = field(default_factory=set)  # that ask TensorFlow for a name, which both versions have or lack
     settled: set[ast.Try] = field(default_factory=set)  # whose bodies are known not to raise: their handlers never run
     decided: dict[ast.If, set[bool]] = field(default_factory=dict)  # conditions whose value was known
+    shaped: list[tuple[Tensor, tuple[Statement, ...]]] = field(default_factory=list)  # calls of set_shape
     mutated: list[tuple[Value, tuple[Statement, ...]]] = field(default_factory=list)
     impure: dict[ast.Call, list[tuple[Statement, ...]]] = field(
         default_factory=dict

@@ -636,12 +636,57 @@ class DataIterator(GraphValue):
     dataset: Dataset | None = None
     one_shot: bool = False
     handle: Placeholder | None = None  # it stands for the iterator whose handle is fed
+    stage: Stage | None = None  # a pipeline of queues, of which a dataset is made
     initializer: IteratorInit | None = None
     draws: list[Tensor] = field(default_factory=list)
 
     @property
     def is_root(self) -> bool:
         return True
+
+
+@dataclass(eq=False)
+class Queue(GraphValue):
+    """What an input producer fills: `name` is the producer's, `values` what it was given."""
+
+    name: str = ""
+    values: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Reader(GraphValue):
+    """A reader of files: `name` is its TF1 class."""
+
+    name: str = ""
+
+
+@dataclass(eq=False)
+class Stage:
+    """A step of a pipeline of queues. `kind`: slices, dequeue or read (from `queue`), batch or shuffle_batch (from `before`)."""
+
+    kind: str
+    queue: Queue | None = None
+    reader: Reader | None = None
+    before: DataIterator | None = None
+    fetches: Value = field(default_factory=Value)  # what is computed for each example
+    arguments: dict[str, ast.expr] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
+    key: Tensor | None = None  # of a record that is read
+    value: Tensor | None = None
+
+    @property
+    def batched(self) -> bool:
+        return self.before is not None
+
+
+@dataclass(eq=False)
+class Coordinator(GraphValue):
+    """What stops the threads that fill queues."""
+
+
+@dataclass(eq=False)
+class Threads(GraphValue):
+    """The threads that fill queues."""
 
 
 @dataclass(eq=False)

@@ -142,9 +142,20 @@ def _is_plain(definition: ast.FunctionDef, module: Module) -> bool:
     nested = {part for one in inner if isinstance(one, (ast.FunctionDef, ast.Lambda)) for part in ast.walk(one)}
     own = [one for one in returns if one not in nested]
     parameters = definition.args
-    return own in ([], [last]) and not (
+    return own in ([], [last], [_inner_return(definition, module)]) and not (
         parameters.vararg or parameters.kwarg or parameters.kwonlyargs or parameters.posonlyargs
     )
+
+
+def _inner_return(definition: ast.FunctionDef, module: Module) -> ast.Return | None:
+    """The return at the end of a `with` block that ends a function, where it gives names: it may stand behind the block."""
+    block = definition.body[-1]
+    if not isinstance(block, ast.With) or len(block.body) < 2 or not isinstance(block.body[-1], ast.Return):
+        return None
+    returned = block.body[-1]
+    given = returned.value.elts if isinstance(returned.value, ast.Tuple) else [returned.value]
+    between = module.utf8[module.span(block.body[-2])[1] : module.span(returned)[0]]
+    return returned if all(isinstance(one, ast.Name) for one in given) and b"#" not in between else None
 
 
 def _site(definition: ast.FunctionDef, frame: Frame, call: ast.Call, chain: tuple[Statement, ...]) -> Site | None:
@@ -202,7 +213,8 @@ class _Text:
         self.old = {one.path: origins.get(one.path) or identity(one.utf8.decode()) for one in (site.module, site.home)}
         self.body = list(site.definition.body)
         self.docstring = self.body.pop(0) if is_docstring(self.body[0]) else None
-        self.returned = self.body.pop() if self.body and isinstance(self.body[-1], ast.Return) else None
+        self.inner = _inner_return(site.definition, site.module)
+        self.returned = self.body.pop() if self.body and isinstance(self.body[-1], ast.Return) else self.inner
         self.bound = {name for part in site.definition.body for name in _stored(part)}
         self.names = _Names()
 
@@ -396,6 +408,9 @@ class _Text:
         first = first_line(self.body[0])
         above = comments_above(module, self.body[0])
         lines = [(indent + comment if comment else "", of[first - 1]) for comment in above]
+        last = self.body[-1]
+        if self.inner is not None and isinstance(last, ast.With):
+            edits.replace_span(module.span(last.body[-2])[1], module.span(self.inner)[1], "")
         start = module.offset(first, self.body[0].col_offset)
         end = module.span(self.body[-1])[1]
         tail = module.utf8[end:].split(b"\n", 1)[0].decode().rstrip("\r")

@@ -10,6 +10,7 @@ from ..graph.frames import Execution, Frame, Statement, Use
 from ..graph.values import (
     Assign,
     Counted,
+    DataIterator,
     Dict,
     Gradients,
     GraphValue,
@@ -215,6 +216,7 @@ class Plan:
     runs: list[Run] = field(default_factory=list)
     functions: list[FunctionPlan] = field(default_factory=list)
     loaded: list[FunctionPlan] = field(default_factory=list)  # parts of graphs that were read from files
+    pipelines: dict[DataIterator, FunctionPlan | None] = field(default_factory=dict)  # and what they map
     models: Models = field(default_factory=Models)
     monitored: list[Monitored] = field(default_factory=list)
 

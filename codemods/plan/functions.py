@@ -30,7 +30,7 @@ from ..graph.values import (
     Variable,
 )
 from ..notebooks import shows
-from . import continued, datasets, estimators, loading, modelling, monitored, objects, slices
+from . import continued, datasets, estimators, loading, modelling, monitored, objects, pipelines, slices
 from .executions import (
     FunctionPlan,
     Parameter,
@@ -75,6 +75,7 @@ def make(units: Units) -> Plan:
     for run in plan.runs:
         if run.kind == "iterator":
             datasets.assign(plan, run)
+    pipelines.assign(plan)
     for function in plan.functions:
         _order(plan, function)
         _discard(function)
@@ -326,7 +327,7 @@ def _assign_function(plan: Plan, run: Run) -> None:
                 starts.append(unit)
         starts.extend(_summary_units(units, part.value))
         starts.extend(_rate_units(units, part.value))
-    found = slices.of(units, starts, reads, cut)
+    found = slices.of(units, starts, reads, cut | pipelines.records(plan))
     made.units, made.outside = found.units, found.outside
     made.cut = dict.fromkeys(cut, "")
     continued.split(plan, made, starts, reads)
@@ -474,8 +475,13 @@ def _parameters(plan: Plan, function: FunctionPlan, needed: set[GraphValue]) -> 
         for root in sorted(needed, key=lambda value: order.get(value, (0, 0)))
         if isinstance(root, DataIterator)
         for draw in root.draws
-        if draw in used
+        if draw in used and (root.stage is None or root.stage.value is None)
     ]
+    for root in needed:
+        if isinstance(root, DataIterator) and root.stage is not None and root.stage.key in used:
+            raise undecided("the key of a record", root.node or ast.Pass(), root.chain[-1])
+        if isinstance(root, DataIterator) and root.stage is not None and root.stage.value in used:
+            function.parameters.append(Parameter(_bound_name(plan, root.stage.value), root.stage.value, "element"))
     for place, draw in enumerate(draws):
         function.parameters.append(Parameter(f"element_{place + 1}" if place else "element", draw, "element"))
     if len({parameter.name for parameter in function.parameters}) != len(function.parameters):

@@ -44,6 +44,8 @@ def name_functions(plan: Plan) -> None:
             wanted = STEPS[function.mode]
         elif function.plain and any(isinstance(part.value, Dataset) for part in function.returns):
             wanted = "make_dataset"
+        elif function.plain and isinstance(function.key, tuple) and function.key[0] == "pipeline":
+            wanted = "parse_example"
         elif function.plain and not function.returns:
             output = function.output.removeprefix("self.")
             wanted = "forward" if sum(one.plain and not one.returns for one in beside) == 1 else f"forward_{output}"

@@ -123,6 +123,7 @@ def _plain(plan: Plan, unit: Unit, closure: set[Unit], callers: list[FunctionPla
     made.units, made.outside, made.plain, made.output = found.units, found.outside, True, name
     roots = {root for member in closure for root in _roots(member)}
     draws = {draw for root in roots if isinstance(root, DataIterator) for draw in root.draws}
+    draws |= {root.stage.value for root in roots if isinstance(root, DataIterator) and root.stage and root.stage.value}
     made.constants = {root: value for root, value in callers[0].constants.items() if root in roots}
     made.parameters = [_copy(one) for one in callers[0].parameters if one.value in roots or one.value in draws]
     return made

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from ..graph.frames import Frame, Statement
 from ..graph.values import (
     Assign,
+    DataIterator,
     Dict,
     GraphValue,
     Instance,
     Op,
     Placeholder,
     Sequence,
+    Tensor,
     UpdateOps,
     Value,
     Variable,
@@ -48,6 +50,8 @@ def of(
             continue
         chosen.add(unit)
         work.extend(_controls(units, unit))
+        if any(isinstance(one, DataIterator) and one.stage is not None for one in unit.made):
+            continue  # what fills a queue is no part of what takes from it
         for part in unit.parts:
             for (frame, name), makers in part.reads.items():
                 if not makers and frame in units.frames and objects.owner(frame) is not None:
@@ -114,7 +118,10 @@ def _given(
 
 
 def _changes(units: Units, value: Value, reader: Statement) -> list[Unit]:
-    """The units that changed a list or dict in place before it was read, where what they did belongs to the graph."""
+    """The units that changed a list, a dict or a static shape in place before it was read, where that belongs to the graph."""
+    if isinstance(value, Tensor):
+        shaped = [units.leaf(chain) for owner, chain in units.run.shaped if owner is value]
+        return [unit for unit in shaped if unit is not None and unit.kind == "graph" and unit.index < reader.index]
     if not isinstance(value, (Sequence, Dict)):
         return []
     found = []

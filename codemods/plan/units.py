@@ -14,6 +14,7 @@ from ..graph.frames import Frame, Statement
 from ..graph.interpreter import Interpreter
 from ..graph.values import (
     Assign,
+    Coordinator,
     DataIterator,
     Dataset,
     Dict,
@@ -29,12 +30,15 @@ from ..graph.values import (
     Op,
     Optimizer,
     Placeholder,
+    Queue,
+    Reader,
     Saver,
     Schedule,
     Session,
     StringHandle,
     Summary,
     Tensor,
+    Threads,
     TrainOp,
     UpdateOps,
     Value,
@@ -207,6 +211,10 @@ def _kind(unit: Unit) -> str:
         DataIterator,
         StringHandle,
         MetricVariables,
+        Queue,
+        Reader,
+        Coordinator,
+        Threads,
     }:
         return "session" if not any(isinstance(value, DataIterator) for value in made) else "iterator"
     if kinds <= {Dataset, DataIterator, IteratorInit} and DataIterator in kinds and any(map(moves, made)):
@@ -288,7 +296,11 @@ def _built_twice(units: Units) -> None:
 
 
 def _changes_in_place(units: Units) -> None:
-    """A statement that changes a list or dict of tensors belongs to the graph, too."""
+    """A statement that changes a list or dict of tensors, or a tensor's static shape, belongs to the graph, too."""
+    for tensor, chain in units.run.shaped:
+        unit = units.leaf(chain)
+        if unit is not None and unit.kind == "host" and isinstance(unit.node, ast.Expr) and _holds(tensor):
+            unit.kind = "graph"
     for owner, chain in units.run.mutated:
         unit = units.leaf(chain)
         if unit is None or unit.kind != "host":

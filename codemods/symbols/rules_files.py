@@ -16,6 +16,11 @@ def _checkpoint_exists(site: Site) -> str | None:
     return None
 
 
+def _matching(site: Site) -> str | None:
+    """tf.train.match_filenames_once kept its names in a local variable: they are those of the first look."""
+    return site.respell("io.matching_files") if site.call is not None else NEXT
+
+
 WRITER = ("logdir", "graph", "max_queue", "flush_secs", "graph_def", "filename_suffix", "session")
 
 
@@ -32,6 +37,7 @@ def _writer(site: Site) -> str | None:
 
 RULES: dict[str, Rule] = {
     "train.checkpoint_exists": _checkpoint_exists,
+    "train.match_filenames_once": _matching,
     "summary.FileWriter": _writer,
     "train.SummaryWriter": _writer,
 }

@@ -26,6 +26,7 @@ from . import (
     metrics,
     monitored,
     own_layers,
+    queues,
     rnn,
     running,
     scopes,
@@ -55,6 +56,7 @@ FUNCTIONS = {
     **metrics.FUNCTIONS,
     **summaries.FUNCTIONS,
     **data.FUNCTIONS,
+    **queues.FUNCTIONS,
     **scopes.FUNCTIONS,
     **loading.FUNCTIONS,
 }
@@ -71,6 +73,7 @@ METHODS = (
     running.method,
     summaries.method,
     data.method,
+    queues.method,
     generic.method,
 )
 

@@ -69,8 +69,8 @@ OF_KERAS_ARRAYS = frozenset({"to_categorical", "normalize", "pad_sequences"})
 NOT_MODELLED = (
     "contrib.", "train.", "estimator.", "keras.", "metrics.", "nn.rnn_cell.", "nn.dynamic_rnn", "nn.static_rnn",
     "nn.bidirectional_dynamic_rnn", "nn.static_bidirectional_rnn", "nn.raw_rnn", "layers.", "import_graph_def", "saved_model.",
-    "FIFOQueue", "RandomShuffleQueue", "PaddingFIFOQueue", "TextLineReader", "WholeFileReader",
-    "TFRecordReader", "make_template", "placeholder", "lookup.", "contrib", "distribute.", "tpu.", "Print",
+    "FIFOQueue", "RandomShuffleQueue", "PaddingFIFOQueue",
+    "make_template", "placeholder", "lookup.", "contrib", "distribute.", "tpu.", "Print",
     "add_check_numerics_ops", "profiler.", "local_variables", "moving_average_variables", "report_uninitialized_variables",
     "is_variable_initialized", "get_local_variable", "scatter_", "count_up_to", "load_op_library", "hessians",
     "losses.get_", "losses.add_loss", "losses.compute_weighted_loss", "nn.moments", "summary.", "data.", "get_session_tensor",
@@ -148,6 +148,10 @@ def _several(
             for item in first.items
         ]
         return Sequence([Sequence(parts), run.tensor(node, "element", (whole,), ())], "tuple")
+    defaults = keywords.get("record_defaults", arguments[1] if len(arguments) > 1 else None)
+    if name in {"decode_csv", "io.decode_csv"} and isinstance(first, Tensor) and isinstance(defaults, Sequence):
+        whole = run.tensor(node, name, (first,))
+        return Sequence([run.tensor(node, "element", (whole,), first.shape) for _ in defaults.items])
     if name in {"split", "unstack"} and isinstance(first, Tensor):
         given = keywords.get(
             "num_or_size_splits" if name == "split" else "num", arguments[1] if len(arguments) > 1 else None

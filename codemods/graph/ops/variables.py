@@ -197,6 +197,7 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
     if isinstance(owner, Tensor) and name == "set_shape":
         shape = shapes.shape_of(run.evaluate(node.args[0])) if node.args else None
         owner.shape = shape if shape is not None else owner.shape
+        run.shaped.append((owner, run.chain))
         return Known(None)
     return None
 
