@@ -46,6 +46,7 @@ class Request:
     exclusion: Exclusion = field(default_factory=Exclusion)
     choice: Choice = field(default_factory=Choice)
     unsafe_fixes: bool = False
+    configured_by: Path | None = None
     stdin_filename: str | None = None
     quiet: bool = False
     verbose: bool = False
@@ -59,6 +60,7 @@ def run(request: Request) -> int:
     """Does one run and gives its exit code."""
     _check_usage(request)
     show = Show(request.quiet, request.verbose, apart=request.diff or request.from_stdin)
+    show.configuration(request.configured_by)
     sources = _stdin(request) if request.from_stdin else _collect(request)
     if request.write and (finished := recovery.finish(sources.top)):
         show.note(f"An earlier run was ended while it wrote; {finished} files that it had left are replaced now.")

@@ -9,6 +9,7 @@ import sys
 import tokenize
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -31,6 +32,11 @@ class Show:
         self.verbose = verbose
         self.errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
         self.out = self.errors if apart else Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    def configuration(self, file: Path | None) -> None:
+        """Which file the options come from that the command line does not give, with --verbose."""
+        if self.verbose and file is not None:
+            self.out.print(_text((os.path.relpath(file), "bold"), (": the configuration of this run", "")))
 
     @contextmanager
     def progress(self, files: int) -> Iterator[Callable[[int], None]]:

@@ -88,4 +88,6 @@ def upgrade(**options: Any) -> None:
     exclusion, choice = config.exclusion(options, found), config.choice(options, found)
     for name in ("exclude", "extend_exclude", "force_exclude", "select", "ignore"):
         del options[name]
-    raise click.exceptions.Exit(run(Request(**config.merged(options, found), exclusion=exclusion, choice=choice)))
+    merged = config.merged(options, found)
+    request = Request(**merged, exclusion=exclusion, choice=choice, configured_by=found.file)
+    raise click.exceptions.Exit(run(request))

@@ -122,6 +122,7 @@ def test_the_nearest_table_counts(tree: Path) -> None:
     Path("old/pyproject.toml").write_text("[project]\nname = 'old'\n")  # passed by
     assert taken(".") == {"x.py", "old/deep/x_pb2.py"}
     assert taken("old") == {"old/deep/x_pb2.py"}
+    assert "pyproject.toml: the configuration of this run" in upgrade("old", "-v").output
     configure('exclude = ["/deep"]', "old/pyproject.toml")
     assert taken("old") == {"old/x.py"} == taken("old/x.py")
     assert taken(".") == {"x.py", "old/deep/x_pb2.py"}
