@@ -127,7 +127,7 @@ def _program(project: Project, entry: str) -> Entry:
         changed = inlined(run, origins) or handed_in(run, origins) or lifted(run, origins)
         if not changed or changed.keys() & helpers.keys():
             try:
-                result = emit_entry(modules, helpers, names, run, project.unsafe)
+                result = emit_entry(modules, helpers, names, run, project.unsafe, project.modules)
                 break
             except Undecided as undecided:
                 module = {**modules, **helpers}[undecided.path]

@@ -30,6 +30,7 @@ from .estimating import estimators, monitored
 from .from_files import loading, pruning
 from .graph_calls import rewrite_calls
 from .host_code import check_reads, drop_statements
+from .kept_comments import restored
 from .keras_models import (
     batch_norm,
     block_models,
@@ -76,9 +77,11 @@ def emit(
     names: Mapping[str, Names],
     run: Interpreter,
     unsafe: Collection[str] = (),
+    sources: Mapping[str, Module] | None = None,
 ) -> Emitted | Fallback:
     """Writes what one entry module reaches. `helpers` are the modules without TensorFlow, which stay as they are; `unsafe`
-    are the codes of what may be written though it may not mean the same."""
+    are the codes of what may be written though it may not mean the same; `sources` are the modules as their user wrote them,
+    where they were written otherwise since."""
     units = find(run)
     for path, module in modules.items():
         idle = idle_run(module.tree, run.activations)
@@ -151,7 +154,7 @@ def emit(
     for path in modules:
         text = _module_text(context, path)
         if text is not None:
-            texts[path] = text
+            texts[path] = restored((sources or modules)[path].utf8.decode(), text)
     check_attributes(context, texts)
     return Emitted(
         texts, context.diagnostics, accounts(context), manifest_of(context, texts), tuple(modules), context.saved

@@ -157,8 +157,13 @@ class Site:
         return self.hooks.dtype_of(node)
 
     def has_comment(self) -> bool:
-        """Whether a comment stands within the call: it would be lost if the call were written anew."""
+        """Whether a comment stands within the call: it would be lost if the call were written anew.
+
+        At the native level it is put back (`emit/kept_comments.py`).
+        """
         assert self.call is not None
+        if self.level == "native":
+            return False
         return "#" in self.module.text(self.call) and _comment_between(self.module, self.call)
 
 
