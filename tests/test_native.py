@@ -213,8 +213,8 @@ def test_files_are_looked_for_and_a_branch_that_empties_goes() -> None:
             "both variables and tensors",
         ),
         (
-            "class Net:\n    def __init__(self):\n        self.z = tf.placeholder(tf.float32)\n\n\n"
-            "net, other = Net(), Net()\n" + START + "sess.run(net.z * 2, {net.z: 1})\n",
+            "class Net:\n    def __init__(self):\n        self.z = tf.Variable(1.0) * 2\n\n\n"
+            "net, other = Net(), Net()\n" + START + "sess.run(net.z)\n",
             "several objects of a class that holds its graph",
         ),
         (LINE + "c = y == y\nz = y\n" + RUN, "compared by identity"),

@@ -8,11 +8,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..graph.frames import Frame
+from ..graph.frames import Frame, Statement
 from ..graph.values import Known, Optimizer, Slot, TrainOp, Variable
 from ..manifest import SlotMap, Transformation, VariableMap
 from ..plan.models import Object
-from .classes import members
+from .classes import members, scope_names
 from .context import Context
 from .optimizers import OPTIMIZERS
 from .recurrent.rnn_weights import weight_steps
@@ -103,6 +103,9 @@ def qualname(frame: Frame) -> str:
 
 def variable_path(context: Context, variable: Variable) -> str:
     """The path or name that the new program gives a variable."""
+    twins = context.units.twins
+    if variable in twins.same:
+        return twins.renamed(variable, variable_path(context, twins.variable(variable)))
     made = context.models.owner(variable)
     if made is not None and made.bare:
         return variable.name
@@ -115,7 +118,7 @@ def variable_path(context: Context, variable: Variable) -> str:
         while holder is not None:
             names.insert(0, context.leaves[holder])
             holder = holder.holder
-        return "/".join(names)
+        return scope_names.prefix(context, variable.chain) + "/".join(names)
     if variable.maker not in {"Variable", "get_variable"} or not isinstance(variable.node, ast.Call):
         return variable.name
     return _given_name(context, variable, variable.node)
@@ -128,10 +131,11 @@ def _given_name(context: Context, variable: Variable, node: ast.Call) -> str:
         return variable.name
     call = ast.parse(context.edits[path].render(node).strip(), mode="eval").body
     named = [one.value for one in call.keywords if one.arg == "name"] if isinstance(call, ast.Call) else []
+    scope = scope_names.prefix(context, variable.chain)
     if not named:
-        return "Variable"
+        return f"{scope}Variable"
     if isinstance(named[0], ast.Constant):
-        return str(named[0].value)
+        return scope + str(named[0].value)
     if isinstance(named[0], ast.JoinedStr):
         return variable.name
     given = next((one.value for one in node.keywords if one.arg == "name"), variable.arguments.get("name"))
@@ -150,20 +154,23 @@ def slots(context: Context) -> tuple[SlotMap, ...]:
     """What TF1's optimizers made beside the program's variables, and what of the Keras optimizers takes its place."""
     optimizers = _optimizer_names(context)
     found: dict[str, SlotMap] = {}
-    for train in context.run.values:
-        if isinstance(train, TrainOp) and train.optimizer in context.optimizers:
+    for train in [*context.run.values, *context.units.twins.same]:
+        if isinstance(train, TrainOp) and train.optimizer in optimizers:
             for slot in train.slots:
                 found.setdefault(slot.name, _slot(context, train.optimizer, slot, optimizers[train.optimizer]))
     return tuple(found.values())
 
 
 def _slot(context: Context, optimizer: Optimizer, slot: Slot, name: str) -> SlotMap:
-    holder = context.optimizers[optimizer]
+    twins = context.units.twins
+    first = twins.optimizer(optimizer)
+    holder = context.optimizers[first]
+    outer = _around(context, optimizer, first.chain)
     if slot.variable is None:
         argument, default = BETAS[slot.kind]
         beta = _setting(context, optimizer, argument, default)
         details = {"beta": beta, "iterations": "log(value) / log(beta) - 1"}
-        return SlotMap(slot.name, "", holder, "iteration", f"{name}/iteration", "other", details)
+        return SlotMap(slot.name, "", holder, "iteration", f"{outer}{name}/iteration", "other", details)
     form = SLOTS[optimizer.name, slot.kind]
     if form.needs and not _setting(context, optimizer, form.needs, 0.0):
         return SlotMap(slot.name, slot.variable.name, holder, "", details={"note": "without momentum Keras keeps none"})
@@ -171,9 +178,20 @@ def _slot(context: Context, optimizer: Optimizer, slot: Slot, name: str) -> Slot
     if form.transformation == "negative-lr":
         details["learning_rate"] = _setting(context, optimizer, "learning_rate", None)
     path = variable_path(context, slot.variable)
-    reference = path.replace("/", "_") + ("" if context.models.owner(slot.variable) is not None else "_0")
-    full = f"{name}/{reference}_{form.name}"
+    reference = path.replace("/", "_") + (
+        "" if context.models.owner(twins.variable(slot.variable)) is not None else "_0"
+    )
+    built = context.built.get(first)
+    outer = _around(context, optimizer, (*first.chain[:-1], built)) if built is not None else ""
+    full = f"{outer}{name}/{reference}_{form.name}"
     return SlotMap(slot.name, slot.variable.name, holder, form.name, full, form.transformation, details)
+
+
+def _around(context: Context, optimizer: Optimizer, chain: tuple[Statement, ...]) -> str:
+    """The name scopes around where an optimizer makes variables of its own: they are part of the variables' paths."""
+    twins = context.units.twins
+    text = scope_names.prefix(context, chain)
+    return twins.renamed(optimizer, text) if optimizer in twins.same else text
 
 
 def _setting(context: Context, optimizer: Optimizer, argument: str, default: Any) -> Any:
@@ -191,7 +209,8 @@ def _optimizer_names(context: Context) -> dict[Optimizer, str]:
     """The names of the Keras optimizers, as far as a program's own optimizers count them: `adam`, `adam_1`."""
     counts: Counter[str] = Counter()
     names: dict[Optimizer, str] = {}
-    for optimizer in context.optimizers:
+    others = [one for one in context.units.twins.same if isinstance(one, Optimizer)]
+    for optimizer in (*context.optimizers, *others):
         given = optimizer.values.get("name")
         if isinstance(given, Known) and isinstance(given.value, str):
             names[optimizer] = given.value

@@ -84,6 +84,20 @@ def check_gone(context: Context) -> None:
                 raise context.stop("an execution within a statement of the graph", statement, path)
 
 
+def check_scopes(context: Context, texts: Mapping[str, str]) -> None:
+    """A class of several objects must not spell out the scope that the first of them was given."""
+    for one, scope, _ in context.units.twins.scopes:
+        path = one.frame.module.path
+        if path in texts and _spelt(ast.parse(texts[path]), scope) > _spelt(context.modules[path].tree, scope):
+            raise context.stop("several objects of a class that names what they hold", one.cls.node, path)
+
+
+def _spelt(tree: ast.AST, scope: str) -> int:
+    """How often a tree has a scope within a string."""
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return sum(scope in text.split("/") for text in texts)
+
+
 def check_attributes(context: Context, texts: Mapping[str, str]) -> None:
     """No attribute may be read that was stored in the old program, and is nowhere stored in the new one."""
     old = {path: module.tree for path, module in context.modules.items()}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..diagnostics import Diagnostic
@@ -30,7 +31,8 @@ from ..parse import Module
 from ..plan import objects
 from ..plan.executions import Fetched, FunctionPlan, Monitored, Plan, Run
 from ..plan.models import BlockModel, FunctionModel, Member, Models, Object
-from ..plan.reasons import ToWriteOut, Undecided
+from ..plan.reasons import ToRename, ToWriteOut, Undecided
+from ..plan.twins import owner_of
 from ..plan.units import Units
 from ..symbols import Rewritten
 from . import text
@@ -91,6 +93,7 @@ class Context:
     taken: set[str] = field(default_factory=set)
     iterators: dict[DataIterator, IteratorForm] = field(default_factory=dict)
     rates: dict[Optimizer, ast.expr] = field(default_factory=dict)  # learning rates that each step assigns
+    built: dict[Optimizer, Statement] = field(default_factory=dict)  # where slots are made before they are used
     unbuilt: list[tuple[Object, ast.AST, str]] = field(default_factory=list)
     wanted_early: set[Object] = field(default_factory=set)  # models whose variables are listed outside of functions
     exact: set[Layer] = field(default_factory=set)  # batch norms that correct their moving variance
@@ -236,8 +239,13 @@ class Context:
     def models(self) -> Models:
         return self.plan.models
 
-    def reach(self, value: GraphValue, frame: Frame, at: int | None = None) -> str | None:
-        """The expression by which a frame's names reach a variable (or another object that stays), None if none does."""
+    def reach(self, value: GraphValue, frame: Frame, at: int | None = None, hidden: Container[str] = ()) -> str | None:
+        """The expression by which a frame's names reach a variable (or another object that stays), None if none does.
+
+        `hidden` are names of lists that are just being written.
+        """
+        if value in self.units.twins.same:
+            return self._through_twin(value, frame)
         if isinstance(value, Variable) and value in self.steps:
             return self.steps[value]
         if isinstance(value, Variable) and value.average is not None:
@@ -264,11 +272,21 @@ class Context:
         current = frame
         while current is not None:
             for name, held in self._bound(current, at).items():
-                found = _inside(name, held, value)
+                found = _inside(name, held, value) if name not in hidden else None
                 if found is not None:
                     return found
             current = current.parent
         return None
+
+    def _through_twin(self, value: GraphValue, frame: Frame) -> str | None:
+        """What the first object of a class has, as a frame's names reach it of another one."""
+        one = owner_of(value)
+        first = self.units.twins.of(one)
+        inner = self.reach(self.units.twins.same[value], first.frame) if first is not None else None
+        prefix = objects.reach(frame, one) if one is not None else None
+        if not inner or not prefix or not inner.startswith("self."):
+            return None
+        return prefix + inner.removeprefix("self")
 
     def _through_object(self, value: GraphValue, frame: Frame) -> str | None:
         """The attribute of another object that holds a value, as a frame's names reach it."""
@@ -306,6 +324,12 @@ class Context:
         left = list(variables)
         while left:
             variable = left[0]
+            if variable in self.units.twins.same:
+                one = owner_of(variable)
+                its = [other for other in left if other in self.units.twins.same and owner_of(other) is one]
+                parts.extend(self._of_twin(its, frame, node))
+                left = [other for other in left if other not in its]
+                continue
             made = self.models.owner(variable)
             if made is not None:
                 parts.append(self._weights(made.root, left, frame))
@@ -314,14 +338,14 @@ class Context:
                 mine = set(made.root.weights())
                 left = [one for one in left if one not in mine]
                 continue
-            holder = self._container(variable, left, frame, at)
+            holder = self._container(variable, left, frame, at, node)
             if holder is not None:
                 parts.append(holder[0])
                 left = [one for one in left if one not in holder[1]]
                 continue
-            found = self.reach(variable, frame, at)
+            found = self.reach(variable, frame, at, _written(node, frame))
             if found is None:
-                raise self.unreached(f"the variable {variable.name}", node, frame)
+                raise self._unreached_variable(variable, node, frame)
             parts.append(found)
             left = left[1:]
         if len(parts) > 1 and all(part.startswith("*") and part.endswith("_variables") for part in parts):
@@ -329,6 +353,31 @@ class Context:
         if len(parts) == 1 and parts[0].startswith("*"):
             return f"list({parts[0][1:]})" if parts[0].endswith(".values()") else parts[0][1:]
         return "[" + ", ".join(parts) + "]"
+
+    def _unreached_variable(self, variable: Variable, node: ast.AST, frame: Frame) -> Undecided:
+        """Why no name reaches a variable: perhaps the one that it had means another variable by now."""
+        why = self.unreached(f"the variable {variable.name}", node, frame)
+        maker = variable.chain[-1]
+        for name, value in maker.writes.items():
+            binding = maker.frame.bindings.get(name)
+            if value is variable and binding is not None and isinstance(binding.value, Variable):
+                if binding.value is not variable:
+                    return ToRename(str(why), node, maker.frame, name)
+        return why
+
+    def _of_twin(self, variables: list[Variable], frame: Frame, node: ast.AST) -> list[str]:
+        """The parts of a list of variables that another object of a class has: as the first's, reached through that one."""
+        one = owner_of(variables[0])
+        first = self.units.twins.of(one)
+        prefix = objects.reach(frame, one) if one is not None else None
+        if first is None or prefix is None:
+            raise self.stop("variables of an object that no name reaches", node, frame.module.path)
+        text = self.variables([self.units.twins.variable(each) for each in variables], first.frame, node)
+        own = [part.lstrip("*").startswith("self.") for part in re.split(r", | \+ ", text.strip("[]"))]
+        if not all(own):
+            raise self.stop("variables of an object that none of its attributes reaches", node, frame.module.path)
+        text = re.sub(r"\bself\b", prefix, text)
+        return [text[1:-1]] if text.startswith("[") else [f"*{part}" for part in text.split(" + ")]
 
     def _weights(self, made: Object, wanted: list[Variable], frame: Frame) -> str:
         """The wanted variables of one model: all of it, or what is trained of it, or of the models that it holds."""
@@ -383,11 +432,14 @@ class Context:
         return None
 
     def _container(
-        self, variable: Variable, wanted: list[Variable], frame: Frame, at: int | None
+        self, variable: Variable, wanted: list[Variable], frame: Frame, at: int | None, node: ast.AST
     ) -> tuple[str, list[Value]] | None:
+        """The name of a list or dict of variables that are all wanted; not the one that is being written."""
         current: Frame | None = frame
         while current is not None:
             bound = self._bound(current, at)
+            for name in _written(node, current):
+                bound.pop(name, None)
             if any(value is variable for value in bound.values()):
                 return None
             for name, value in bound.items():
@@ -400,6 +452,20 @@ class Context:
                         return f"*{name}{suffix}", members
             current = current.parent
         return None
+
+
+def _written(node: ast.AST, frame: Frame) -> set[str]:
+    """The names of the lists that a node is being written for."""
+    return {
+        name
+        for name, binding in frame.bindings.items()
+        if isinstance(binding.value, Sequence)
+        and any(isinstance(one.node, ast.Assign) and _holds(one.node.value, node) for one in binding.makers)
+    }
+
+
+def _holds(outer: ast.AST, node: ast.AST) -> bool:
+    return any(part is node for part in ast.walk(outer))
 
 
 def _inside(prefix: str, holder: Value, value: Value) -> str | None:

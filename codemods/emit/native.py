@@ -23,7 +23,7 @@ from ..plan.units import find
 from ..report import Account
 from . import branches, iterators, metrics, queues, savers, sessions, setup, sites
 from . import moves as moving
-from .checks import check_attributes, check_gone, check_stable
+from .checks import check_attributes, check_gone, check_scopes, check_stable
 from .classes import member_layers, members, remains
 from .context import Context
 from .estimating import estimators, monitored
@@ -156,6 +156,7 @@ def emit(
         if text is not None:
             texts[path] = restored((sources or modules)[path].utf8.decode(), text)
     check_attributes(context, texts)
+    check_scopes(context, texts)
     return Emitted(
         texts, context.diagnostics, accounts(context), manifest_of(context, texts), tuple(modules), context.saved
     )

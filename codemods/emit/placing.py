@@ -159,6 +159,7 @@ def _slots(context: Context, unit: Unit, train: TrainOp) -> list[str]:
     if train is not trains[-1] or not (starts_at_one or any(set(one) != set(lists[0]) for one in lists)):
         return []
     name, path = context.optimizers[optimizer], unit.statement.frame.module.path
+    context.built[optimizer] = unit.statement
     every = [
         variable
         for variable in context.run.values

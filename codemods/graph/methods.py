@@ -17,8 +17,22 @@ def run_uncalled(run: Interpreter) -> None:
     for one in list(run.instances):
         held = {name for owner, name, value, _ in run.stored if owner is one and _is_graph(value)}
         for function in _methods(one) if held else ():
-            if function.node not in run.activations and held & _read(function.node):
-                _call(run, function, one)
+            if not _is_active(run, function, one) and held & _read(function.node):
+                _call(run, function, one, run.activations.get(function.node, []))
+
+
+def _is_active(run: Interpreter, function: Function, one: Instance) -> bool:
+    """Whether a method was interpreted. Of several objects of a class the first, which stands for all, must run it itself."""
+    frames = run.activations.get(function.node, [])
+    first = next((other for other in run.holding if other.cls is one.cls), one)
+    if not frames or first is not one:
+        return bool(frames)
+    return any(next(iter(frame.arguments.values()), None) in {one, *_strangers(run, one)} for frame in frames)
+
+
+def _strangers(run: Interpreter, one: Instance) -> set[Instance]:
+    """The objects of other classes: an inherited method that one of them runs is interpreted."""
+    return {other for other in run.instances if other.cls is not one.cls}
 
 
 def _is_graph(value: Value) -> bool:
@@ -40,7 +54,8 @@ def _read(definition: ast.AST) -> set[str]:
     }
 
 
-def _call(run: Interpreter, function: Function, one: Instance) -> None:
+def _call(run: Interpreter, function: Function, one: Instance, others: list[Frame]) -> None:
+    """Reads a method as another object of the class ran it, else with arguments of which nothing is known."""
     definition = function.node
     if not isinstance(definition, ast.FunctionDef):
         return
@@ -51,7 +66,9 @@ def _call(run: Interpreter, function: Function, one: Instance) -> None:
     run.chain = ()
     with run.within(frame):
         for place, name in enumerate(names):
-            run.bind(name, one if place == 0 else Value())
+            known = others[0].arguments.get(name) if others else None
+            plain = known is not None and not isinstance(known, Instance) and not _is_graph(known)
+            run.bind(name, one if place == 0 else known if plain and known is not None else Value())
         frame.arguments = {name: binding.value for name, binding in frame.bindings.items()}
         run.activations.setdefault(definition, []).append(frame)
         run.language.run_body(run, definition.body)

@@ -143,7 +143,7 @@ def _is_plain(definition: ast.FunctionDef, module: Module) -> bool:
     own = [one for one in returns if one not in nested]
     parameters = definition.args
     return own in ([], [last], [_inner_return(definition, module)]) and not (
-        parameters.vararg or parameters.kwarg or parameters.kwonlyargs or parameters.posonlyargs
+        parameters.vararg or parameters.kwarg or parameters.posonlyargs
     )
 
 
@@ -270,10 +270,14 @@ class _Text:
         parameters = self.site.definition.args
         names = [one.arg for one in parameters.args]
         defaults = dict(zip(names[len(names) - len(parameters.defaults) :], parameters.defaults, strict=True))
+        for one, default in zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True):
+            if default is not None:
+                defaults[one.arg] = default
         given: dict[str, ast.expr] = dict(defaults)
         given.update(zip(names, self.site.call.args, strict=False))
         given.update({one.arg: one.value for one in self.site.call.keywords if one.arg})
-        return given if set(names) == given.keys() and len(self.site.call.args) <= len(names) else None
+        named = {*names, *(one.arg for one in parameters.kwonlyargs)}
+        return given if named == given.keys() and len(self.site.call.args) <= len(names) else None
 
     def _outside(self) -> tuple[set[str], set[str]] | None:
         """The names that the caller's scope binds, and all that it uses, the call's own targets left out."""

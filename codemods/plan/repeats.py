@@ -22,7 +22,7 @@ def drop(run: Interpreter) -> None:
         fresh = all(not (one & other) for place, one in enumerate(graphs) for other in graphs[:place])
         if fresh and all(_shape(values) == _shape(made[0]) for values in made[1:]):
             for frame in frames[1:]:
-                _forget(run, frame)
+                forget(run, frame)
 
 
 def _within(chain: tuple[Statement, ...], frame: Frame) -> bool:
@@ -36,7 +36,8 @@ def _shape(values: list[GraphValue]) -> list[tuple[str, ast.AST | None, str, obj
     ]
 
 
-def _forget(run: Interpreter, frame: Frame) -> None:
+def forget(run: Interpreter, frame: Frame) -> None:
+    """Forgets what an activation made and ran, with those within it."""
     gone = {value for value in run.values if _within(value.chain, frame)}
     graphs = {value.graph for value in gone}
     run.values = [value for value in run.values if value not in gone]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ..graph.frames import Frame, Statement
 from ..graph.interpreter import Interpreter
 from ..graph.values import GraphValue
+from .twins import Twins
 
 
 @dataclass(eq=False)
@@ -40,6 +41,7 @@ class Units:
 
     run: Interpreter
     frames: set[Frame]
+    twins: Twins = field(default_factory=Twins)
     of: dict[Statement, Unit] = field(default_factory=dict)
     ordered: list[Unit] = field(default_factory=list)
     homes: dict[Frame, Frame] = field(default_factory=dict)  # activations of model functions, see model_functions

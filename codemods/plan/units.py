@@ -47,7 +47,7 @@ from ..graph.values import (
     flatten,
     graph_values,
 )
-from . import model_functions, objects, repeats
+from . import model_functions, objects, repeats, twins
 from .busy import busy_ifs
 from .cells import only_cells
 from .reasons import undecided
@@ -59,8 +59,9 @@ def find(run: Interpreter) -> Units:
     """Sorts a program's statements into units."""
     repeats.drop(run)
     _fed_constants(run)
+    same = twins.fold(run)
     frames = frames_of_units(run)
-    units = Units(run, frames)
+    units = Units(run, frames, same)
     units.homes = model_functions.homes(run)
     busy = busy_ifs(run)
     for statement in run.statements:

@@ -47,8 +47,14 @@ def keep(context: Context) -> None:
         for frame, name, value in sorted(own, key=lambda one: not isinstance(one[2], GraphValue)):
             leaves = list(flatten(value))
             if leaves and all(isinstance(leaf, KEPT) for leaf in leaves):
-                if not all(isinstance(leaf, GraphValue) and context.reach(leaf, one.frame) for leaf in leaves):
+                if not all(isinstance(leaf, GraphValue) and _is_reached(context, leaf, one) for leaf in leaves):
                     attribute(context, frame, name)
+
+
+def _is_reached(context: Context, value: GraphValue, one: Instance) -> bool:
+    """Whether methods of an object reach a value; lists outside of it may be written as what its attributes hold."""
+    text = context.reach(value, one.frame) or ""
+    return text.startswith("self.") or (bool(text) and "[" not in text)
 
 
 def attribute(context: Context, frame: Frame, name: str) -> str:

@@ -89,6 +89,13 @@ def keep(context: Context, statement: Statement) -> None:
     context.owned.add(call.func)
 
 
+def prefix(context: Context, chain: tuple[Statement, ...]) -> str:
+    """The name scopes that are kept around what a chain of statements makes, with a slash behind each."""
+    kept = [context.name_scopes[one.node] for one in around(context, chain) if one.node in context.name_scopes]
+    known = [[one.value for one in context.run.meanings.get(node, []) if isinstance(one, Known)] for node in kept]
+    return "".join(f"{names[0]}/" for names in known if names)
+
+
 def relative(context: Context, variable: Variable, name: str) -> str:
     """A variable's name within the name scopes that are kept around it."""
     for statement in around(context, variable.chain):
