@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass
 
 from ..edits import Edits
 from ..graph.frames import Frame
@@ -35,7 +36,7 @@ from ..plan import slices
 from ..plan.executions import Fetched, FunctionPlan, Parameter, Shared, is_scalar
 from ..plan.functions import before_a_call
 from ..plan.reasons import Undecided
-from ..plan.units import Unit, summarizes, weight_summary
+from ..plan.units import Unit, ancestors, summarizes, weight_summary
 from . import averages, branches, iterators, metrics
 from .classes import handed_on, member_layers, members
 from .context import Context, quoted
@@ -43,6 +44,17 @@ from .estimating.metrics import update_line
 from .keras_models.block_models import block_call
 from .setup import NOISE, module_of
 from .text import WIDTH, column, comments_above, reindent, snake, trailing_comment
+
+
+@dataclass(frozen=True)
+class Inner:
+    """A tape within the tape: for which statement, what it watches, and the places of the statements that it sees."""
+
+    at: Unit
+    tape: str
+    watched: list[str]
+    places: range
+    last: str  # the last statement under it, where the gradient's own statement computes what is differentiated
 
 
 class Writer:
@@ -69,6 +81,7 @@ class Writer:
         self.tape = self._free("tape")
         self.bound: dict[Fetched, str] = {}
         self.losses: dict[TrainOp, str] = {}
+        self.inner: dict[Gradients, tuple[str, str]] = {}  # the tapes within the tape, and what they differentiate
         self.summaries = ""
 
     def _free(self, name: str) -> str:
@@ -167,7 +180,7 @@ class Writer:
         asked = handed_on.calls(self.context, function, self.given)
         if function.trains or function.gradients:
             losses, inner = self._losses()
-            block = asked + [line for unit in function.taped for line in self._statement(unit)] + inner
+            block = asked + self._taped() + inner
             count = len(function.gradients) + sum(train.loss is not None for train in function.trains)
             persistent = "persistent=True" if count > 1 else ""
             watched = self._watched()
@@ -359,7 +372,8 @@ class Writer:
             if not isinstance(found, Gradients) or not isinstance(found.node, ast.Call):
                 continue
             arguments: dict[str, ast.expr] = found.arguments
-            loss = self.overlay.render(arguments["loss" if found.pairs else "ys"])
+            tape, loss = self.inner.get(found, (self.tape, ""))
+            loss = loss or self.overlay.render(arguments["loss" if found.pairs else "ys"])
             if found.pairs:
                 variables = [one for one in found.variables if isinstance(one, Variable)]
                 text = self._variable_list(variables, found.loss, arguments.get("var_list"), found.explicit, found.node)
@@ -370,7 +384,9 @@ class Writer:
                 self.overlay.replace(found.node, f"list(zip({self.tape}.gradient({loss}, {text}), {text}))")
             else:
                 wanted = self.overlay.render(arguments["xs"])
-                gradient = f"{self.tape}.gradient({loss}, {wanted})"
+                weights = arguments.get("grad_ys")
+                given = f", output_gradients={self.overlay.render(weights)}" if weights is not None else ""
+                gradient = f"{tape}.gradient({loss}, {wanted}{given})"
                 around = self.context.parents.get(found.node)
                 first = isinstance(around, ast.Subscript) and ast.unparse(around.slice) == "0"
                 if found.single and first and isinstance(around, ast.Subscript):
@@ -380,17 +396,86 @@ class Writer:
         return lines
 
     def _watched(self) -> list[str]:
-        lines = []
-        parameters = {parameter.value: parameter.name for parameter in self.function.parameters}
+        """The parameters with regard to which gradients are taken."""
+        found = [one for gradients in self.function.gradients for one in gradients.variables]
+        lines = [f"{self.tape}.watch({self._parameters[one]})" for one in found if one in self._parameters]
+        return list(dict.fromkeys(lines))
+
+    @property
+    def _parameters(self) -> dict[GraphValue | Value | None, str]:
+        return {parameter.value: parameter.name for parameter in self.function.parameters}
+
+    def _taped(self) -> list[str]:
+        """The statements under the tape. Gradients that are differentiated themselves have a tape of their own."""
+        inner = [self._inner(found) for found in self.function.nested]
+        lines: list[str] = []
+        for place, unit in enumerate(self.function.taped):
+            held = next((one for one in inner if place in one.places), None)
+            if held is None:
+                own = next((one for one in inner if one.at is unit and not one.places), None)
+                lines.extend(self._block(own, []) if own is not None else [])
+                lines.extend(self._and_watched(unit))
+                continue
+            if place == held.places[0]:
+                lines.extend(self._block(held, [self.function.taped[one] for one in held.places]))
+        return lines
+
+    def _block(self, inner: Inner, units: list[Unit]) -> list[str]:
+        """A tape within the tape: what lies between a tensor and what is differentiated with regard to it."""
+        body = [f"{inner.tape}.watch({name})" for name in inner.watched]
+        body.extend(line for unit in units for line in self._and_watched(unit))
+        body.extend([inner.last] if inner.last else [])
+        head = f"with {self.tf}.GradientTape() as {inner.tape}:"
+        return [head, *(self.tab + line if line else "" for line in body)]
+
+    def _inner(self, found: Gradients) -> Inner:
+        """What a tape within the tape must see of the function's statements."""
+        own = self.context.units.unit(found)
+        taped = self.function.taped
+        if found.pairs or own is None or any(isinstance(one, Variable) for one in found.variables):
+            raise self._stop("gradients of gradients", found.node)
+        watched = [self._named(one, found) for one in found.variables]
+        loss = found.loss
+        between = [place for place, unit in enumerate(taped) if unit is not own and self._lies_between(unit, found)]
+        places = range(min(between), max(between) + 1) if between else range(0)
+        node: ast.expr = found.arguments["ys"]
+        last, text = "", self.overlay.render(node)
+        if isinstance(loss, GraphValue) and self.context.units.unit(loss) is own:
+            name = self._free("output")
+            last, text = f"{name} = {text}", name
+        inside = [taped[place] for place in places]
+        if own in inside or any(isinstance(value, Gradients | Assign) for unit in inside for value in unit.made):
+            raise self._stop("gradients of gradients", found.node)
+        if any(one in unit.made for unit in inside for one in found.variables):
+            raise self._stop("gradients of gradients", found.node)
+        tape = self._free("inner_tape")
+        self.inner[found] = tape, text
+        return Inner(own, tape, watched, places, last)
+
+    def _lies_between(self, unit: Unit, found: Gradients) -> bool:
+        """Whether a statement computes what is differentiated from what it is differentiated by."""
+        if not isinstance(found.loss, GraphValue):
+            return False
+        wanted, given = ancestors([found.loss]), set(found.variables)
+        return any(value in wanted - given and ancestors([value]) & given for value in unit.made)
+
+    def _named(self, value: Value, found: Gradients) -> str:
+        """The name of a tensor that is differentiated by."""
+        if value in self._parameters:
+            return self._parameters[value]
+        for unit in self.function.units:
+            name = next((name for name, bound in unit.statement.writes.items() if bound is value), None)
+            if name is not None and not self.method:
+                return name
+        raise self._stop("a gradient with regard to a tensor that is computed", found.node)
+
+    def _and_watched(self, unit: Unit) -> list[str]:
+        """A statement; behind it, the tape is told of a tensor that it computes and that is differentiated by."""
+        lines = self._statement(unit)
         for found in self.function.gradients:
             for one in found.variables:
-                if isinstance(one, Variable):
-                    continue
-                if one not in parameters:
-                    raise self._stop("a gradient with regard to a tensor that is computed", found.node)
-                line = f"{self.tape}.watch({parameters[one]})"
-                if line not in lines:
-                    lines.append(line)
+                if one in unit.made and not isinstance(one, Variable):
+                    lines = [*lines, f"{self.tape}.watch({self._named(one, found)})"]
         return lines
 
     # -- training -------------------------------------------------------------------------------------------------------

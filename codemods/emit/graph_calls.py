@@ -82,7 +82,10 @@ GONE = (
     Threads,
 )
 # Of these, only what they compute with lives on.
-KEPT_ARGUMENTS = {TrainOp: ("loss", "var_list", "grads_and_vars"), Gradients: ("loss", "var_list", "ys", "xs")}
+KEPT_ARGUMENTS = {
+    TrainOp: ("loss", "var_list", "grads_and_vars"),
+    Gradients: ("loss", "var_list", "ys", "xs", "grad_ys"),
+}
 
 
 def _own_call(context: Context, node: ast.Call, value: Value) -> None:

@@ -163,6 +163,7 @@ class FunctionPlan:
     taped: list[Unit] = field(default_factory=list)
     trains: list[TrainOp] = field(default_factory=list)
     gradients: list[Gradients] = field(default_factory=list)
+    nested: list[Gradients] = field(default_factory=list)  # of which gradients are taken: each has a tape of its own
     returns: list[Fetched] = field(default_factory=list)
     outside: dict[tuple[Frame, str], Statement] = field(default_factory=dict)
     shared: list[Shared] = field(default_factory=list)

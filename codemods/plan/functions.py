@@ -541,10 +541,10 @@ def _order(plan: Plan, function: FunctionPlan) -> None:
         starts = [unit] if unit is not None and unit in inside else []
         taped.update(slices.of(units, starts, [], set(function.cut)).units)
     taped &= inside
+    function.nested = [value for unit in taped for value in unit.made if isinstance(value, Gradients)]
+    function.nested.sort(key=lambda value: value.chain[-1].index)
+    function.gradients = [value for value in function.gradients if value not in function.nested]
     gradient_units = {units.unit(value) for value in (*function.gradients, *function.trains)}
-    if any(isinstance(value, Gradients) for unit in taped for value in unit.made):
-        node = function.runs[0].execution
-        raise undecided("gradients of gradients", node.node, node.chain[-1])
     for train in function.trains:
         own = units.unit(train)
         if own is not None and train.loss is not None and isinstance(train.loss, GraphValue):

@@ -154,9 +154,10 @@ class GradientList(Sequence):
 def _tf_gradients(run: Interpreter, name: str, node: ast.Call) -> Value:
     arguments = of_function(run, "gradients", node)
     loss, wanted = arguments.value("ys"), arguments.value("xs")
-    for unusual in ("grad_ys", "stop_gradients"):
-        if unusual in arguments:
-            return run.problem(node, f"tf.gradients with {unusual}")
+    weights = arguments.value("grad_ys")
+    plain = weights is None or isinstance(weights, Tensor) or (isinstance(weights, Known) and weights.value is None)
+    if "stop_gradients" in arguments or not plain:
+        return run.problem(node, f"tf.gradients with {'stop_gradients' if plain else 'grad_ys'}")
     if isinstance(loss, Sequence) and len(loss.items) == 1:
         return run.problem(node, "tf.gradients of a list")
     members = [wanted] if isinstance(wanted, Tensor) else host.items(run, wanted or Value())
@@ -166,6 +167,7 @@ def _tf_gradients(run: Interpreter, name: str, node: ast.Call) -> Value:
     made.loss, made.variables, made.explicit = loss, list(members), True
     made.arguments = arguments.nodes
     made.single = isinstance(wanted, Tensor)
+    made.inputs = (*made.inputs, *graph_values(weights or Value()))
     run.add(made)
     result = GradientList(
         [
