@@ -73,7 +73,7 @@ class Writer:
         self.overlay = self._overlay()
         if self.method:
             members.rename(context, function, self.names, self.overlay)
-            member_layers.calls(context, function, self.overlay)
+        member_layers.calls(context, function, self.overlay)
         self.used = {name for unit in function.units for part in unit.parts for name in part.writes}
         self.used |= {name for unit in function.units for part in unit.parts for _, name in part.reads}
         self.used |= {parameter.name for parameter in function.parameters} | set(self.names.values())
@@ -506,7 +506,7 @@ class Writer:
         """The variables that are trained: those given, else those that the loss depends on."""
         if explicit and node is not None:
             text = self.overlay.render(node)
-            return f"list({text})" if isinstance(node, ast.Call) else text
+            return f"list({text})" if isinstance(node, ast.Call) and " + " not in text else text
         if isinstance(loss, GraphValue):
             reached = slots.reached(loss)
             variables = [variable for variable in variables if variable in reached]

@@ -6,7 +6,7 @@ import ast
 
 from ..graph.frames import Frame, GraphState, Statement
 from ..graph.values import Placeholder, Tensor, Value, Variable, graph_values
-from . import cells, own_layers
+from . import cells, member_layers, own_layers
 from .models import BlockModel, Models, Object, scope_of
 from .reasons import undecided
 from .units import Unit, Units
@@ -15,11 +15,22 @@ from .units import Unit, Units
 def find(units: Units, models: Models, tensors: list[Tensor]) -> None:
     """Makes models of the layers that the unit's own statements call."""
     for group in _groups(units, tensors):
+        if _is_repeated(group) and group[0].chain[-1].frame not in units.homes:
+            for tensor in group:
+                if tensor.layer is not None:
+                    member_layers.alone(units, models, tensor, tensor.layer, tensor.chain[-1].frame)
+            continue
         twin = _of_another_mode(units, models, group)
         if twin is None:
             _block(units, models, group)
         else:
             _repeat(units, models, twin, group[0].chain[-1].frame)
+
+
+def _is_repeated(group: list[Tensor]) -> bool:
+    """Whether a layer is called again, or reused: such layers stay by themselves."""
+    layers = [tensor.layer for tensor in group if tensor.layer is not None]
+    return len(set(layers)) != len(layers) or any(len(set(layer.sites)) > 1 for layer in layers)
 
 
 def _of_another_mode(units: Units, models: Models, tensors: list[Tensor]) -> BlockModel | None:
@@ -75,10 +86,8 @@ def _block(units: Units, models: Models, tensors: list[Tensor]) -> None:
     statement = tensors[0].chain[-1]
     frame = statement.frame
     layers = [tensor.layer for tensor in tensors if tensor.layer is not None]
-    if len(set(layers)) != len(layers):
+    if _is_repeated(tensors):
         raise undecided("layers that are called twice outside of a function", tensors[0].node or ast.Pass(), statement)
-    if any(len(set(layer.sites)) > 1 for layer in layers):
-        raise undecided("layers that are reused outside of a function", tensors[0].node or ast.Pass(), statement)
     block = _scope_block(units, statement)
     members = {units.leaf(tensor.chain) for tensor in tensors}
     if any(unit is None or isinstance(unit.node, (ast.For, ast.While, ast.If, ast.Try)) for unit in members):

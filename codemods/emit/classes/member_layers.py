@@ -21,12 +21,14 @@ from . import members, scope_names, sizes
 def prepare(context: Context) -> None:
     """Names the layers, and keeps the variable scopes around them as name scopes."""
     for layer, made in _bare(context):
-        one = made.frame.instance
-        assert one is not None
         base = last(layer.name) if layer.weights else snake(last(layer.name))
         wish = base if base.isidentifier() else snake(base)
         wish = f"{wish}_layer" if wish in RESERVED and not wish.isidentifier() else wish
-        text = members.new_attribute(context, one, wish, members.going(context, one), layer)
+        one = made.frame.instance
+        if one is not None:
+            text = members.new_attribute(context, one, wish, members.going(context, one), layer)
+        else:
+            text = context.fresh(wish)
         context.objects[made] = text
         context.attributes[layer] = text.removeprefix("self.")
         context.leaves[layer] = last(layer.name)
@@ -47,9 +49,13 @@ def write(context: Context) -> None:
         statement = made.first
         path = statement.frame.module.path
         one = made.frame.instance
-        assert one is not None and isinstance(layer.node, ast.AST)
-        batch_norm.define(context, [layer], path, one.cls.node)
-        rnn_classes.define(context, [layer], path, one.cls.node)
+        assert isinstance(layer.node, ast.AST)
+        outermost = next(
+            one for one in statement_chain(layer, statement) if one.frame is made.frame or one is statement
+        )
+        above = one.cls.node if one is not None else outermost.node
+        batch_norm.define(context, [layer], path, above)
+        rnn_classes.define(context, [layer], path, above)
         text = context.objects[made]
         lines = [f"{text} = {layer_calls.constructor(context, layer, path, context.edits[path])}"]
         if layer.weights:
@@ -85,7 +91,8 @@ def calls(context: Context, function: FunctionPlan, overlay: Edits) -> None:
         for value in unit.made:
             if isinstance(value, Tensor) and not isinstance(value, Variable) and is_call(context, value):
                 assert isinstance(value.node, ast.Call) and value.layer is not None
-                overlay.replace(value.node, layer_calls.call(context, value.node, value.layer, overlay))
+                called = context.objects[context.models.holders[value.layer]]
+                overlay.replace(value.node, layer_calls.call(context, value.node, value.layer, overlay, called))
 
 
 def is_call(context: Context, value: Value) -> bool:

@@ -72,12 +72,7 @@ def keep(context: Context, statement: Statement) -> None:
     if node in context.name_scopes:
         return
     call = node.items[0].context_expr
-    if (
-        len(node.items) != 1
-        or not isinstance(call, ast.Call)
-        or not call.args
-        or objects.owner(statement.frame) is None
-    ):
+    if len(node.items) != 1 or not isinstance(call, ast.Call) or not call.args:
         raise context.stop("a variable scope around layers of an object that is not followed", node, path)
     if node.items[0].optional_vars is not None:
         raise context.stop("a variable scope with a name of its own around layers of an object", node, path)
