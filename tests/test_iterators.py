@@ -138,3 +138,22 @@ def test_a_tuple_becomes_a_sparse_tensor() -> None:
 
 def test_a_sparse_value_that_is_not_known() -> None:
     assert "a sparse placeholder" in reason(SPARSE + "print(sess.run(total, {x: np.load('x.npy')}))\n")
+
+
+def test_an_element_that_is_fetched_as_it_is() -> None:
+    pairs = "pairs = tf.data.Dataset.from_tensor_slices((np.ones(4), np.ones(4))).make_one_shot_iterator()\n"
+    one = "numbers = one.make_one_shot_iterator()\n"
+    draws = "a, b = pairs.get_next()\nwhole = pairs.get_next()\nnumber = numbers.get_next()\nsess = tf.Session()\n"
+    runs = "x, y = sess.run([a, b])\nprint(sess.run(whole), sess.run(number), sess.run((a, b)))\n"
+    text = native(pairs + one + draws + runs)
+    assert "x, y = [value.numpy() for value in pairs.get_next()]" in text
+    assert "tf.nest.map_structure(lambda value: value.numpy(), pairs.get_next())" in text
+    assert "numbers.get_next().numpy()" in text
+    assert "tuple(value.numpy() for value in pairs.get_next())" in text
+    assert "def " not in text
+
+
+def test_an_element_of_several_tensors_among_other_fetches() -> None:
+    pairs = "pairs = tf.data.Dataset.from_tensor_slices((np.ones(4), np.ones(4))).make_one_shot_iterator()\n"
+    text = "whole = pairs.get_next()\nv = tf.Variable(1.0)\nsess = tf.Session()\nprint(sess.run([whole, v]))\n"
+    assert "an element of several tensors" in reason(pairs + text)

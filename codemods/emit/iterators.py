@@ -11,10 +11,20 @@ import ast
 
 from ..edits import Part
 from ..graph.frames import Frame, Statement
-from ..graph.values import DataIterator, Dataset, FetchedHandle, IteratorInit, Known, Placeholder, Tensor
+from ..graph.values import (
+    Array,
+    DataIterator,
+    Dataset,
+    FetchedHandle,
+    IteratorInit,
+    Known,
+    Placeholder,
+    Sequence,
+    Tensor,
+)
 from ..plan import objects, slices
 from ..plan.datasets import source_of
-from ..plan.executions import FunctionPlan, Parameter, Run
+from ..plan.executions import FunctionPlan, Parameter, Run, drawn_from
 from . import metrics, queues
 from .context import Context, IteratorForm
 from .feeds import FeedDicts, is_pure
@@ -106,6 +116,32 @@ def element(context: Context, run: Run, iterator: DataIterator) -> str:
     if frame.parent is None:
         return f"{context.iterators[iterator].name}.get_next()"
     return f"{_reached(context, run, frame, context.iterators[iterator].name, 'read')}.get_next()"
+
+
+def _is_single(iterator: DataIterator) -> bool:
+    """Whether an iterator's element surely is one tensor."""
+    if iterator.stage is not None:
+        return iterator.stage.kind != "slices"
+    return iterator.dataset is not None and isinstance(iterator.dataset.components, Array)
+
+
+def drawn(context: Context, run: Run) -> None:
+    """A run that only gives an iterator's element: it is drawn where it stands."""
+    statement, node, iterator = run.statement, run.execution.node, drawn_from(run)
+    assert statement is not None and iterator is not None
+    text, edits = element(context, run, iterator), context.edits_of(statement)
+    one = len(run.fetched) == 1 and run.fetched[0].place == ()
+    if isinstance(statement.node, ast.Expr) and statement.node.value is node:
+        edits.replace(node, text)
+    elif one and _is_single(iterator):
+        edits.replace(node, f"{text}.numpy()")
+    elif one:
+        tf = context.tf(statement.frame.module.path)
+        edits.replace(node, f"{tf}.nest.map_structure(lambda value: value.numpy(), {text})")
+    else:
+        is_tuple = isinstance(run.fetches, Sequence) and run.fetches.kind == "tuple"
+        each = f"value.numpy() for value in {text}"
+        edits.replace(node, f"tuple({each})" if is_tuple else f"[{each}]")
 
 
 # -- where they are initialized -----------------------------------------------------------------------------------------

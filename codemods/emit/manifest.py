@@ -33,6 +33,7 @@ from .manifest_values import Lines, bound_by, function_name, functions, made, te
 KINDS: Mapping[str, Kind] = {
     "dropped": "dropped",
     "iterator": "evaluated",
+    "drawn": "evaluated",
     "variable-read": "variable-read",
     "evaluated": "evaluated",
     "loaded": "evaluated",

@@ -44,6 +44,8 @@ def rewrite(context: Context) -> None:
             initializing.rewrite(context, run)
         elif run.kind == "iterator":
             iterators.initialize(context, run, feeds)
+        elif run.kind == "drawn":
+            iterators.drawn(context, run)
         elif run.kind == "assigned":
             _assigned(context, run)
         elif run.kind in {"variable-read", "evaluated"}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import host
+from . import host, image_shapes
 from .values import Known, Sequence, Shape, Tensor, TensorShape, TFName, Value
 
 
@@ -181,7 +181,7 @@ def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shap
             sizes = list(shape)
             sizes.pop(axis)
             return tuple(sizes)
-    return None
+    return image_shapes.infer(name, arguments, keywords)
 
 
 def _reduced(shape: Shape, arguments: list[Value], keywords: dict[str, Value]) -> Shape:

@@ -262,12 +262,52 @@ def resolve(units: Units, execution: Execution) -> Run:
         run.kind = "evaluated"
     elif _in_place(units, execution, run):
         run.kind = "evaluated"
+    elif drawn_from(run) is not None and not isinstance(execution.session, MonitoredSession):
+        run.kind = "drawn"
+    elif any(_is_whole(value) and _is_structure(value) for value in values):
+        raise undecided("an element of several tensors that is fetched with other things", execution.node, statement)
     return run
 
 
 def _is_count(value: GraphValue) -> bool:
     """Whether a value is what a metric counted so far."""
     return isinstance(value, Counted) and not value.updating
+
+
+def drawn_from(run: Run) -> DataIterator | None:
+    """The iterator of which a run gives an element as it is: the whole of it, or all of its parts in their order."""
+    values = [part.value for part in run.fetched]
+    if not values or any(not isinstance(key, Placeholder) or not key.handle for key in run.feeds):
+        return None
+    first = values[0]
+    if len(values) == 1 and run.fetched[0].place == ():
+        draw = first if _is_whole(first) else first.inputs[0] if first.inputs else first
+        iterator = draw.inputs[0] if draw.inputs and _is_whole(draw) else None
+        given = isinstance(iterator, DataIterator) and (
+            draw is first or (iterator.stage is not None and first is iterator.stage.value)
+        )
+        return iterator if given and isinstance(iterator, DataIterator) else None
+    draw = first.inputs[0] if first.inputs else first
+    if (
+        not isinstance(draw, Tensor)
+        or not _is_whole(draw)
+        or [part.place for part in run.fetched] != [(place,) for place in range(len(values))]
+    ):
+        return None
+    whole = len(values) > 1 and values == [draw.elements.get(place) for place in range(len(draw.elements))]
+    iterator = draw.inputs[0]
+    return iterator if whole and isinstance(iterator, DataIterator) else None
+
+
+def _is_whole(value: GraphValue) -> bool:
+    return isinstance(value, Tensor) and value.op == "iterator.get_next"
+
+
+def _is_structure(value: GraphValue) -> bool:
+    """Whether an element surely is of several tensors."""
+    iterator = value.inputs[0] if value.inputs else None
+    components = iterator.dataset.components if isinstance(iterator, DataIterator) and iterator.dataset else None
+    return isinstance(components, (Sequence, Dict)) or (isinstance(value, Tensor) and bool(value.elements))
 
 
 def is_scalar(plan: Plan, value: GraphValue) -> bool:

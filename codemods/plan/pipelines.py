@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from ..graph.frames import Statement
-from ..graph.values import DataIterator, GraphValue, Sequence, Stage, Tensor, flatten
+from ..graph.values import DataIterator, GraphValue, Sequence, Stage, Tensor, flatten, graph_values
 from . import slices
 from .executions import Fetched, FunctionPlan, Parameter, Plan, Run
 from .reasons import undecided
@@ -28,9 +28,12 @@ def assign(plan: Plan) -> None:
 
 def _drawn(run: Run) -> list[DataIterator]:
     """The iterators whose elements a run's function takes."""
-    if run.function is None:
+    if run.kind == "drawn":
+        values = [part.value for part in run.fetched]
+    elif run.function is None:
         return []
-    values = [one.value for one in run.function.parameters if one.kind == "element" and one.value is not None]
+    else:
+        values = [one.value for one in run.function.parameters if one.kind == "element" and one.value is not None]
     return [root for value in values for root in value.roots if isinstance(root, DataIterator)]
 
 
@@ -67,8 +70,10 @@ def _function(plan: Plan, run: Run, iterator: DataIterator, before: DataIterator
 
 
 def _returns(stage: Stage, node: ast.expr, leaves: list[GraphValue]) -> list[Fetched]:
-    if isinstance(node, (ast.List, ast.Tuple)) and len(node.elts) == len(leaves):
-        return [Fetched(leaf, element, None) for leaf, element in zip(leaves, node.elts, strict=True)]
+    items = stage.fetches.items if isinstance(stage.fetches, Sequence) else []
+    if isinstance(node, (ast.List, ast.Tuple)) and len(node.elts) == len(items):
+        firsts = [next(iter(graph_values(item))) for item in items]
+        return [Fetched(leaf, element, None) for leaf, element in zip(firsts, node.elts, strict=True)]
     if isinstance(stage.fetches, Sequence):
         return [Fetched(leaves[0], None, f"tuple({ast.unparse(node)})")]
     return [Fetched(leaves[0], node, None)]

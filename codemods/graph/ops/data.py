@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ..interpreter import Interpreter
 from ..values import (
+    Array,
     DataIterator,
     Dataset,
     Dict,
@@ -32,6 +33,8 @@ def _dataset(run: Interpreter, name: str, node: ast.Call) -> Value:
     made = run.add(Dataset(node, run.chain, _fed(run, node, values)))
     if name.endswith("from_tensor_slices") and values:
         made.components = _structure(values[0])
+    elif not name.endswith(("from_tensors", "zip", "from_generator")):
+        made.components = Array()  # numbers, lines, records, names of files
     return made
 
 
@@ -44,7 +47,9 @@ def _fed(run: Interpreter, node: ast.Call, values: list[Value]) -> tuple[GraphVa
 
 
 def _structure(value: Value) -> Value | None:
-    """The nesting of a dataset's elements, where the source shows it."""
+    """The nesting of a dataset's elements, where the source shows it; an Array is surely one tensor."""
+    if isinstance(value, Array):
+        return value
     if isinstance(value, Sequence) and value.kind == "tuple":
         return Sequence([_structure(item) or Value() for item in value.items], "tuple")
     if isinstance(value, Dict):

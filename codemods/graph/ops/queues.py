@@ -121,9 +121,7 @@ def _batch(run: Interpreter, name: str, node: ast.Call) -> Value:
     roots = {root for leaf in leaves if isinstance(leaf, GraphValue) for root in leaf.roots}
     sources = [root for root in roots if isinstance(root, DataIterator)]
     of_one = len(sources) == 1 and sources[0].stage is not None and not sources[0].stage.batched
-    plain = isinstance(given, Tensor) or (
-        isinstance(given, Sequence) and all(isinstance(one, Tensor) for one in given.items)
-    )
+    plain = isinstance(given, Tensor) or (isinstance(given, Sequence) and all(_is_tensor(one) for one in given.items))
     if not of_one or not plain or arguments.known("enqueue_many", False) is not False:
         return run.problem(node, f"tf.train.{last} of other tensors than what one reader gives")
     if any(not isinstance(root, DataIterator) and not getattr(root, "random", False) for root in roots):
@@ -131,8 +129,22 @@ def _batch(run: Interpreter, name: str, node: ast.Call) -> Value:
     stage = Stage(last, before=sources[0], fetches=given, arguments=arguments.nodes)
     stage.values = {key: arguments.value(key) or Value() for key in arguments.nodes}
     drawn = _iterator(run, node, stage)
-    several = isinstance(given, Sequence) and len(given.items) > 1  # of a list of one, TF1 gave just the tensor
-    return _elements(run, node, drawn, len(leaves)) if several else drawn
+    count = arguments.known("batch_size") if arguments.known("allow_smaller_final_batch", False) is False else None
+    items = given.items if isinstance(given, Sequence) else [given]
+    several = len(items) > 1  # of a list of one, TF1 gave just the tensor
+    result = _elements(run, node, drawn, len(items)) if several else drawn
+    for one, element in zip(items, result.items if isinstance(result, Sequence) else [drawn], strict=True):
+        if isinstance(one, Tensor) and isinstance(element, Tensor):
+            rows = count if isinstance(count, int) else None
+            element.dtype, element.shape = one.dtype, (rows, *one.shape) if one.shape is not None else None
+    return result
+
+
+def _is_tensor(value: Value) -> bool:
+    """Whether a value is a tensor, or a list of them, which TensorFlow stacks."""
+    if isinstance(value, Sequence) and value.kind == "list":
+        return bool(value.items) and all(isinstance(one, Tensor) for one in value.items)
+    return isinstance(value, Tensor)
 
 
 def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Value | None:
