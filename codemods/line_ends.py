@@ -28,6 +28,8 @@ def restore(old: str, new: str, ends: LineEnds) -> str:
     kept: dict[int, str] = {}
     for one in SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks():
         kept.update((one.b + offset, ends[one.a + offset]) for offset in range(one.size) if one.a + offset < len(ends))
+    moved = {line: end for line, end in zip(before, ends, strict=False) if line.strip() and before.count(line) == 1}
+    kept = {**{number: moved[line] for number, line in enumerate(after) if line in moved}, **kept}
     out: list[str] = []
     end = ends[0]
     for number, line in enumerate(after[:-1]):
