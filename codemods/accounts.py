@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from .api import lookup
 from .names import Names
@@ -19,9 +19,33 @@ from .syntax import nodes
 SAME = "TensorFlow 2 has it under the same name"
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What of a module's names its accounts are made of: all that is needed once its tree is gone."""
+
+    uses: tuple[tuple[str, int, int], ...]  # name, line, column
+    imports: tuple[tuple[str, int, int], ...]
+    settled: tuple[Account, ...]  # what is no matter of the level
+    has_names: bool
+
+
+def seen(module: Module, names: Names) -> Seen:
+    settled = []
+    for node, why in names.unresolvable:
+        text = " ".join(module.text(node).split())[:60]
+        settled.append(Account(text, module.path, node.lineno, node.col_offset, "left", why))  # type: ignore[attr-defined]
+    return Seen(
+        tuple((use.name, use.node.lineno, use.node.col_offset) for use in names.uses),
+        tuple(
+            (one.name, one.alias.lineno, one.alias.col_offset) for one in names.imports if one.name and not one.foreign
+        ),
+        (*settled, *_shadowed(module, names)),
+        bool(names),
+    )
+
+
 def accounts_of(
-    modules: Mapping[str, Module],
-    names: Mapping[str, Names],
+    names: Mapping[str, Seen],
     level: Level,
     target: str,
     known: Iterable[Account],
@@ -35,44 +59,39 @@ def accounts_of(
         rest = ("left", f"still graph mode, on tensorflow.compat.v1: {reason}" if reason else "still graph mode")
     else:
         rest = ("rewritten", "")
-    return {path: tuple(_of_module(module, names[path], given, rest)) for path, module in modules.items()}
+    return {path: tuple(_of_module(path, one, given, rest)) for path, one in names.items()}
 
 
 def _of_module(
-    module: Module, names: Names, given: Mapping[tuple[str, int, int], Account], rest: tuple[State, str]
+    path: str, names: Seen, given: Mapping[tuple[str, int, int], Account], rest: tuple[State, str]
 ) -> list[Account]:
     found: list[Account] = []
-    for use in names.uses:
-        place = (module.path, use.node.lineno, use.node.col_offset)
+    for name, line, column in names.uses:
+        place = (path, line, column)
         if place in given:
-            found.append(replace(given[place], name=use.name))
-        elif is_unchanged(use.name):
-            found.append(Account(use.name, *place, "kept", SAME))
+            found.append(replace(given[place], name=name))
+        elif is_unchanged(name):
+            found.append(Account(name, *place, "kept", SAME))
         else:
-            found.append(Account(use.name, *place, *rest))
-    found.extend(_of_imports(module, names, found, rest))
-    for node, why in names.unresolvable:
-        text = " ".join(module.text(node).split())[:60]
-        found.append(Account(text, module.path, node.lineno, node.col_offset, "left", why))  # type: ignore[attr-defined]
-    found.extend(_shadowed(module, names))
+            found.append(Account(name, *place, *rest))
+    found.extend(_of_imports(path, names, found, rest))
+    found.extend(names.settled)
     return sorted(found, key=lambda one: (one.line, one.column))
 
 
-def _of_imports(module: Module, names: Names, uses: list[Account], rest: tuple[State, str]) -> list[Account]:
+def _of_imports(path: str, names: Seen, uses: list[Account], rest: tuple[State, str]) -> list[Account]:
     """What became of the imports of parts of TensorFlow: left where a use of what they bind is left, else as the rest."""
     left = {use.name: use.reason for use in uses if use.state == "left"}
     found: list[Account] = []
-    for one in names.imports:
-        if not one.name or one.foreign:
-            continue
-        place = (module.path, one.alias.lineno, one.alias.col_offset)
-        because = [reason for name, reason in left.items() if name == one.name or name.startswith(one.name + ".")]
+    for name, line, column in names.imports:
+        place = (path, line, column)
+        because = [reason for used, reason in left.items() if used == name or used.startswith(name + ".")]
         if because:
-            found.append(Account(one.name, *place, "left", because[0]))
-        elif is_unchanged(one.name):
-            found.append(Account(one.name, *place, "kept", SAME))
+            found.append(Account(name, *place, "left", because[0]))
+        elif is_unchanged(name):
+            found.append(Account(name, *place, "kept", SAME))
         else:
-            found.append(Account(one.name, *place, *rest))
+            found.append(Account(name, *place, *rest))
     return found
 
 

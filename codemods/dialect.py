@@ -146,24 +146,55 @@ def of_program(
     modules: Mapping[str, Module], names: Mapping[str, Names], assume: Literal["tf1", "tf2"] | None = None
 ) -> Dialect:
     """The dialect of a connected program; `modules` and `names` by path."""
-    uses = [(path, use) for path in modules for use in names[path].uses]
-    if not uses and not any(names[path].imports for path in modules):
-        return Dialect("none")
-    if assume == "tf2":
-        return Dialect("tf2", "assumed, as asked for")
-    found = _Found()
-    runs = any(_RUNS.search(module.utf8) or b"feed_dict" in module.utf8 for module in modules.values())
+    evidence = Evidence(modules)
     for path, module in modules.items():
-        _count(module, names[path], found, runs)
-    decided = _decide(found, len(uses))
-    if not decided and not found["eager"]:
-        for path, module in modules.items():
-            if b"feed_dict" in module.utf8 and not _local(module, names[path]):
-                _count_feeds(module, found)
-        decided = _decide(found, len(uses))
-    if decided:
-        return Dialect("tf1", found.first[decided])
-    undecided = tuple(_place(path, use) for path, use in uses if _changed(use, names[path]))
+        evidence.add(module, names[path])
+    return evidence.decide(modules, names, assume)
+
+
+class Evidence:
+    """The evidence of a program, gathered module by module."""
+
+    def __init__(self, modules: Mapping[str, Module]) -> None:
+        self.found = _Found()
+        self.uses = 0
+        self.named = False
+        self.runs = any(_RUNS.search(one.utf8) or b"feed_dict" in one.utf8 for one in modules.values())
+
+    def add(self, module: Module, names: Names) -> None:
+        self.uses += len(names.uses)
+        self.named = self.named or bool(names.uses or names.imports)
+        _count(module, names, self.found, self.runs)
+
+    def decide(
+        self, modules: Mapping[str, Module], names: Mapping[str, Names], assume: Literal["tf1", "tf2"] | None = None
+    ) -> Dialect:
+        """The dialect, once every module was added."""
+        if not self.named:
+            return Dialect("none")
+        if assume == "tf2":
+            return Dialect("tf2", "assumed, as asked for")
+        decided = _decide(self.found, self.uses)
+        if not decided and not self.found["eager"]:
+            for path, module in modules.items():
+                if b"feed_dict" in module.utf8 and not _local(module, names[path]):
+                    _count_feeds(module, self.found)
+                module.release()
+            decided = _decide(self.found, self.uses)
+        if decided:
+            return Dialect("tf1", self.found.first[decided])
+        return _undecided(self.found, modules, names, assume)
+
+
+def _undecided(
+    found: _Found, modules: Mapping[str, Module], names: Mapping[str, Names], assume: Literal["tf1", "tf2"] | None
+) -> Dialect:
+    """The dialect of a program in which nothing speaks for TensorFlow 1."""
+    changed: list[Place] = []
+    for path, module in modules.items():
+        changed += [_place(path, use) for use in names[path].uses if _changed(use, names[path])]
+        module.release()
+    undecided = tuple(changed)
     if assume == "tf1":
         return Dialect("tf1", "assumed, as asked for", undecided)
     why = (

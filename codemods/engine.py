@@ -7,19 +7,21 @@ same way. It returns data, and an exception of a stage becomes an internal-error
 from __future__ import annotations
 
 import ast
+import gc
 import re
 import traceback
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Literal
 
 from . import dialect, ignoring, notebooks, projects, python2
-from .accounts import accounts_of
+from .accounts import Seen, accounts_of, seen
 from .diagnostics import RULES, Diagnostic
 from .manifest import Program, with_lines
-from .names import Names, resolve
+from .names import Names, ProgramNames
 from .names.meaning import Others
+from .names.walk import exports_of
 from .parse import DEEP, Module, ParseError, depth, parse
 from .report import Account, FileResult, Level, ProgramResult
 from .triage import mentions_tensorflow
@@ -29,6 +31,10 @@ _ALIAS = re.compile(rb"\btensorflow\b[\w.]*(?:[ \t]+import[ \t]+\w+)?[ \t]+as[ \
 
 
 _RUNS = re.compile(rb"\bsess(?:ion)?\.run\(")
+
+
+# Bytes of a program's source whose syntax trees stay in memory while it is worked on; beyond them each is parsed again.
+KEPT = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -109,12 +115,18 @@ def upgrade_program(
     failed: dict[str, FileResult] = {}
     layout = projects.Layout([*files, *beside])
     directives = {path: ignoring.read(data) for path, data in files.items()}
+    read = 0
     for path, data in files.items():
+        read += len(data)
         try:
-            modules[path] = parse(data, path, layout.name(path))
+            modules[path] = parse(data, path, layout.name(path), kept=read <= KEPT)
         except ParseError as error:
             skip = directives[path].skip
             failed[path] = ignoring.skipped(path, data, skip) if skip else _unparsed(path, data, error)
+            continue
+        if read > KEPT:
+            exports_of(modules[path])
+            modules[path].release()
     while True:
         try:
             result = _upgrade(files, modules, failed, layout, options, beside, directives)
@@ -131,7 +143,10 @@ def upgrade_program(
 
 def _deepest(modules: Mapping[str, Module]) -> str | None:
     """The module that is nested the deepest, where that explains an error of recursion."""
-    depths = {path: depth(module.tree) for path, module in modules.items()}
+    depths = {}
+    for path, module in modules.items():
+        depths[path] = depth(module.tree)
+        module.release()
     found = max(depths, key=lambda path: depths[path], default=None)
     return found if found is not None and depths[found] >= DEEP else None
 
@@ -146,7 +161,12 @@ def _upgrade(
     directives: Mapping[str, ignoring.Directives],
 ) -> ProgramResult:
     names = resolve_all(modules, {path: files[path] for path in modules}, layout)
-    found = dialect.of_program(modules, names, options.assume)
+    evidence, known = dialect.Evidence(modules), {}
+    for path, module in modules.items():
+        evidence.add(module, names[path])
+        known[path] = seen(module, names[path])
+        module.release()
+    found = evidence.decide(modules, names, options.assume)
     if found.dialect != "tf1":
         level: Level = "tf2" if found.dialect == "tf2" else "none"
         told = [*_undecided(found.undecided), *_strays(found)] if options.assume is None else []
@@ -155,46 +175,49 @@ def _upgrade(
                 path,
                 files[path],
                 None,
-                level if names[path] else "none",
+                level if known[path].has_names else "none",
                 tuple(one for one in told if one.path == path),
             )
             for path in modules
         }
         return ProgramResult(level, {**results, **failed}, found.dialect, found.evidence)
+    from .normal import contrib_sources
+
     skipped = [path for path in files if directives[path].skip]
     everyone = modules
     modules = {path: module for path, module in modules.items() if path not in skipped}
     unread = _unread({path: data for path, data in files.items() if path not in skipped}, modules, layout)
     apart = ignoring.apart({path: directives[path].skip for path in skipped}) if modules else ()
     unread = (*unread, *apart)
-    outcome = _written(modules, names, options, layout, beside, unread, directives)
+    names = names.of(modules)
+    parts = contrib_sources.candidates(known)
+    outcome = _written(modules, names, options, layout, beside, unread, directives, parts)
     torn = _torn(modules, outcome)
     if torn and outcome.level == "native":
-        outcome = _written(modules, names, options, layout, beside, (*unread, *torn), directives)
+        outcome = _written(modules, names, options, layout, beside, (*unread, *torn), directives, parts)
         torn = _torn(modules, outcome)
     if torn:
         outcome = _Outcome("untouched", {}, torn, outcome.accounts, None, torn[0].message)
-    gone = (one for path, module in modules.items() for one in python2.gone_names(module.tree, module.utf8, path))
-    outcome = replace(outcome, diagnostics=(*outcome.diagnostics, *gone))
+    outcome = replace(outcome, diagnostics=(*outcome.diagnostics, *_gone_names(modules)))
     failed = {
         **failed,
         **{
-            path: _passed(everyone[path], files[path], names, directives[path].skip, apart)
+            path: _passed(path, files[path], known, directives[path].skip, apart)
             for path in skipped
             if path in everyone
         },
     }
-    names = {path: names[path] for path in modules}
     texts = {path: text for path, text in outcome.texts.items() if text != modules[path].utf8.decode()}
     after = {path: modules[path].encode(text) for path, text in texts.items()}
-    known = (*_left_names(outcome.diagnostics), *outcome.accounts)
-    accounts = accounts_of(modules, names, outcome.level, options.target, known, outcome.reason)
+    told_of = (*_left_names(outcome.diagnostics), *outcome.accounts)
+    own = {path: known[path] for path in modules}
+    accounts = accounts_of(own, outcome.level, options.target, told_of, outcome.reason)
     results = {
         path: FileResult(
             path,
             files[path],
             after.get(path),
-            outcome.level if names[path] or path in after else "none",
+            outcome.level if known[path].has_names or path in after else "none",
             tuple(one for one in outcome.diagnostics if one.path == path),
             accounts[path],
         )
@@ -208,13 +231,17 @@ def _upgrade(
     return ProgramResult(outcome.level, {**results, **failed}, "tf1", found.evidence, manifest, requirements)
 
 
-def _passed(
-    module: Module, data: bytes, names: Mapping[str, Names], line: int, apart: Sequence[Diagnostic]
-) -> FileResult:
+def _gone_names(modules: Mapping[str, Module]) -> Iterator[Diagnostic]:
+    """The names that only Python 2 has."""
+    for module in modules.values():
+        yield from python2.gone_names(module)
+        module.release()
+
+
+def _passed(path: str, data: bytes, known: Mapping[str, Seen], line: int, apart: Sequence[Diagnostic]) -> FileResult:
     """A file that is to be skipped, with the names that stay in it."""
-    path = module.path
     result = ignoring.skipped(path, data, line)
-    left = accounts_of({path: module}, names, "untouched", "native", (), result.ignored[0].message)[path]
+    left = accounts_of({path: known[path]}, "untouched", "native", (), result.ignored[0].message)[path]
     accounts = tuple(replace(one, state="ignored") if one.state == "left" else one for one in left)
     return replace(result, accounts=accounts, diagnostics=tuple(one for one in apart if one.path == path))
 
@@ -254,17 +281,15 @@ def _more(places: Sequence[dialect.Place]) -> str:
     return f" and {len(places) - 1} more" if len(places) > 1 else ""
 
 
-def resolve_all(modules: Mapping[str, Module], files: Mapping[str, bytes], layout: projects.Layout) -> dict[str, Names]:
+def resolve_all(modules: Mapping[str, Module], files: Mapping[str, bytes], layout: projects.Layout) -> ProgramNames:
     """The TensorFlow names of every module; what one imports from another is looked up under the spelling that it uses."""
     others = Others.of({module.name: module for module in modules.values()})
     spelt = projects.links(files, layout)
-    return {
-        path: resolve(
-            module,
-            others.known_as({name: modules[target] for name, target in spelt[path].items() if target in modules}),
-        )
-        for path, module in modules.items()
+    known = {
+        path: others.known_as({name: modules[target] for name, target in spelt[path].items() if target in modules})
+        for path in modules
     }
+    return ProgramNames(modules, known)
 
 
 def _written(
@@ -275,11 +300,13 @@ def _written(
     beside: Mapping[str, bytes],
     unread: tuple[Diagnostic, ...],
     directives: Mapping[str, ignoring.Directives],
+    parts: Collection[str],
 ) -> _Outcome:
-    """What the emitters make of the program, with the parts of contrib in it that nothing but its own source can replace."""
+    """What the emitters make of the program, with the parts of contrib in it that nothing but its own source can replace;
+    `parts` are the paths of the modules that may have such parts."""
     from .normal import contrib_sources, places
 
-    written = contrib_sources.written_out(modules, names)
+    written = contrib_sources.written_out({path: modules[path] for path in modules if path in parts}, names)
     texts = {path: one.module.utf8.decode() for path, one in written.items()}
     if not written or ignoring.held(modules, texts, directives, ""):
         return _emit(modules, names, options, layout, beside, unread, directives)
@@ -316,7 +343,6 @@ def _emit(
     """The native level where the plan succeeds, else the compat level with the reasons why."""
     if not modules:
         return _Outcome("untouched", {})
-    names = {path: names[path] for path in modules}
     reasons = (*unread, *(_partial(path, options.missing[path]) for path in modules if path in options.missing))
     unsafe = _unsafe(options, directives, modules)
     if options.target == "native" and not reasons:
@@ -339,6 +365,7 @@ def _emit(
         if isinstance(native, _Outcome):
             return native
         reasons = native
+        _release(modules)
     compat = _compat(modules, names, reasons, _helpers(beside, layout), unsafe)
     held = ignoring.held(
         modules, compat.texts, directives, "and does not run with compat.v1: the program stays as it is"
@@ -347,6 +374,14 @@ def _emit(
         return compat
     kept = tuple(one for one in compat.diagnostics if one.code != held[0].code)
     return _Outcome("untouched", {}, (*held, *kept), compat.accounts, None, held[0].message)
+
+
+def _release(modules: Mapping[str, Module]) -> None:
+    """Gives back what the native level read of a large program: its values refer to each other, and to the trees."""
+    if any(not module.kept and "tree" in module.__dict__ for module in modules.values()):
+        for module in modules.values():
+            module.release()
+        gc.collect()
 
 
 def _torn(modules: Mapping[str, Module], outcome: _Outcome) -> tuple[Diagnostic, ...]:

@@ -7,8 +7,10 @@ TensorFlow are read for what they bind, and never written: another program may i
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 from . import projects
 from .diagnostics import Diagnostic
@@ -90,6 +92,11 @@ def each_entry(
             yield _program(project, path)
 
 
+def _over(own: dict[str, Names], names: Mapping[str, Names]) -> MutableMapping[str, Names]:
+    """Names over others, of which none is asked for before its time; what is written goes into `own`."""
+    return ChainMap(own, cast("MutableMapping[str, Names]", names))
+
+
 def _project(
     modules: Mapping[str, Module],
     names: Mapping[str, Names],
@@ -101,7 +108,7 @@ def _project(
     links = projects.links({path: module.utf8 for path, module in everything.items()}, layout)
     loads = {path: {*links[path].values(), *layout.packages(path)} & everything.keys() for path in everything}
     return Project(
-        modules, {**names, **{path: resolve(one) for path, one in helpers.items()}}, helpers, links, loads, unsafe
+        modules, _over({path: resolve(one) for path, one in helpers.items()}, names), helpers, links, loads, unsafe
     )
 
 
@@ -111,7 +118,7 @@ def _program(project: Project, entry: str) -> Entry:
     modules = {path: module for path, module in project.modules.items() if path in reached}
     helpers = {path: module for path, module in project.helpers.items() if path in reached}
     origins: dict[str, Origins] = {}
-    names = dict(project.names)
+    names = _over({}, project.names)
     plain = properties.written_out(modules)
     modules.update({path: module for path, (module, _) in plain.items()})
     origins.update({path: origin for path, (_, origin) in plain.items()})

@@ -14,7 +14,8 @@ import re
 import sys
 import tokenize
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from . import line_ends, python2
 
@@ -34,19 +35,38 @@ class ParseError(Exception):
         self.python2 = python2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Module:
     """One parsed file. `utf8` is the source without its byte order mark, its lines ended by line feeds alone (`line_ends`
-    are those that it came with); every offset counts its bytes."""
+    are those that it came with); every offset counts its bytes.
+
+    A syntax tree takes thirty times the memory of its source. Where a program is large, not all of its modules are `kept`:
+    `release` gives the tree of another back, and it is parsed again when it is asked for. Whoever holds nodes of a module
+    must not release it; what is found in a tree hangs on the tree, weakly (`names.walk.walk_of`).
+    """
 
     path: str
     encoding: str
     bom: bytes
     utf8: bytes
-    tree: ast.Module
     name: str = ""
-    starts: list[int] = field(repr=False, default_factory=list)
     line_ends: line_ends.LineEnds = line_ends.FEEDS
+    kept: bool = True
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return _tree(self.utf8.decode())
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where each line begins."""
+        return [0, *(found.end() for found in re.finditer(rb"\n", self.utf8))]
+
+    def release(self) -> None:
+        """Gives the tree back, where the module is not kept."""
+        if not self.kept:
+            self.__dict__.pop("tree", None)
+            self.__dict__.pop("starts", None)
 
     def offset(self, line: int, column: int) -> int:
         """The byte offset of a 1-based line and a 0-based UTF-8 column, as `ast` counts them."""
@@ -71,7 +91,7 @@ class Module:
         return self.bom + text.encode(self.encoding)
 
 
-def parse(data: bytes, path: str, name: str = "") -> Module:
+def parse(data: bytes, path: str, name: str = "", kept: bool = True) -> Module:
     """Parses a file's bytes. Raises ParseError with a sentence for the user."""
     if len(data) > LARGEST:
         raise ParseError(f"it is larger than {LARGEST // 1_000_000} MB: keep its data in another file than its code")
@@ -81,9 +101,7 @@ def parse(data: bytes, path: str, name: str = "") -> Module:
         raise ParseError("it holds NUL bytes, so it is no Python source", text.count("\n", 0, text.index("\0")) + 1)
     text, ends = line_ends.taken(text)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
+        tree = _tree(text)
     except SyntaxError as error:
         if python2.explains(error, text):
             raise ParseError(python2.SENTENCE, error.lineno or 0, python2=True) from None
@@ -96,11 +114,17 @@ def parse(data: bytes, path: str, name: str = "") -> Module:
     if line:
         raise ParseError(python2.SENTENCE, line, python2=True)
     utf8 = text.encode()
-    starts = [0, *(found.end() for found in re.finditer(rb"\n", utf8))]
-    module = Module(path, encoding, bom, utf8, tree, name, starts, ends)
+    module = Module(path, encoding, bom, data if utf8 == data else utf8, name, ends, kept)
+    module.__dict__["tree"] = tree  # as `cached_property` would
     if sys.version_info < (3, 12) and _F_STRING.search(utf8):
         _check_places(module)
     return module
+
+
+def _tree(text: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
 
 
 def _check_places(module: Module) -> None:

@@ -10,8 +10,13 @@ import ast
 import builtins
 import re
 from collections.abc import Iterator, Sequence, Set
+from typing import TYPE_CHECKING
 
 from .diagnostics import Diagnostic
+from .syntax import nodes
+
+if TYPE_CHECKING:
+    from .parse import Module
 
 SENTENCE = "it is Python 2 source: convert it to Python 3 first"
 
@@ -132,13 +137,16 @@ _GONE = {
 _MENTIONED = re.compile(rb"\b(?:" + "|".join(_GONE).encode() + rb")\b")
 
 
-def gone_names(tree: ast.Module, utf8: bytes, path: str) -> list[Diagnostic]:
+def gone_names(module: Module) -> list[Diagnostic]:
     """The first use of each builtin that only Python 2 has, where nothing in the file binds the name or asks for it first."""
-    mentioned = {found.decode() for found in _MENTIONED.findall(utf8)}
-    if not mentioned or b"import *" in utf8:
+    mentioned = {found.decode() for found in _MENTIONED.findall(module.utf8)}
+    if not mentioned or b"import *" in module.utf8:
+        return []
+    mentioned &= {node.id for node in nodes(module.tree) if isinstance(node, ast.Name)}  # most are only words in texts
+    if not mentioned:
         return []
     used: dict[str, ast.Name] = {}
-    pending: list[ast.AST] = [tree]
+    pending: list[ast.AST] = [module.tree]
     while pending:
         node = pending.pop()
         if isinstance(node, ast.Name) and node.id in mentioned and isinstance(node.ctx, ast.Load):
@@ -155,7 +163,7 @@ def gone_names(tree: ast.Module, utf8: bytes, path: str) -> list[Diagnostic]:
             "python2-name",
             "TFM908",
             f"`{name}` is a name of Python 2, which ends with a NameError in Python 3: write `{_GONE[name]}`",
-            path,
+            module.path,
             node.lineno,
             node.col_offset,
         )

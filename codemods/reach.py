@@ -49,8 +49,18 @@ class _Read:
 
     top: _Part
     parts: _Parts
+    runs_app: bool  # `tf.app.run` finds `main` by itself
     guards: list[tuple[int, int]] | None = None  # lines that a test of the version or a `try` guards
     off: list[Span] | None = None  # handlers that do not run
+    spelt: dict[tuple[int, int], _Spelt] = field(default_factory=dict)  # of the places, by line and column
+
+
+@dataclass(frozen=True)
+class _Spelt:
+    """What the imports of the name that a place is spelt with do."""
+
+    guarded: bool  # each within a try
+    fails: bool  # one ends in an error at once
 
 
 def stopped(
@@ -71,7 +81,7 @@ def stopped(
         for path, targets in projects.links(files, layout).items()
     }
     imported = {target for path, targets in loads.items() for target in targets - {path}}
-    known = switches(module.tree for module in {**modules, **(beside or {})}.values())
+    known = switches(_trees({**modules, **(beside or {})}.values()))
     found: Place | None = None
     read: dict[str, _Read] = {}
     for entry in [path for path in modules if path not in imported] or list(modules):
@@ -108,15 +118,16 @@ def reached(
     for path, module in modules.items():
         if path not in read:
             own = _Parts(switches=known)
-            read[path] = _Read(_module(module, path, own), own)
+            read[path] = _Read(_module(module, path, own), own, _runs_app(module, names, path))
+            module.release()
         own = read[path].parts
         pending.append(read[path].top)
         parts.functions += own.functions
         for name, found in own.by_name.items():
             parts.by_name.setdefault(name, []).extend(found)
     for part in pending:
-        if any(use.name == "app.run" for use in names[part.path].uses):
-            part.words.add("main")  # tf.app.run finds it by itself
+        if read[part.path].runs_app:
+            part.words.add("main")
     seen: set[str] = set()
     while pending:
         part = pending.pop()
@@ -125,10 +136,10 @@ def reached(
         for word in part.words - seen:
             seen.add(word)
             pending += parts.by_name.get(word, ())
-    _read_guards({path: modules[path] for path, _, _ in places}, places, read)
+    _read_guards({path: modules[path] for path, _, _ in places}, names, places, read)
     for path, line, column in places:
-        imported = _imports(names[path], line, column)
-        if imported and all(one.guarded for one in imported):
+        spelt = read[path].spelt[line, column]
+        if spelt.guarded:
             continue
         if any(first <= line <= last for first, last in read[path].guards or ()):
             continue
@@ -136,17 +147,33 @@ def reached(
             continue
         around = [part for part in parts.functions if part.path == path and part.first <= (line, column) <= part.last]
         inner = max(around, key=lambda part: part.first, default=None)
-        if inner is None or inner in running or any(one.top and _fails(one) and not one.guarded for one in imported):
+        if inner is None or inner in running or spelt.fails:
             yield path, line, column
 
 
-def _read_guards(modules: Mapping[str, Module], places: Iterable[Place], read: Mapping[str, _Read]) -> None:
+def _trees(modules: Iterable[Module]) -> Iterator[ast.Module]:
+    for module in modules:
+        try:
+            yield module.tree
+        finally:
+            module.release()
+
+
+def _runs_app(module: Module, names: Mapping[str, Names], path: str) -> bool:
+    return b"app" in module.utf8 and b"run" in module.utf8 and any(one.name == "app.run" for one in names[path].uses)
+
+
+def _read_guards(
+    modules: Mapping[str, Module], names: Mapping[str, Names], places: Iterable[Place], read: Mapping[str, _Read]
+) -> None:
     """Finds what keeps the places in these modules from running, where that was not done for another entry."""
     for path, module in modules.items():
         found = read[path]
         if found.guards is None:
             found.guards = list(guarded_lines(module))
             found.off = [*_handlers(module, path, places), *(span for _, span in found.parts.idle)]
+            found.spelt = _spelt(names[path], {(line, column) for other, line, column in places if other == path})
+            module.release()
 
 
 def _handlers(module: Module, path: str, places: Iterable[Place]) -> Iterator[Span]:
@@ -165,11 +192,17 @@ def _span(node: ast.stmt | ast.excepthandler) -> Span:
     return (node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0)
 
 
-def _imports(names: Names, line: int, column: int) -> list[Import]:
-    """The imports that bind what the name at a place is spelt with. That of a part of TensorFlow fails at once."""
-    use = next((use for use in names.uses if (use.node.lineno, use.node.col_offset) == (line, column)), None)
-    root = first_name(use.node) if use else ""
-    return [one for one in names.imports if one.bound == root]
+def _spelt(names: Names, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], _Spelt]:
+    """The imports that bind what the names at places are spelt with. That of a part of TensorFlow fails at once."""
+    roots: dict[tuple[int, int], str] = {}
+    for use in names.uses:
+        roots.setdefault((use.node.lineno, use.node.col_offset), first_name(use.node))
+    found = {}
+    for place in places:
+        imported = [one for one in names.imports if one.bound == roots.get(place, "")]
+        guarded = bool(imported) and all(one.guarded for one in imported)
+        found[place] = _Spelt(guarded, any(one.top and _fails(one) and not one.guarded for one in imported))
+    return found
 
 
 def _fails(one: Import) -> bool:

@@ -87,29 +87,55 @@ class Emitted:
 
 def emit(modules: Mapping[str, Module], names: Mapping[str, Names], unsafe: Collection[str] = ()) -> Emitted:
     """Takes the modules of one connected program to the compat level."""
-    edits = {path: Edits(module) for path, module in modules.items()}
-    rewritten = {
-        path: rewrite(module, names[path], edits[path], "compat", wanted=unsafe) for path, module in modules.items()
-    }
+    legacy = any(b"TF_USE_LEGACY_KERAS" in module.utf8 for module in modules.values())
+    done: dict[str, _Done] = {}
+    waiting: dict[str, tuple[Edits, Rewritten] | None] = {}
     for path, module in modules.items():
-        found = numpy.register(module, edits[path], rewritten[path].needs.imports)
-        rewritten[path].diagnostics.extend(found)
-    legacy = any(result.needs.legacy_keras for result in rewritten.values())
-    legacy = legacy or any(b"TF_USE_LEGACY_KERAS" in module.utf8 for module in modules.values())
-    texts: dict[str, str] = {}
-    for path, module in modules.items():
-        _module(module, names[path], edits[path], rewritten[path], legacy)
-        if edits[path]:
-            texts[path] = edits[path].apply()
+        own = _rewritten(module, names[path], unsafe)
+        legacy = legacy or own[1].needs.legacy_keras
+        if legacy:  # for the whole program, whatever the other modules hold
+            done[path] = _finished(module, names[path], *own, legacy)
+        else:
+            waiting[path] = own if module.kept else None
+        module.release()
+    for path, ready in waiting.items():
+        own = ready or _rewritten(modules[path], names[path], unsafe)
+        done[path] = _finished(modules[path], names[path], *own, legacy)
+        modules[path].release()
     return Emitted(
-        texts,
-        [one for result in rewritten.values() for one in (*result.diagnostics, *result.unsafe)],
-        [one for result in rewritten.values() for one in result.accounts],
+        {path: text for path in modules if (text := done[path].text) is not None},
+        [one for path in modules for one in done[path].diagnostics],
+        [one for path in modules for one in done[path].accounts],
         frozenset(
             ({"tf_keras"} if legacy else set())
-            | ({"tf_slim"} if any(result.needs.slim for result in rewritten.values()) else set())
+            | ({"tf_slim"} if any(one.needs_slim for one in done.values()) else set())
         ),
     )
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What stays of a module when it is done: nothing of its tree."""
+
+    text: str | None  # None where nothing changes
+    diagnostics: tuple[Diagnostic, ...]
+    accounts: tuple[Account, ...]
+    needs_slim: bool
+
+
+def _rewritten(module: Module, names: Names, unsafe: Collection[str]) -> tuple[Edits, Rewritten]:
+    """The edits of single names."""
+    edits = Edits(module)
+    result = rewrite(module, names, edits, "compat", wanted=unsafe)
+    result.diagnostics.extend(numpy.register(module, edits, result.needs.imports))
+    return edits, result
+
+
+def _finished(module: Module, names: Names, edits: Edits, result: Rewritten, legacy: bool) -> _Done:
+    """The module's new text, its imports done."""
+    _module(module, names, edits, result, legacy)
+    told = (*result.diagnostics, *result.unsafe)
+    return _Done(edits.apply() if edits else None, told, tuple(result.accounts), bool(result.needs.slim))
 
 
 def _module(module: Module, names: Names, edits: Edits, result: Rewritten, legacy: bool) -> None:

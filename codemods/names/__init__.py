@@ -11,8 +11,9 @@ prefixes `compat.v1.` and `compat.v2.` are taken off and kept as the name's api.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from ..api import Fact, lookup, public
 from ..api import resolve as api_resolve
@@ -74,6 +75,37 @@ class Names:
         return bool(self.uses or self.imports or self.unresolvable)
 
 
+class ProgramNames(Mapping[str, Names]):
+    """The names of a program's modules by path, each found when it is asked for, and kept as long as the module's tree."""
+
+    def __init__(
+        self,
+        modules: Mapping[str, Module],
+        others: Mapping[str, Others],
+        found: WeakKeyDictionary[ast.Module, Names] | None = None,
+    ) -> None:
+        self._modules = modules
+        self._others = others  # what each module knows of the others
+        self._found: WeakKeyDictionary[ast.Module, Names] = WeakKeyDictionary() if found is None else found
+
+    def __getitem__(self, path: str) -> Names:
+        module = self._modules[path]
+        found = self._found.get(module.tree)
+        if found is None:
+            found = self._found[module.tree] = resolve(module, self._others[path])
+        return found
+
+    def of(self, modules: Mapping[str, Module]) -> ProgramNames:
+        """The names of some of the modules."""
+        return ProgramNames(modules, self._others, self._found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
 def resolve(module: Module, program: Others | Mapping[str, Module] | None = None) -> Names:
     """The module's TensorFlow names. `program` holds the other modules of the same program by dotted name: what a
     module imports from them may be TensorFlow handed on."""
@@ -82,7 +114,7 @@ def resolve(module: Module, program: Others | Mapping[str, Module] | None = None
     imports: list[Import] = []
     unresolvable: list[tuple[ast.AST, str]] = []
     for node, alias, bound, binding, top, guarded, scope in walk.imports:
-        value = resolver.of(walk, scope, binding)
+        value = resolver.of(walk.exports, scope, binding)
         if isinstance(value, Path):
             name, api = normal(value.raw)
             if isinstance(node, ast.Import) and alias.asname is None and "." in alias.name:
@@ -103,8 +135,8 @@ def resolve(module: Module, program: Others | Mapping[str, Module] | None = None
         key = (root, scope)
         start = known.get(key, OTHER)
         if start is OTHER:
-            start = known[key] = resolver.in_scope(walk, scope, root)
-        value = start if isinstance(start, Path) else resolver.of_chain(walk, scope, chain)
+            start = known[key] = resolver.in_scope(walk.exports, scope, root)
+        value = start if isinstance(start, Path) else resolver.of_chain(walk.exports, scope, chain)
         if not isinstance(value, Path):
             if value is None:
                 why = _ambiguous(walk, scope, root)
@@ -122,7 +154,7 @@ def resolve(module: Module, program: Others | Mapping[str, Module] | None = None
     bound_names: dict[str, str] = {}
     for bound in walk.top.bindings:
         if possible is None or bound in possible:
-            value = resolver.bound(walk, walk.top, bound)
+            value = resolver.bound(walk.exports, walk.top, bound)
             if isinstance(value, Path):
                 bound_names[bound] = normal(value.raw)[0]
     return Names(uses, unresolvable, imports, bound_names, meanings, walk.calls, frozenset(walk.top.bindings))
@@ -194,7 +226,7 @@ def _record_long(
     """A chain that reaches TensorFlow by an attribute (`self.tf.nn.relu`, `compat.tf.nn.relu`)."""
     node = chain
     while isinstance(node, ast.Attribute):
-        found = resolver.of_chain(walk, scope, node)
+        found = resolver.of_chain(walk.exports, scope, node)
         if not isinstance(found, Path):
             break
         meanings[node] = normal(found.raw)

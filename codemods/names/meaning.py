@@ -10,7 +10,7 @@ from typing import Literal
 
 from ..api import is_module, lookup
 from ..parse import Module
-from .walk import NOTHING, Binding, From, ModuleRef, Path, Scope, Value, Walk, walk_of
+from .walk import NOTHING, Binding, Exports, From, ModuleRef, Path, Scope, Value, exports_of
 
 Api = Literal["plain", "v1", "v2"]
 BUILTINS = frozenset(dir(builtins))
@@ -49,36 +49,36 @@ class Resolver:
     def __init__(self, program: Others) -> None:
         self.program = program
 
-    def in_scope(self, walk: Walk, scope: Scope | None, name: str) -> Value:
+    def in_scope(self, exports: Exports, scope: Scope | None, name: str) -> Value:
         """What a name means where it is read."""
         inner = True
         while scope is not None:
             if name in scope.outside:
                 scope = scope.outside[name]
             if name in scope.bindings and (inner or not scope.is_class):
-                value = self.bound(walk, scope, name)
+                value = self.bound(exports, scope, name)
                 # `tf = tf` in a class body, or a name deleted and rebound: look no further than the binding.
                 return value
             if scope.parent is None:
-                return self.by_star(walk, name)
+                return self.by_star(exports, name)
             inner = False
             scope = scope.parent
         return None
 
-    def bound(self, walk: Walk, scope: Scope, name: str) -> Value:
+    def bound(self, exports: Exports, scope: Scope, name: str) -> Value:
         if name in scope.memo:
             return scope.memo[name]
         scope.memo[name] = None  # while in progress: a name that is bound by way of itself
         bindings = scope.bindings[name]
-        scope.memo[name] = value = self.merged(walk, scope, [b for b in bindings if not isinstance(b, ast.expr)])
+        scope.memo[name] = value = self.merged(exports, scope, [b for b in bindings if not isinstance(b, ast.expr)])
         later = [b for b in bindings if isinstance(b, ast.expr)]
         if not later:
             return value
         if scope.is_class and value is None and scope.parent is not None:
             # `tf = tf` in a class body reads the enclosing scope.
-            values = [self.of(walk, scope.parent, b) for b in later]
+            values = [self.of(exports, scope.parent, b) for b in later]
         else:
-            values = [self.of(walk, scope, b) for b in later]
+            values = [self.of(exports, scope, b) for b in later]
         if len(values) < len(bindings) and not all(b is NOTHING or isinstance(b, ast.expr) for b in bindings):
             values.insert(0, value)
         scope.memo[name] = value = agreed(values)
@@ -86,30 +86,30 @@ class Resolver:
             scope.memo[name] = value = Path(value.raw, value.tried, alias=True)
         return value
 
-    def merged(self, walk: Walk, scope: Scope, bindings: list[Binding]) -> Value:
-        return agreed([self.of(walk, scope, b) for b in bindings if b is not NOTHING])
+    def merged(self, exports: Exports, scope: Scope, bindings: list[Binding]) -> Value:
+        return agreed([self.of(exports, scope, b) for b in bindings if b is not NOTHING])
 
-    def of(self, walk: Walk, scope: Scope, binding: Binding) -> Value:
+    def of(self, exports: Exports, scope: Scope, binding: Binding) -> Value:
         if isinstance(binding, (Path, ModuleRef)):
             return binding
         if isinstance(binding, From):
-            return self.exported(walk, binding.dotted, binding.name)
+            return self.exported(exports, binding.dotted, binding.name)
         if isinstance(binding, ast.Call):
-            return self.of_getattr(walk, scope, binding)
+            return self.of_getattr(exports, scope, binding)
         if isinstance(binding, ast.expr):
-            return self.of_chain(walk, scope, binding)
+            return self.of_chain(exports, scope, binding)
         return None
 
-    def of_getattr(self, walk: Walk, scope: Scope, call: ast.Call) -> Value:
+    def of_getattr(self, exports: Exports, scope: Scope, call: ast.Call) -> Value:
         if len(call.args) != 2 or not isinstance(call.args[0], (ast.Name, ast.Attribute)):
             return None
-        owner = self.of_chain(walk, scope, call.args[0])
+        owner = self.of_chain(exports, scope, call.args[0])
         name = call.args[1]
         if isinstance(owner, Path) and isinstance(name, ast.Constant) and isinstance(name.value, str):
             return Path(owner.raw + "." + name.value, alias=True)
         return None
 
-    def of_chain(self, walk: Walk, scope: Scope, chain: ast.expr) -> Value:
+    def of_chain(self, exports: Exports, scope: Scope, chain: ast.expr) -> Value:
         attributes: list[str] = []
         while isinstance(chain, ast.Attribute):
             attributes.append(chain.attr)
@@ -117,17 +117,17 @@ class Resolver:
         if not isinstance(chain, ast.Name):
             return None
         attributes.reverse()
-        value = self.in_scope(walk, scope, chain.id)
+        value = self.in_scope(exports, scope, chain.id)
         if value is None and attributes:
             owner = self.class_of(scope, chain.id)
             if owner is not None:
-                value = self.attribute(walk, owner, attributes.pop(0))
+                value = self.attribute(exports, owner, attributes.pop(0))
         for index, name in enumerate(attributes):
             if isinstance(value, Path):
                 return Path(value.raw + "." + ".".join(attributes[index:]), value.tried, value.alias)
             if not isinstance(value, ModuleRef):
                 return None
-            value = self.exported(walk, value.dotted, name)
+            value = self.exported(exports, value.dotted, name)
         return value
 
     @staticmethod
@@ -139,51 +139,51 @@ class Resolver:
             scope = scope.parent
         return None
 
-    def attribute(self, walk: Walk, owner: Scope, name: str) -> Value:
+    def attribute(self, exports: Exports, owner: Scope, name: str) -> Value:
         key = "self." + name
         if key not in owner.memo:
             owner.memo[key] = None
             assigned = owner.attributes.get(name, ())
-            values = [self.of(walk, scope, binding) for binding, scope in assigned if binding is not NOTHING]
+            values = [self.of(exports, scope, binding) for binding, scope in assigned if binding is not NOTHING]
             if name in owner.bindings:
-                values.append(self.bound(walk, owner, name))
+                values.append(self.bound(exports, owner, name))
             found = agreed(values)
             owner.memo[key] = Path(found.raw, found.tried, alias=True) if isinstance(found, Path) else found
         return owner.memo[key]
 
-    def find(self, walk: Walk, dotted: str) -> tuple[str, Module] | None:
+    def find(self, exports: Exports, dotted: str) -> tuple[str, Module] | None:
         """A module of the program by the name that an import gives, absolute or beside the importing module."""
-        for name in (dotted, f"{walk.package}.{dotted}" if walk.package else dotted):
+        for name in (dotted, f"{exports.package}.{dotted}" if exports.package else dotted):
             module = self.program.get(name)
             if module is not None:
                 return name, module
         return None
 
-    def exported(self, walk: Walk, dotted: str, name: str) -> Value:
+    def exported(self, exports: Exports, dotted: str, name: str) -> Value:
         """What `name` of the module `dotted` means."""
         inner = f"{dotted}.{name}" if dotted else name
-        found = self.find(walk, dotted)
+        found = self.find(exports, dotted)
         if found is not None:
-            other = walk_of(found[1])
+            other = exports_of(found[1])
             if name in other.top.bindings:
                 return self.bound(other, other.top, name)
             value = self.by_star(other, name)
             if value is not None:
                 return value
-        if self.find(walk, inner) is not None or self.program.is_package(inner):
+        if self.find(exports, inner) is not None or self.program.is_package(inner):
             return ModuleRef(inner)
         return None
 
-    def by_star(self, walk: Walk, name: str) -> Value:
-        if not walk.stars:
+    def by_star(self, exports: Exports, name: str) -> Value:
+        if not exports.stars:
             return None
         key = "*" + name
-        memo = walk.top.memo
+        memo = exports.top.memo
         if key not in memo:
             memo[key] = None
-            for _, _, dotted, tensorflow in walk.stars:
+            for _, _, dotted, tensorflow in exports.stars:
                 if not tensorflow:
-                    value = None if name.startswith("_") else self.exported(walk, dotted, name)
+                    value = None if name.startswith("_") else self.exported(exports, dotted, name)
                 elif name in BUILTINS:
                     value = None
                 else:

@@ -58,6 +58,15 @@ class Scope:
         self.attributes: dict[str, list[tuple[Binding, Scope]]] = {}  # of a class: what methods assign to self.x
 
 
+@dataclass(frozen=True)
+class Exports:
+    """What of a module others can ask for; it stays when the module's tree goes."""
+
+    package: str
+    top: Scope
+    stars: list[tuple[ast.ImportFrom, ast.alias, str, bool]]
+
+
 _CHILDREN: dict[type, tuple[str, ...]] = {}
 _SKIP = {"ctx", "op", "ops", "type_comment", "kind", "type_ignores", "simple", "is_async", "level", "conversion"}
 
@@ -76,6 +85,7 @@ class Walk:
         self.getattrs: list[ast.Call] = []
         self.imports: list[tuple[ast.Import | ast.ImportFrom, ast.alias, str, Binding, bool, bool, Scope]] = []
         self.stars: list[tuple[ast.ImportFrom, ast.alias, str, bool]] = []
+        self.exports = Exports(self.package, self.top, self.stars)
         for statement in module.tree.body:
             self.visit(statement)
 
@@ -397,9 +407,9 @@ def relative(package: str, level: int, module: str) -> str:
     return ".".join([*parts, *([module] if module else [])])
 
 
-_WALKS: WeakKeyDictionary[ast.Module, Walk] = (
-    WeakKeyDictionary()
-)  # a walk refers to no tree as a whole: that would keep it
+# A walk refers to no tree as a whole: that would keep it.
+_WALKS: WeakKeyDictionary[ast.Module, Walk] = WeakKeyDictionary()
+_EXPORTS: WeakKeyDictionary[Module, Exports] = WeakKeyDictionary()
 
 
 def walk_of(module: Module) -> Walk:
@@ -407,4 +417,11 @@ def walk_of(module: Module) -> Walk:
     found = _WALKS.get(module.tree)
     if found is None:
         found = _WALKS[module.tree] = Walk(module)
+        _EXPORTS[module] = found.exports
     return found
+
+
+def exports_of(module: Module) -> Exports:
+    """What a module exports, kept as long as the module."""
+    found = _EXPORTS.get(module)
+    return walk_of(module).exports if found is None else found

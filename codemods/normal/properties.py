@@ -26,6 +26,8 @@ def written_out(modules: Mapping[str, Module]) -> dict[str, tuple[Module, Origin
     """The modules in which such properties were written out."""
     found = {}
     for path, module in modules.items():
+        if any(word not in module.utf8 for word in (b"property", b"hasattr", b"getattr")):
+            continue
         edits: dict[int, list[tuple[str, Origin]]] = {}
         for decorator in filter(None, map(_decorator, module.tree.body)):
             for cls in [one for one in module.tree.body if isinstance(one, ast.ClassDef)]:

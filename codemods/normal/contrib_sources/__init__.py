@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 
+from ...accounts import Seen
 from ...diagnostics import Diagnostic
 from ...edits import Edits
 from ...emit.text import indentation
@@ -63,10 +64,20 @@ def definition(name: str) -> Definition:
     return Definition(name, tuple(lines), **given)
 
 
+def candidates(names: Mapping[str, Seen]) -> set[str]:
+    """The modules that may use a name of the table, from what is known of them without their trees."""
+    return {path for path, one in names.items() if any(name.startswith(tuple(table())) for name, _, _ in one.uses)}
+
+
 def written_out(modules: Mapping[str, Module], names: Mapping[str, Names]) -> dict[str, Written]:
     """The modules into which definitions were written."""
-    found = {path: _module(module, names[path]) for path, module in modules.items()}
-    return {path: one for path, one in found.items() if one is not None}
+    found = {}
+    for path, module in modules.items():
+        one = _module(module, names[path])
+        if one is not None:
+            found[path] = one
+        module.release()
+    return found
 
 
 def _module(module: Module, names: Names) -> Written | None:
