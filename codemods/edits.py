@@ -79,9 +79,14 @@ class Edits:
             yield position, edit.start
             for part in edit.parts:
                 if not isinstance(part, str):
-                    yield from self._kept(*self.module.span(part), edit)
+                    yield from self._kept(*self._part(part, edit))
             position = edit.end
         yield position, end
+
+    def _part(self, node: ast.AST, edit: Edit) -> tuple[int, int, Edit | None]:
+        """A part's span; within the edit's own span only what lies inside it is rendered, elsewhere every edit."""
+        start, end = self.module.span(node)
+        return start, end, edit if start < edit.end and end > edit.start else None
 
     def _in_order(self) -> Sequence[Edit]:
         if self._sorted is None:
@@ -109,7 +114,7 @@ class Edits:
         for edit in self._within(start, end, inside):
             out.append(utf8[position : edit.start].decode())
             for part in edit.parts:
-                out.append(part if isinstance(part, str) else self._render(*self.module.span(part), edit))
+                out.append(part if isinstance(part, str) else self._render(*self._part(part, edit)))
             position = edit.end
         out.append(utf8[position:end].decode())
         return "".join(out)

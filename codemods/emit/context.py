@@ -409,7 +409,7 @@ class Context:
         """The name that holds a variable, itself or in a list or dict, and the variables that it holds."""
         made = self.models.owner(variable)
         if made is not None:
-            return self.objects[made.root], list(made.root.weights())
+            return self.of_object(made.root, frame), list(made.root.weights())
         current: Frame | None = frame
         while current is not None:
             for name, binding in current.bindings.items():
@@ -429,7 +429,8 @@ class Context:
                     ):
                         return name, members
             current = current.parent
-        return None
+        found = self._through_object(variable, frame)
+        return (found, [variable]) if found is not None else None
 
     def _container(
         self, variable: Variable, wanted: list[Variable], frame: Frame, at: int | None, node: ast.AST

@@ -40,6 +40,7 @@ class FeedDicts:
         held = made.writes.get(holder) if made is not None else None
         if isinstance(held, Dict) and held.made and held.made[-1].frame is not statement.frame:
             self._key_function(run, held.made[-1].frame)
+            self._key_stores(run, holder)
         else:
             self._key(run, holder)
         return [f'{holder}["{name}"]']
@@ -64,6 +65,26 @@ class FeedDicts:
             if any(self._is_tensor(key) for key in keys):
                 for key in keys:
                     self._name_key(run, key, frame.module.path)
+
+    def _key_stores(self, run: Run, holder: str) -> None:
+        """Turns the keys under which a dict that a function built is changed later into the parameters' names."""
+        statement = run.statement
+        assert statement is not None
+        for part in ast.walk(statement.frame.node):
+            if isinstance(part, ast.Name) and part.id == holder:
+                for key in self._changed(part):
+                    self._name_key(run, key)
+
+    def _changed(self, name: ast.Name) -> list[ast.expr]:
+        """The keys that a statement stores in the dict that it names."""
+        parent = self.context.parents.get(name)
+        if isinstance(parent, ast.Subscript) and parent.value is name and not isinstance(parent.ctx, ast.Load):
+            return [parent.slice]
+        call = (
+            self.context.parents.get(parent) if isinstance(parent, ast.Attribute) and parent.attr == "update" else None
+        )
+        given = call.args[0] if isinstance(call, ast.Call) and len(call.args) == 1 else None
+        return [key for key in given.keys if key is not None] if isinstance(given, ast.Dict) else []
 
     def _is_tensor(self, node: ast.expr) -> bool:
         return any(isinstance(value, Tensor) for value in self.context.run.meanings.get(node, ()))
@@ -147,19 +168,10 @@ class FeedDicts:
                     call = parent if isinstance(parent, ast.Call) else self.context.parents.get(parent)
                     if any(other.execution.node is call for other in self.context.plan.runs):
                         continue
-                if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store) and parent.value is part:
-                    self._name_key(run, parent.slice)
-                    continue
-                if (
-                    isinstance(parent, ast.Attribute)
-                    and parent.attr == "update"
-                    and isinstance(call := self.context.parents.get(parent), ast.Call)
-                    and len(call.args) == 1
-                    and isinstance(call.args[0], ast.Dict)
-                ):
-                    for key in call.args[0].keys:
-                        if key is not None:
-                            self._name_key(run, key)
+                keys = self._changed(part)
+                if keys:
+                    for key in keys:
+                        self._name_key(run, key)
                     continue
                 raise self._stop(run, "a dict of feeds that is used in another way, too")
             if isinstance(part, ast.Assign) and any(

@@ -6,7 +6,7 @@ import ast
 
 from ..edits import Part
 from ..graph.frames import Frame, GraphState, Use
-from ..graph.values import Cell, GraphValue, Known, Saver, Variable
+from ..graph.values import Cell, GraphValue, Known, Optimizer, Saver, Variable
 from ..names import Names
 from ..plan import objects
 from ..plan.models import Member
@@ -185,7 +185,7 @@ def checkpoint_entries(
         for optimizer, name in context.optimizers.items():
             before = made is None or context.run.values.index(optimizer) < context.run.values.index(made)
             if before and optimizer.graph is graph:
-                entries.append((name, name))
+                entries.append((name, _of_another(context, optimizer, name, frame)))
                 context.saved[f"the optimizer {optimizer.name}"] = name
     return entries
 
@@ -197,6 +197,15 @@ def _average(context: Context, variable: Variable, frame: Frame) -> tuple[str, s
     if reached is None or name is None or not name.removeprefix("self.").isidentifier():
         return None
     return f"{name}_average", reached
+
+
+def _of_another(context: Context, optimizer: Optimizer, name: str, frame: Frame) -> str:
+    """The name of an optimizer as a frame reaches it, where another object has it."""
+    one = objects.holder(context.run, context.steps, optimizer) if name.startswith("self.") else None
+    if one is None or one is objects.owner(frame):
+        return name
+    prefix = objects.reach(frame, one)
+    return f"{prefix}{name.removeprefix('self')}" if prefix is not None else name
 
 
 def _in_a_list(context: Context, variable: Variable) -> bool:

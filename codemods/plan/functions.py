@@ -38,6 +38,7 @@ from .executions import (
     Run,
     SummaryUse,
     effects,
+    reach,
     resolve,
     target_at,
 )
@@ -342,6 +343,7 @@ def _assign_function(plan: Plan, run: Run) -> None:
         made.home = units.homes[statement.frame]
     else:
         made.frame = _frame(plan, made, frames, execution)
+    _said_at_home(plan, made, execution)
     plan.functions.append(made)
     needed |= _also_given(plan, made, needed)
     _parameters(plan, made, needed)
@@ -376,6 +378,22 @@ def _given_to(plan: Plan, statement: Statement, value: GraphValue) -> Frame | No
     return None
 
 
+def _said_at_home(plan: Plan, function: FunctionPlan, execution: Execution) -> None:
+    """What a fetch in another module names (`model.loss`) has the name that it has where the function is written."""
+    if function.frame.module is execution.chain[-1].frame.module:
+        return
+    for part in function.returns:
+        if part.node is None:
+            continue
+        if isinstance(part.value, (TrainOp, Summary, Group)):
+            part.node, part.text = None, ""
+            continue
+        if not isinstance(part.node, (ast.Name, ast.Attribute, ast.Subscript)):
+            why = "a fetch that is computed in another module than its graph"
+            raise undecided(why, execution.node, execution.chain[-1])
+        part.node, part.text = None, reach(plan.units, part.value, execution)
+
+
 def _is_object(function: FunctionPlan, frame: Frame, name: str) -> bool:
     """Whether what is read from outside is an object, of which a method needs no name."""
     return isinstance(function.outside[frame, name].reads_values.get((frame, name)), Instance)
@@ -394,7 +412,8 @@ def _frame(plan: Plan, function: FunctionPlan, frames: set[Frame], execution: Ex
         if len(inner) > 1:
             raise undecided("a graph that is built in several functions", execution.node, statement)
         return inner[0] if inner else statement.frame.top
-    if any(unit.statement.frame.parent is None for unit in function.units):
+    outside = (frame for frame in (unit.statement.frame for unit in function.units) if frame.module is not own.module)
+    if any(unit.statement.frame.parent is None for unit in function.units) or any(outside):
         raise undecided("a graph that is built within an object and outside", execution.node, statement)
     building = {unit.statement.frame for unit in function.units}
     for frame, name in function.outside:

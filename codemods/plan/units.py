@@ -334,6 +334,8 @@ def _closures(units: Units) -> None:
         definition = statement.frame.node
         if statement.frame in units.frames or statement.frame.parent not in units.frames:
             continue
+        if _gives_feeds(statement.frame):
+            continue
         for frame, name in statement.reads:
             if frame in units.frames and _holds(statement.reads_values[frame, name]):
                 outer = statement.frame.parent
@@ -342,6 +344,14 @@ def _closures(units: Units) -> None:
                 )
                 if own is not None:
                     units.of[own].kind = "graph"
+
+
+def _gives_feeds(frame: Frame) -> bool:
+    """Whether an activation only puts a dict of feeds together, which names tensors and computes none."""
+    made = any(moves(value) for statement in frame.statements.values() for value in statement.made)
+    return not made and any(
+        isinstance(value, Dict) and any(isinstance(key, GraphValue) for key in value.keys) for value in frame.returned
+    )
 
 
 def _initial_values(units: Units) -> None:
