@@ -32,6 +32,10 @@ SLOTS: dict[tuple[str, str], KerasSlot] = {
     ("MomentumOptimizer", "momentum"): KerasSlot("momentum", "negative-lr"),
     ("AdamOptimizer", "m"): KerasSlot("momentum"),
     ("AdamOptimizer", "v"): KerasSlot("velocity"),
+    ("AdaMaxOptimizer", "m"): KerasSlot("momentum"),
+    ("AdaMaxOptimizer", "v"): KerasSlot("norm"),
+    ("AdamWOptimizer", "m"): KerasSlot("momentum"),
+    ("AdamWOptimizer", "v"): KerasSlot("velocity"),
     ("RMSPropOptimizer", "rms"): KerasSlot("velocity"),
     ("RMSPropOptimizer", "mg"): KerasSlot("average_gradient"),
     ("RMSPropOptimizer", "momentum"): KerasSlot("momentum", needs="momentum"),
@@ -172,6 +176,8 @@ def _slot(context: Context, optimizer: Optimizer, slot: Slot, name: str) -> Slot
         details = {"beta": beta, "iterations": "log(value) / log(beta) - 1"}
         return SlotMap(slot.name, "", holder, "iteration", f"{outer}{name}/iteration", "other", details)
     form = SLOTS[optimizer.name, slot.kind]
+    if optimizer in context.momentums:  # its velocity is TF1's own
+        form = KerasSlot(form.name)
     if form.needs and not _setting(context, optimizer, form.needs, 0.0):
         return SlotMap(slot.name, slot.variable.name, holder, "", details={"note": "without momentum Keras keeps none"})
     details = {}
@@ -215,7 +221,8 @@ def _optimizer_names(context: Context) -> dict[Optimizer, str]:
         if isinstance(given, Known) and isinstance(given.value, str):
             names[optimizer] = given.value
             continue
-        base = _keras_snake(OPTIMIZERS[optimizer.name].cls)
+        own = context.momentums.get(optimizer)
+        base = _keras_snake(own[1] if own else OPTIMIZERS[optimizer.name].cls)
         names[optimizer] = f"{base}_{counts[base]}" if counts[base] else base
         counts[base] += 1
     return names

@@ -99,6 +99,8 @@ class Context:
     exact: set[Layer] = field(default_factory=set)  # batch norms that correct their moving variance
     fused: str = ""  # the name of the class that does
     corrected: set[str] = field(default_factory=set)  # the modules that have it
+    # Momentum optimizers whose rate changes: the module and the class of each.
+    momentums: dict[Optimizer, tuple[str, str]] = field(default_factory=dict)
     weights: set[ast.AST] = field(
         default_factory=set
     )  # what was called to make variables that are weights of models now

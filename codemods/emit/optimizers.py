@@ -43,6 +43,32 @@ OPTIMIZERS = {
         ),
         (("epsilon", "1e-8"),),
     ),
+    "AdamWOptimizer": Counterpart(
+        "AdamW",
+        (
+            ("learning_rate", "learning_rate"),
+            ("weight_decay", "weight_decay"),
+            ("beta1", "beta_1"),
+            ("beta2", "beta_2"),
+            ("epsilon", "epsilon"),
+            ("name", "name"),
+        ),
+        (("epsilon", "1e-8"),),
+        dense=None,
+        changing_rate=False,
+    ),
+    "AdaMaxOptimizer": Counterpart(
+        "Adamax",
+        (
+            ("learning_rate", "learning_rate"),
+            ("beta1", "beta_1"),
+            ("beta2", "beta_2"),
+            ("epsilon", "epsilon"),
+            ("name", "name"),
+        ),
+        (("epsilon", "1e-8"),),
+        dense=None,
+    ),
     "RMSPropOptimizer": Counterpart(
         "RMSprop",
         (
@@ -86,7 +112,12 @@ OPTIMIZERS = {
     ),
 }
 # TF1's default learning rate, where the argument may be left out and Keras has another.
-DEFAULT_RATES = {"AdamOptimizer": "0.001", "AdadeltaOptimizer": "0.001"}
+DEFAULT_RATES = {
+    "AdamOptimizer": "0.001",
+    "AdamWOptimizer": "0.001",
+    "AdaMaxOptimizer": "0.001",
+    "AdadeltaOptimizer": "0.001",
+}
 IGNORED = frozenset({"use_locking"})
 
 
@@ -101,6 +132,9 @@ class ScheduleCounterpart:
 _DECAY = (("learning_rate", "initial_learning_rate"), ("decay_steps", "decay_steps"))
 SCHEDULES = {
     "exponential_decay": ScheduleCounterpart(
+        "ExponentialDecay", (*_DECAY, ("decay_rate", "decay_rate"), ("staircase", "staircase"))
+    ),
+    "natural_exp_decay": ScheduleCounterpart(
         "ExponentialDecay", (*_DECAY, ("decay_rate", "decay_rate"), ("staircase", "staircase"))
     ),
     "inverse_time_decay": ScheduleCounterpart(

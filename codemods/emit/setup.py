@@ -19,6 +19,8 @@ from ..graph.values import (
     Writer,
 )
 from ..plan import objects
+from ..symbols.sites import atom, simple
+from . import momentum
 from .classes import members, scope_names
 from .context import Context, quoted
 from .keras_models import initializers
@@ -304,7 +306,6 @@ def _optimizer(context: Context, optimizer: Optimizer, trains: list[TrainOp]) ->
     unknown = set(optimizer.arguments) - {name for name, _ in counterpart.arguments} - IGNORED
     if unknown:
         raise context.stop(f"tf.train.{optimizer.name} with {', '.join(sorted(unknown))}", node, path)
-    parts: list[Part] = [f"{context.tf(path)}.keras.optimizers.{counterpart.cls}("]
     arguments: list[list[Part]] = []
     fixed = dict(counterpart.fixed)
     for tf1, keras in counterpart.arguments:
@@ -317,18 +318,32 @@ def _optimizer(context: Context, optimizer: Optimizer, trains: list[TrainOp]) ->
         elif given is not None:
             if any(isinstance(value, GraphValue) for value in context.run.meanings.get(given, [])):
                 raise context.stop(f"tf.train.{optimizer.name} whose {tf1} is a tensor", node, path)
-            arguments.append([f"{keras}=", given])
+            arguments.append([f"{keras}=", *_setting(context, optimizer, tf1, given, path)])
         elif keras in fixed:
             arguments.append([f"{keras}={fixed[keras]}"])
     for keras, value in fixed.items():
         if keras not in {name for _, name in counterpart.arguments}:
             arguments.append([f"{keras}={value}"])
+    own = context.momentums.get(optimizer)
+    parts: list[Part] = [own[1] if own else f"{context.tf(path)}.keras.optimizers.{counterpart.cls}", "("]
     for place, argument in enumerate(arguments):
         parts.extend([", "] if place else [])
         parts.extend(argument)
     parts.append(")")
     context.edits[path].replace(node, *parts)
     _sparse(context, optimizer, trains, counterpart.dense)
+
+
+def _setting(context: Context, optimizer: Optimizer, tf1: str, given: ast.expr, path: str) -> list[Part]:
+    """An argument's value: Keras multiplies the weights' decay by the rate, contrib's AdamWOptimizer did not."""
+    if tf1 != "weight_decay":
+        return [given]
+    rate = optimizer.arguments.get("learning_rate")
+    if rate is None:
+        return [*atom(given), f" / {DEFAULT_RATES[optimizer.name]}"]
+    if not simple(rate):
+        raise context.stop("AdamWOptimizer with a rate that is computed where it is made", rate, path)
+    return [*atom(given), " / ", rate]
 
 
 def _rate(context: Context, optimizer: Optimizer, node: ast.expr | None, trains: list[TrainOp]) -> list[Part]:
@@ -339,14 +354,14 @@ def _rate(context: Context, optimizer: Optimizer, node: ast.expr | None, trains:
     path = _path(optimizer)
     value = optimizer.values.get("learning_rate")
     if isinstance(value, Schedule):
-        if not OPTIMIZERS[optimizer.name].changing_rate:
-            raise context.stop("a Momentum optimizer with a learning rate that changes", node, path)
         if not all(train.global_step is value.step for train in trains) or value.step not in context.steps:
             raise context.stop("a schedule over a step that the optimizer does not count", node, path)
+        if not OPTIMIZERS[optimizer.name].changing_rate:
+            _changing(context, optimizer, node, path)
         return [node]
     if isinstance(value, (Placeholder, Variable)) or (isinstance(value, GraphValue) and not value.constant):
         if not OPTIMIZERS[optimizer.name].changing_rate:
-            raise context.stop("a Momentum optimizer with a learning rate that changes", node, path)
+            _changing(context, optimizer, node, path)
         context.rates[optimizer] = node
         return []
     if isinstance(value, GraphValue):
@@ -356,6 +371,13 @@ def _rate(context: Context, optimizer: Optimizer, node: ast.expr | None, trains:
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return [repr(float(node.value))]
     return ["float(", node, ")"]
+
+
+def _changing(context: Context, optimizer: Optimizer, node: ast.expr, path: str) -> None:
+    """Asks for the class that a rate needs that changes."""
+    if optimizer.name != "MomentumOptimizer":
+        raise context.stop(f"{optimizer.name} with a learning rate that changes", node, path)
+    momentum.define(context, optimizer, path)
 
 
 SPARSE = frozenset(
@@ -402,10 +424,25 @@ def schedules(context: Context) -> None:
                 continue
             parts.extend([", "] if written else [])
             parts.extend([given] if keras in POSITIONAL else [f"{keras}=", given])
+            if (value.name, tf1) == ("natural_exp_decay", "decay_rate"):
+                parts[-1:] = [f"{_math(context, value.node, path)}.exp(-", *atom(given), ")"]
             written += 1
         parts.append(")")
         context.edits[path].replace(value.node, *parts)
         context.owned.add(value.node.func)
+
+
+def _math(context: Context, node: ast.AST, path: str) -> str:
+    """The module math, imported where it is not yet."""
+    tree = context.modules[path].tree
+    known = any(
+        isinstance(one, ast.Import) and any(alias.name == "math" and not alias.asname for alias in one.names)
+        for one in tree.body
+    )
+    if not known and "math" in context.names[path].taken:
+        raise context.stop("tf.train.natural_exp_decay where `math` is another thing", node, path)
+    context.imports[path].add("import math")
+    return "math"
 
 
 # -- writers ---------------------------------------------------------------------------------------------------

@@ -525,7 +525,9 @@ def _bound_name(plan: Plan, value: GraphValue) -> str:
     raise Undecided("an input that no name is bound to", node, next(iter(plan.units.run.modules)))
 
 
-POWERS = frozenset({"AdamOptimizer"})  # whose step count (the powers of beta) all of its updates share
+POWERS = frozenset(
+    {"AdamOptimizer", "AdamWOptimizer", "AdaMaxOptimizer"}
+)  # whose step count (the powers of beta) all of its updates share
 
 
 def _order(plan: Plan, function: FunctionPlan) -> None:
@@ -564,6 +566,9 @@ def _order(plan: Plan, function: FunctionPlan) -> None:
     function.nested.sort(key=lambda value: value.chain[-1].index)
     function.gradients = [value for value in function.gradients if value not in function.nested]
     gradient_units = {units.unit(value) for value in (*function.gradients, *function.trains)}
+    if any(isinstance(one.loss, GraphValue) and units.unit(one.loss) is units.unit(one) for one in function.nested):
+        node = function.runs[0].execution
+        raise undecided("a loss within the expression that asks for its gradients", node.node, node.chain[-1])
     for train in function.trains:
         own = units.unit(train)
         if own is not None and train.loss is not None and isinstance(train.loss, GraphValue):

@@ -35,13 +35,16 @@ def _text(context: Context, node: ast.Call, collected: Collected, path: str) -> 
     lists = [f"{context.objects[one]}.losses" for one in _models(context, node, collected.weights, path)]
     if not collected.total:
         parts = [f"[{', '.join(collected.names)}]"] if collected.names or not lists else []
-        return _bracketed(context, node, " + ".join([*parts, *lists]))
+        return _bracketed(context, node, [*parts, *lists])
     sums = [f"{context.tf(path)}.add_n({' + '.join(lists)})"] if lists else []
-    return _bracketed(context, node, " + ".join([*collected.names, *sums]))
+    return _bracketed(context, node, [*collected.names, *sums])
 
 
-def _bracketed(context: Context, node: ast.Call, text: str) -> str:
-    return f"({text})" if isinstance(context.parents.get(node), ast.operator | ast.BinOp | ast.Attribute) else text
+def _bracketed(context: Context, node: ast.Call, terms: list[str]) -> str:
+    """A sum in the place of a call."""
+    text = " + ".join(terms)
+    operand = isinstance(context.parents.get(node), ast.operator | ast.BinOp | ast.Attribute)
+    return f"({text})" if operand and len(terms) > 1 else text
 
 
 def _models(context: Context, node: ast.Call, weights: list[Variable], path: str) -> list[Object]:

@@ -16,10 +16,11 @@ from .layer_names import last
 
 @dataclass(frozen=True)
 class LayerForm:
-    """How a layer's TF1 arguments are written for Keras: how many stay positional, which go, which are renamed."""
+    """How a layer's TF1 arguments are written for Keras: how many stay positional, which go, which Keras has no default for."""
 
     positional: tuple[str, ...]
     dropped: tuple[str, ...] = ()
+    defaults: tuple[tuple[str, str], ...] = ()
 
 
 COMMON = ("inputs", "name", "reuse", "training", "scope", "_reuse")
@@ -29,14 +30,18 @@ FORMS = {
     "Conv2D": LayerForm(("filters", "kernel_size", "strides", "padding")),
     "Conv3D": LayerForm(("filters", "kernel_size", "strides", "padding")),
     "Conv2DTranspose": LayerForm(("filters", "kernel_size", "strides", "padding")),
+    "Conv3DTranspose": LayerForm(("filters", "kernel_size", "strides", "padding")),
+    "SeparableConv1D": LayerForm(("filters", "kernel_size", "strides", "padding")),
     "SeparableConv2D": LayerForm(("filters", "kernel_size", "strides", "padding")),
     "BatchNormalization": LayerForm((), ("fused",)),
-    "Dropout": LayerForm(("rate",)),
+    "Dropout": LayerForm(("rate",), defaults=(("rate", "0.5"),)),
     "Flatten": LayerForm((), ("outputs_collections",)),
     "MaxPooling1D": LayerForm(("pool_size", "strides", "padding")),
     "MaxPooling2D": LayerForm(("pool_size", "strides", "padding")),
     "AveragePooling1D": LayerForm(("pool_size", "strides", "padding")),
     "AveragePooling2D": LayerForm(("pool_size", "strides", "padding")),
+    "MaxPooling3D": LayerForm(("pool_size", "strides", "padding")),
+    "AveragePooling3D": LayerForm(("pool_size", "strides", "padding")),
 }
 # Of these, Keras takes trainable=False for "in inference mode" as well.
 RUNS_FROZEN = frozenset({"BatchNormalization"})
@@ -74,6 +79,7 @@ def constructor(context: Context, layer: Layer, path: str, overlay: Edits, name:
             break
         parts.append(overlay.render(given.pop(key)))
     parts.extend(f"{key}={overlay.render(value)}{initializers.own(context, value)}" for key, value in given.items())
+    parts.extend(value for key, value in form.defaults if key not in arguments)
     if layer.weights:
         parts.append(f"name={name or quoted(last(layer.name))}")
     cls = context.fused if layer in context.exact else f"{context.tf(path)}.keras.layers.{layer.cls}"

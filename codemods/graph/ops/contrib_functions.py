@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 
 from ..interpreter import Interpreter
-from ..values import Known, Regularizer, Value, graph_values
+from ..values import Known, Regularizer, Sequence, Value, graph_values
 from .arguments import of_function
 
 
@@ -17,6 +17,16 @@ def _regularizer(run: Interpreter, name: str, node: ast.Call) -> Value:
     if graph_values(scale):
         return run.problem(node, "a regularizer whose scale is a tensor")
     return Regularizer(scale, nothing)
+
+
+def _both_norms(run: Interpreter, name: str, node: ast.Call) -> Value:
+    """contrib.layers.l1_l2_regularizer."""
+    arguments = of_function(run, name, node)
+    scales = [arguments.value(key) or Known(1.0) for key in ("scale_l1", "scale_l2")]
+    if any(graph_values(scale) for scale in scales):
+        return run.problem(node, "a regularizer whose scale is a tensor")
+    nothing = all(isinstance(scale, Known) and not scale.value for scale in scales)
+    return Regularizer(Sequence(scales), nothing)
 
 
 def _same_shape(run: Interpreter, name: str, node: ast.Call) -> Value:
@@ -43,6 +53,7 @@ def _one_hot(run: Interpreter, name: str, node: ast.Call) -> Value:
 FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
     "contrib.layers.l2_regularizer": _regularizer,
     "contrib.layers.l1_regularizer": _regularizer,
+    "contrib.layers.l1_l2_regularizer": _both_norms,
     "contrib.layers.softmax": _same_shape,
     "contrib.layers.one_hot_encoding": _one_hot,
 }

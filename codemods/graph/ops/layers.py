@@ -27,6 +27,10 @@ KINDS = {
     "layers.conv2d": LayerKind("Conv2D", "conv2d", ("kernel", "bias")),
     "layers.conv3d": LayerKind("Conv3D", "conv3d", ("kernel", "bias")),
     "layers.conv2d_transpose": LayerKind("Conv2DTranspose", "conv2d_transpose", ("kernel", "bias")),
+    "layers.conv3d_transpose": LayerKind("Conv3DTranspose", "conv3d_transpose", ("kernel", "bias")),
+    "layers.separable_conv1d": LayerKind(
+        "SeparableConv1D", "separable_conv1d", ("depthwise_kernel", "pointwise_kernel", "bias")
+    ),
     "layers.separable_conv2d": LayerKind(
         "SeparableConv2D", "separable_conv2d", ("depthwise_kernel", "pointwise_kernel", "bias")
     ),
@@ -39,6 +43,8 @@ KINDS = {
     "layers.max_pooling2d": LayerKind("MaxPooling2D", "max_pooling2d"),
     "layers.average_pooling1d": LayerKind("AveragePooling1D", "average_pooling1d"),
     "layers.average_pooling2d": LayerKind("AveragePooling2D", "average_pooling2d"),
+    "layers.max_pooling3d": LayerKind("MaxPooling3D", "max_pooling3d"),
+    "layers.average_pooling3d": LayerKind("AveragePooling3D", "average_pooling3d"),
 }
 NOT_TRAINABLE = frozenset({"moving_mean", "moving_variance"})
 

@@ -16,12 +16,16 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "GradientDescentOptimizer": ("GradientDescent", ()),
     "MomentumOptimizer": ("Momentum", ("momentum",)),
     "AdamOptimizer": ("Adam", ("m", "v")),
+    "AdamWOptimizer": ("AdamW", ("m", "v")),
+    "AdaMaxOptimizer": ("AdaMax", ("m", "v")),
     "RMSPropOptimizer": ("RMSProp", ("rms", "momentum")),
     "AdagradOptimizer": ("Adagrad", ("accumulator",)),
     "AdadeltaOptimizer": ("Adadelta", ("accum", "accum_update")),
     "FtrlOptimizer": ("Ftrl", ("accum", "linear")),
 }
 POWERS = ("beta1_power", "beta2_power")
+# Which of these powers an optimizer keeps.
+POWERS_OF = {"AdamOptimizer": POWERS, "AdamWOptimizer": POWERS, "AdaMaxOptimizer": POWERS[:1]}
 # Ops through which TF1 passes no gradient, so that what is behind them is not trained.
 NO_GRADIENT = frozenset(
     "stop_gradient argmax argmin equal not_equal less less_equal greater greater_equal logical_and logical_or logical_not "
@@ -41,10 +45,9 @@ def create(run: Interpreter, train: TrainOp, variables: Iterable[Variable], name
     if optimizer.name == "RMSPropOptimizer" and _is_true(optimizer, "centered"):
         kinds = ("rms", "mg", "momentum")
     made = optimizer.slots
-    if optimizer.name == "AdamOptimizer":
-        for power in POWERS:
-            if (power, None) not in made:
-                made[power, None] = Slot(graph.unique(power), power, None)
+    for power in POWERS_OF.get(optimizer.name, ()):
+        if (power, None) not in made:
+            made[power, None] = Slot(graph.unique(power), power, None)
     for variable in variables:
         for kind in kinds:
             if (kind, variable) not in made:

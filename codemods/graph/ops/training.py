@@ -27,6 +27,7 @@ OPTIMIZERS = (
     "GradientDescentOptimizer", "MomentumOptimizer", "AdamOptimizer", "RMSPropOptimizer", "AdagradOptimizer",
     "AdadeltaOptimizer", "FtrlOptimizer",
 )  # fmt: skip
+OF_CONTRIB = ("AdamWOptimizer", "AdaMaxOptimizer")
 SCHEDULES = (
     "exponential_decay", "natural_exp_decay", "inverse_time_decay", "polynomial_decay", "piecewise_constant",
     "piecewise_constant_decay", "cosine_decay", "cosine_decay_restarts",
@@ -98,8 +99,9 @@ def _minimize(run: Interpreter, owner: Optimizer, node: ast.Call) -> Value:
     loss = arguments.value("loss")
     if not isinstance(loss, Tensor):
         return run.problem(node, "a loss that is not known to be a tensor")
-    if "grad_loss" in arguments:
-        run.problem(node, "minimize with grad_loss")
+    for unusual in ("grad_loss", "decay_var_list"):
+        if unusual in arguments:
+            run.problem(node, f"minimize with {unusual}")
     variables, explicit = _variables(run, node, arguments)
     if not variables and not run.problems:
         run.problem(node, "minimize without a variable that is known")
@@ -181,6 +183,8 @@ def _tf_gradients(run: Interpreter, name: str, node: ast.Call) -> Value:
 
 def _apply(run: Interpreter, owner: Optimizer, node: ast.Call) -> Value:
     arguments = of_method(run, "apply_gradients", node)
+    if "decay_var_list" in arguments:
+        run.problem(node, "apply_gradients with decay_var_list")
     pairs = arguments.value("grads_and_vars")
     members = host.items(run, pairs) if pairs is not None else None
     if members is None:
@@ -202,6 +206,7 @@ def _apply(run: Interpreter, owner: Optimizer, node: ast.Call) -> Value:
 
 FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
     **{f"train.{name}": _optimizer for name in OPTIMIZERS},
+    **{f"contrib.opt.{name}": _optimizer for name in OF_CONTRIB},
     **{f"train.{name}": _schedule for name in SCHEDULES},
     "train.get_or_create_global_step": _global_step,
     "train.create_global_step": _global_step,
