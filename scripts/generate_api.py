@@ -28,7 +28,7 @@ HERE = Path(__file__).resolve().parent
 API = HERE.parent / "codemods" / "api"
 HEADER = (
     "name kind state since target compat requires slim signature target_signature "
-    "renamed compat_renamed dropped inert defaults behaviour when successor source"
+    "renamed compat_renamed compat_places dropped inert defaults behaviour when successor source"
 )
 Row = dict[str, Any]
 
@@ -149,9 +149,29 @@ class Merge:
             tables = tables[1:]
         for found, requires in tables:
             for spelling in spellings:
+                own = self.tf1.get(spelling, row)  # a derived class has its base's export names
+                if own["kind"] == "class" and own.get("id") != row.get("id"):
+                    continue
                 if spelling in found and found[spelling]["kind"] == row["kind"]:
                     return spelling, requires
         return "", ""
+
+    def places(self, name: str, compat: str, requires: str) -> tuple[dict[str, str], str]:
+        """The parameters that are called otherwise under compat.v1, and how many leading ones kept their places; empty: all."""
+        old = self.tf1[name].get("signature")
+        new = (self.legacy if requires else self.v1).get(compat, {}).get("signature")
+        if old is None or new is None or name.startswith("raw_ops.") or new[:1] == ["*args"]:
+            return {}, ""
+        before, after = ([part.partition("=")[0] for part in one if part[:1] != "*"] for one in (old, new))
+        renamed: dict[str, str] = {}
+        for place, a in enumerate(before):
+            b = after[place] if place < len(after) else ""
+            if a == b:
+                continue
+            if not b or a in after or b in before or a[:1] == "_" or split(old)[a] != split(new)[b]:
+                return renamed, str(place)
+            renamed[a] = b
+        return renamed, ""
 
     def in_slim(self, name: str) -> str:
         """The spelling under tf_slim of a name in contrib, by the module that it is known from."""
@@ -197,6 +217,7 @@ class Merge:
     def fact(self, name: str) -> list[str]:
         row, hand = self.tf1[name], self.hand.get(name)
         compat, requires = self.compat(name)
+        called, places = self.places(name, compat, requires)
         if row["kind"] == "module":
             return self.module(name, compat, requires)
         target, source = self.target(name, compat, hand)
@@ -248,7 +269,8 @@ class Merge:
             signature,
             "=" if signature == target_signature else target_signature,
             "|".join(f"{a}={b}" for a, b in renamed.items()),
-            "",
+            "|".join(f"{a}={b}" for a, b in called.items()),
+            places,
             " ".join(dropped),
             " ".join(inert),
             "|".join(f"{a}={b}" for a, b in defaults.items()),
@@ -263,7 +285,7 @@ class Merge:
         state, source = ("same", "same name in 2.21") if at_home else ("removed", "no such name in 2.21")
         slim = self.in_slim(name)
         marks = ["=" if at_home else "", "=" if compat == name else compat, requires, slim]
-        return [name, "module", state, self.since(name, state), *marks, *[""] * 10, source]
+        return [name, "module", state, self.since(name, state), *marks, *[""] * 11, source]
 
     def since(self, name: str, state: str) -> str:
         """The version that first had the state: 1.15 holds what became 2.0, and tf_keras what was before Keras 3."""
@@ -352,6 +374,7 @@ def older(merge: Merge, facts: Mapping[str, list[str]]) -> list[list[str]]:
             target_signature=goal,
             renamed="|".join(f"{a}={b}" for a, b in mapped.items() if a != b and a not in dropped),
             compat_renamed="|".join(f"{a}={b}" for a, b in renamed.items()) if compat else "",
+            compat_places="0" if compat and renamed else "",
             dropped=" ".join(dropped),
             inert="",
             when=" ".join(when),

@@ -81,10 +81,50 @@ def left(before: str) -> str:
         ("tf.name_scope(n, 'default', [x])", "tf.name_scope(n or 'default')"),
         ("tf.name_scope(None, 'default')", "tf.name_scope('default')"),
         ("tf.matrix_diag(x)", "tf.linalg.diag(x)"),
+        ("tf.argmax(x, None, None, 1)", "tf.argmax(x, name=None, axis=1)"),
+        ("tf.reduce_sum(x, axis=None, reduction_indices=0)", "tf.reduce_sum(x, axis=0)"),
+        ("tf.log(*given, **more)", "tf.math.log(*given, **more)"),
+        ("tf.string_split(x)", 'tf.SparseTensor(*tf.raw_ops.StringSplit(input=x, delimiter=" "))'),
+        ("tf.string_split([s], ',')", "tf.SparseTensor(*tf.raw_ops.StringSplit(input=[s], delimiter=','))"),
+        ("tf.space_to_batch(x, p, 2)", "tf.space_to_batch(x, [2, 2], p)"),
+        ("tf.batch_to_space(x, crops=c, block_size=n)", "tf.batch_to_space(x, [n, n], c)"),
+        ("tf.nn.relu_layer(x, w, b)", "tf.nn.relu(tf.nn.bias_add(tf.matmul(x, w), b))"),
         ("tf.constant([1, 2], shape=[1, 2])", "tf.constant([1, 2], shape=[1, 2])"),
     ],
 )
 def test_arrays(before: str, after: str) -> None:
+    check(before, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("tf.concat(1, [a, b])", "tf.concat(axis=1, values=[a, b])"),
+        ("tf.concat(dim, [a, b])", "tf.concat(axis=dim, values=[a, b])"),
+        ("tf.concat(concat_dim=1, values=x)", "tf.concat(axis=1, values=x)"),
+        ("tf.concat([a, b], 1)", "tf.concat([a, b], 1)"),
+        ("tf.concat(x, 1)", "tf.concat(x, 1)"),
+        ("tf.concat(a, b)", "tf.concat(a, b)"),
+        ("tf.split(0, 2, x)", "tf.split(axis=0, num_or_size_splits=2, value=x)"),
+        ("tf.split(split_dim=0, num_split=2, value=x)", "tf.split(axis=0, num_or_size_splits=2, value=x)"),
+        ("tf.split(x, 2, 1)", "tf.split(x, 2, 1)"),
+        ("tf.reverse(x, [False, True])", "tf.reverse(x, [1])"),
+        ("tf.reverse(x, dims=[True])", "tf.reverse(x, axis=[0])"),
+        ("tf.reverse(x, [1])", "tf.reverse(x, [1])"),
+        ("tf.pack([a, b])", "tf.stack([a, b])"),
+        ("tf.list_diff(a, b)", "tf.raw_ops.ListDiff(x=a, y=b)"),
+        ("tf.image.per_image_whitening(x)", "tf.image.per_image_standardization(x)"),
+        (
+            "tf.nn.sparse_softmax_cross_entropy_with_logits(z, y)",
+            "tf.nn.sparse_softmax_cross_entropy_with_logits(logits=z, labels=y)",
+        ),
+        (
+            "tf.nn.softmax_cross_entropy_with_logits(z, y)",
+            "tf.nn.softmax_cross_entropy_with_logits(logits=z, labels=tf.stop_gradient(y))",
+        ),
+    ],
+)
+def test_older_than_tensorflow_1(before: str, after: str) -> None:
     check(before, after)
 
 
@@ -201,6 +241,23 @@ def test_losses(before: str, after: str) -> None:
     check(before, after)
 
 
+def test_losses_with_weights() -> None:
+    floats = Hooks(dtype_of=lambda node: "float32", shape_of=lambda node: (None, 3))
+    check(
+        "tf.losses.mean_squared_error(y, z, weights=w)",
+        "tf.math.divide_no_nan(\n"
+        "    tf.reduce_mean(tf.square(z - y) * w),\n"
+        "    tf.reduce_mean(tf.cast(w != 0, tf.float32)))",
+        floats,
+    )
+    check(
+        "tf.losses.absolute_difference(y, z, w, reduction=tf.losses.Reduction.SUM)",
+        "tf.reduce_sum(tf.abs(z - y) * w)",
+        floats,
+    )
+    check("tf.losses.huber_loss(y, z, weights=2.0)", "2.0 * tf.reduce_mean(tf.keras.losses.huber(y, z))", floats)
+
+
 def test_what_the_graph_knows() -> None:
     floats = Hooks(dtype_of=lambda node: "float32", labels_need_stop_gradient=lambda call: False)
     check("tf.losses.mean_squared_error(y, z)", "tf.reduce_mean(tf.square(z - y))", floats)
@@ -256,10 +313,16 @@ def test_gfile() -> None:
         ("tf.cond(p, lambda: [a], lambda: [b])", "list of one"),
         ("tf.losses.mean_squared_error(y, z, weights=w)", "averages over weights"),
         ("tf.nn.embedding_lookup([a, b], ids)", "list of variables"),
-        ("tf.contrib.layers.xavier_initializer(uniform=flag)", "is not seen here"),
+        ("tf.contrib.layers.xavier_initializer(uniform=u)", "is not seen here"),
+        ("tf.reduce_sum(x, axis=0, reduction_indices=1)", "gets axis twice"),
+        ("tf.reduce_sum(*given)", "unpacks some of them"),
+        ("tf.reduce_sum(x, **given)", "unpacks some of them"),
+        ("tf.image.draw_bounding_boxes(*given)", "unpacks some of them"),
+        ("tf.nn.ctc_beam_search_decoder(x, n)", "merged by default"),
+        ("tf.losses.mean_squared_error(y, z, reduction=r)", "the reduction of tf.losses.mean_squared_error"),
         ("tf.contrib.crf.crf_decode(x)", "no tf.contrib.crf.crf_decode"),
         ("tf.app.run()", "does not define"),
-        ("tf.string_split(x)", "delimiter"),
+        ("tf.string_split(*given)", "not seen here"),
         ("tf.matrix_diag(x, k=1)", "RIGHT_LEFT"),
     ],
 )

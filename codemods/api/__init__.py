@@ -50,9 +50,9 @@ class Fact:
     what the `behaviour` says (behaviours.tsv).
 
     `since` is the version of TensorFlow that first had the state. `successor` is what a person or a structural rewrite would use
-    instead ("absl." is another package). `compat` is the spelling under `tf.compat.v1`, where the arguments are TF 1.15's (for
-    names older than that: as `compat_renamed` says), and `requires` what it needs besides ("legacy-keras"). `slim` is the
-    spelling under the tf_slim package.
+    instead ("absl." is another package). `compat` is the spelling under `tf.compat.v1`, where the arguments are TF 1.15's: those
+    in `compat_renamed` are called otherwise, and only the first `compat_places` (None: all) keep their places. `requires` is what
+    it needs besides ("legacy-keras"). `slim` is the spelling under the tf_slim package.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Fact:
     target_signature: Signature | None
     renamed: Mapping[str, str]
     compat_renamed: Mapping[str, str]
+    compat_places: int | None
     dropped: tuple[str, ...]
     inert: tuple[str, ...]
     defaults: Mapping[str, str]
@@ -124,7 +125,7 @@ def lookup(name: str) -> Fact | None:
     if line is None:
         return None
     (_, kind, state, since, target, compat, requires, slim, signature, target_signature) = line[:10]
-    (renamed, compat_renamed, dropped, inert, defaults, behaviour, when, successor, source) = line[10:]
+    (renamed, compat_renamed, compat_places, dropped, inert, defaults, behaviour, when, successor, source) = line[10:]
     own = _signature(signature)
     return Fact(
         name=name,
@@ -139,6 +140,7 @@ def lookup(name: str) -> Fact | None:
         target_signature=own if target_signature == "=" else _signature(target_signature),
         renamed=_mapping(renamed),
         compat_renamed=_mapping(compat_renamed),
+        compat_places=int(compat_places) if compat_places else None,
         dropped=tuple(dropped.split()),
         inert=tuple(inert.split()),
         defaults=_mapping(defaults),

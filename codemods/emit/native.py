@@ -49,7 +49,7 @@ from .native_symbols import rewrite_symbols
 from .placing import keep_optimizers, place
 from .recurrent import rnn_states
 from .scoping import idle_run, left_unbound, reader_of
-from .verify import gone, lost_comments, unbound
+from .verify import gone, lost_comments, unbound, written_names
 
 
 @dataclass(frozen=True)
@@ -186,6 +186,7 @@ def _module_text(context: Context, path: str) -> str | None:
     edits, moves = context.edits[path], context.moves[path]
     native_imports(context, path)
     if not edits and not moves:
+        _check_names(context, path, context.names[path])
         return None
     moves.dropped -= moves.taken
     module = context.modules[path]
@@ -208,8 +209,16 @@ def _module_text(context: Context, path: str) -> str | None:
             else f"`{left}`, which is used in a way that is not followed"
         )
         raise context.stop(what, node, path)
-    old = gone(module, text)
-    if old is not None:
-        at = next((use.node for use in context.names[path].uses if use.name == old), module.tree.body[0])
-        raise context.stop(f"tf.{old}, which is used in a way that is not followed", at, path)
+    _check_names(context, path, written_names(module, text))
     return text
+
+
+def _check_names(context: Context, path: str, written: Names) -> None:
+    """Every TensorFlow name that a module has now must be TensorFlow 2.21's, and take its arguments."""
+    found = gone(written)
+    if found is not None:
+        node, what = found
+        uses = context.names[path].uses
+        name = written.name_of(node)
+        at = node if written is context.names[path] else next((use.node for use in uses if use.name == name), None)
+        raise context.stop(what, at or context.modules[path].tree.body[0], path)

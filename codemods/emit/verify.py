@@ -7,10 +7,11 @@ import builtins
 from collections import Counter
 from collections.abc import Iterator
 
-from ..api import is_module, is_native
+from ..api import is_module, is_native, native
 from ..ignoring import is_ignore
-from ..names import resolve
+from ..names import Names, resolve
 from ..parse import Module, parse
+from ..symbols.fitting import refused
 from .text import comments_in, split_lines
 
 # What compat.v1 has for programs without graph mode: TensorFlow's own way to run a graph that was read from a file.
@@ -34,14 +35,26 @@ def unbound(old: ast.Module, new: ast.Module) -> ast.Name | None:
     return None
 
 
-def gone(module: Module, text: str) -> str | None:
-    """The first TensorFlow name of a module's new text that TensorFlow 2.21 has not; tf.examples is told elsewhere."""
-    for use in resolve(parse(module.encode(text), module.path, module.name)).uses:
+def gone(names: Names) -> tuple[ast.expr, str] | None:
+    """The first TensorFlow name of what was written that TensorFlow 2.21 has not, or that does not take its arguments there,
+    and what is wrong with it; tf.examples is told elsewhere."""
+    for use in names.uses:
         if use.api == "v1" and use.name.partition(".")[0] in GRAPH_FILES:
             continue
-        if use.name and (use.api == "v1" or not (_exists(use.name) or use.name.startswith(("__", "examples")))):
-            return use.name
+        if not use.name or use.name.startswith(("__", "examples")):
+            continue
+        if use.api == "v1" or not _exists(use.name):
+            return use.node, f"tf.{use.name}, which is used in a way that is not followed"
+        call, signature = names.call_of(use.node), native(use.name)
+        why = refused(call, signature) if call is not None and signature else None
+        if why is not None:
+            return use.node, f"arguments that TensorFlow 2's tf.{use.name} does not take: {why}"
     return None
+
+
+def written_names(module: Module, text: str) -> Names:
+    """The TensorFlow names of a module's new text."""
+    return resolve(parse(module.encode(text), module.path, module.name))
 
 
 def _exists(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from . import asked, cells, dtypes, host, instances, own_layers, shapes
 from .frames import Frame
 from .interpreter import Interpreter
+from .sparse import PARTS
 from .values import (
     UNKNOWN,
     Array,
@@ -202,6 +203,8 @@ def _graph_attribute(run: Interpreter, owner: GraphValue, name: str, node: ast.e
             return run.add(Init(node, run.chain, (), [owner]))
         if name == "T":
             return run.problem(node, "an attribute `T` of a tensor")
+        if name in PARTS and not isinstance(owner, Variable):
+            return run.tensor(node, f"part {name}", (owner,))
     if isinstance(owner, Cell) and name in {"state_size", "output_size"}:
         return cells.state_size(owner) if name == "state_size" else cells.output_size(owner)
     if isinstance(owner, DataIterator) and name == "initializer":

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..graph.frames import Execution, Frame, Statement, Use
+from ..graph.sparse import is_sparse
 from ..graph.values import (
     Assign,
     Counted,
@@ -236,6 +237,8 @@ def resolve(units: Units, execution: Execution) -> Run:
     for part in fetched:
         part.thrown_away = bool(part.place) and target_at(statement.node, execution.node, part.place[:1]) == "_"
     run.feeds = _feeds(units, execution)
+    if any(isinstance(part.value, Tensor) and is_sparse(part.value) for part in fetched):
+        raise undecided("a fetch of a sparse tensor, which came back as a tuple", execution.node, statement)
     if any(not isinstance(key, Placeholder) and key.constant for key in run.feeds):
         raise undecided("a constant that is fed", execution.node, statement)
     values = [part.value for part in fetched]

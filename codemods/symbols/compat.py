@@ -8,8 +8,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from ..api import gone, is_module, is_native, lookup
-from . import mnist, rules_shapes
+from ..api import Fact, gone, is_module, is_native, lookup
+from . import mnist, rules_older, rules_shapes
+from .fitting import means_the_same
 from .packages import Place, contrib
 from .sites import NEXT, Arguments, Rule, Site, first_name, is_constant, simple
 
@@ -53,8 +54,10 @@ def rewrite_use(site: Site) -> str | None:
         if is_module(site.name):
             return None
         return f"TensorFlow 2.21 has no tf.{site.name}, and compat.v1 has not either"
-    if site.fact.compat_renamed and site.call is not None:
-        _arguments(site, site.fact.compat_renamed)
+    if site.call is not None and (site.fact.compat_renamed or site.fact.compat_places is not None):
+        why = _arguments(site, site.fact, site.fact.compat_renamed)
+        if why is not None:
+            return why
     if site.fact.compat != site.name or site.private:
         site.rename(site.fact.compat)
     else:
@@ -76,21 +79,27 @@ def _is_new(name: str) -> bool:
 def _keras(site: Site) -> str | None:
     """A name of tf.keras whose arguments are called otherwise in Keras 2."""
     if site.call is not None and site.fact is not None:
-        _arguments(site, site.fact.renamed)
+        return _arguments(site, site.fact, site.fact.renamed)
     return None
 
 
-def _arguments(site: Site, renamed: Mapping[str, str]) -> None:
-    """Renames keywords, and gives one to each argument whose place may be another."""
-    parameters = [parameter.name for parameter in site.fact.signature or ()] if site.fact else []
-    moved = bool(site.fact and site.fact.compat != site.fact.name and set(parameters) & set(renamed))
+def _arguments(site: Site, fact: Fact, renamed: Mapping[str, str]) -> str | None:
+    """Renames keywords, and gives one to each argument whose place is another's now."""
+    parameters = [parameter.name for parameter in fact.signature or ()]
+    places = len(parameters) if fact.compat_places is None else fact.compat_places
     arguments = Arguments(site)
+    unpacked = {item.keyword for item in arguments.items} & {"*", "**"}
+    if unpacked and (renamed or ("*" in unpacked and places < len(parameters))):
+        return f"the arguments of tf.{site.name} changed, and this call unpacks some of them"
+    taken = set(renamed.values())  # a later parameter of such a name is another thing: the op's own name
     for index, item in enumerate(arguments.items):
-        if item.keyword and item.keyword in renamed:
-            arguments.keyword(index, renamed[item.keyword])
-        elif item.keyword is None and moved and index < len(parameters):
-            arguments.keyword(index, renamed.get(parameters[index], parameters[index]))
+        name = item.keyword or (parameters[index] if index < len(parameters) else "")
+        if name in taken and name not in renamed and name in parameters:
+            arguments.drop(index)
+        elif name and (item.keyword or index >= places):
+            arguments.keyword(index, renamed.get(name, name))
     arguments.done()
+    return None
 
 
 def _plain_root(site: Site) -> None:
@@ -117,6 +126,9 @@ def _contrib(site: Site) -> str | None:
     place, name = found
     rest = site.name[len(name) :] if site.private else ""  # the node stands for all of a private path
     if place.package == "tf":
+        why = _fits(site, place.target + rest)
+        if why is not None:
+            return why
         if place.target.startswith(_LEGACY_KERAS):
             site.needs.legacy_keras = True
         part = _part(site, name)
@@ -133,12 +145,35 @@ def _contrib(site: Site) -> str | None:
     return None
 
 
+def _fits(site: Site, name: str) -> str | None:
+    """Why a call of a contrib function is none of what took its place. Arguments that are called otherwise are renamed."""
+    fact, target = site.fact, lookup(name)
+    if site.call is None or fact is None or target is None or not (fact.signature and target.signature):
+        return None
+    if fact.target == name and fact.renamed:
+        return _arguments(site, fact, fact.renamed)
+    if means_the_same(site.call, fact.signature, target.signature):
+        return None
+    return f"tf.{name}, which took the place of tf.{site.full}, has other arguments"
+
+
+def _constructor(site: Site) -> str | None:
+    """Tensors and ragged tensors are made by functions; their constructors are TensorFlow's own."""
+    return NEXT if site.call is None else f"the constructor of tf.{site.name} has other arguments in TensorFlow 2"
+
+
 def _as_fact(site: Site) -> bool:
     """A contrib name that compat.v1 has, with the same parameters."""
     fact = site.fact
-    target = lookup(fact.compat) if fact is not None and fact.compat else None
-    if fact is None or target is None or target.kind != fact.kind or target.signature != fact.signature:
+    if fact is None or fact.behaviour:
         return False
+    target = lookup(fact.compat or fact.target or "")
+    if target is None or target.compat != target.name or target.kind != fact.kind:
+        return False
+    if target.signature != fact.signature:
+        given = site.call is not None and fact.signature is not None and target.signature is not None
+        if not given or not means_the_same(site.call, fact.signature, target.signature):  # type: ignore[arg-type]
+            return False
     if target.requires:
         site.needs.legacy_keras = True
     site.rename(target.name)
@@ -248,8 +283,12 @@ def _from_tensorflow(site: Site) -> bool:
 
 RULES: dict[str, Rule] = {
     **rules_shapes.RULES,
+    **rules_older.ORDERED,
+    **rules_older.ENTROPIES,
     "contrib.layers.xavier_initializer": _xavier,
     "contrib.layers.xavier_initializer_conv2d": _xavier,
     "contrib.layers.flatten": _flatten,
     "contrib.seq2seq.sequence_loss": sequence_loss,
+    "Tensor": _constructor,
+    "RaggedTensor": _constructor,
 }

@@ -20,6 +20,7 @@ from . import (
     rules_losses,
     rules_moved,
     rules_nn,
+    rules_older,
     rules_shapes,
 )
 from .conforming import conform, spell
@@ -35,6 +36,7 @@ RULES: dict[str, Rule] = {
     **rules_losses.RULES,
     **rules_moved.RULES,
     **rules_nn.RULES,
+    **rules_older.ORDERED,
     **rules_shapes.RULES,
 }
 

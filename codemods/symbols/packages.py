@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
+from ..api import lookup
+
 # The public names of tf_slim 1.1, and of its modules that programs reach by name.
 SLIM = frozenset(
     """
@@ -65,6 +67,8 @@ def contrib(name: str) -> tuple[Place, str] | None:
         below = rows.get(parent + ".*")
         if below is not None:
             if last == "python":  # a folder of contrib's own: a row names each of its modules that went elsewhere
+                return None
+            if below.package == "tf" and lookup(f"{below.target}.{last}") is None:
                 return None
             known = {"": SLIM, "training": SLIM_TRAINING}.get(below.target) if below.package == "tf_slim" else None
             if known is not None and last not in known:

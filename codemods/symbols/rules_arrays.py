@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .sites import Arguments, Rule, Site
+from .sites import NEXT, Arguments, Rule, Site, is_constant, simple
 
 
 def _cast(dtype: str) -> Rule:
@@ -119,7 +119,57 @@ def _xw_plus_b(site: Site) -> str | None:
     return None
 
 
+def _relu_layer(site: Site) -> str | None:
+    """tf.nn.relu_layer(x, w, b) -> tf.nn.relu(tf.nn.bias_add(tf.matmul(x, w), b))."""
+    bound = site.bind(("x", "weights", "biases", "name")) if site.call is not None else None
+    if bound is None or set(bound) != {"x", "weights", "biases"} or site.has_comment():
+        return "tf.nn.relu_layer is gone: write tf.nn.relu(tf.nn.bias_add(tf.matmul(x, weights), biases))"
+    before = f"{site.tf('nn.relu')}({site.tf('nn.bias_add')}({site.tf('matmul')}("
+    site.replace_call(before, bound["x"], ", ", bound["weights"], "), ", bound["biases"], "))")
+    return None
+
+
+def _string_split(site: Site) -> str | None:
+    """tf.string_split(x, " ,") -> tf.SparseTensor(*tf.raw_ops.StringSplit(input=x, delimiter=" ,")): the op that it is.
+
+    Each character delimits there; tf.strings.split takes one delimiter, and gives a ragged tensor.
+    """
+    names = ("source", "sep", "skip_empty", "delimiter")
+    bound = site.bind(names) if site.call is not None else None
+    if bound is None or "source" not in bound or {"sep", "delimiter"} <= set(bound):
+        return "tf.string_split is gone, and its arguments are not seen here"
+    if site.has_comment():
+        return "tf.string_split is gone; it is not written anew where a comment stands inside"
+    delimiter = bound.get("sep", bound.get("delimiter"))
+    skip = (", skip_empty=", bound["skip_empty"]) if "skip_empty" in bound else ()
+    given = ('" "',) if delimiter is None or is_constant(delimiter, None) else (delimiter,)
+    before = f"{site.tf('SparseTensor')}(*{site.tf('raw_ops.StringSplit')}(input="
+    site.replace_call(before, bound["source"], ", delimiter=", *given, *skip, "))")
+    return None
+
+
+def _block(site: Site) -> str | None:
+    """tf.space_to_batch(x, paddings, 2) -> tf.space_to_batch(x, [2, 2], paddings): a block size for each dimension."""
+    to_batch = site.name.endswith("space_to_batch")
+    edges = "paddings" if to_batch else "crops"
+    names = ("input", edges, "block_size", "name", "block_shape")
+    bound = site.bind(names) if site.call is not None else None
+    size = bound.get("block_size") if bound else None
+    if bound is None or size is None or "block_shape" in bound or "name" in bound:
+        return NEXT
+    if not simple(size) or site.has_comment():
+        return NEXT
+    target = site.tf("space_to_batch" if to_batch else "batch_to_space")
+    site.replace_call(f"{target}(", bound["input"], ", [", size, ", ", size, "], ", bound[edges], ")")
+    return None
+
+
 RULES: dict[str, Rule] = {
+    "nn.relu_layer": _relu_layer,
+    "string_split": _string_split,
+    "space_to_batch": _block,
+    "nn.space_to_batch": _block,
+    "batch_to_space": _block,
     "to_float": _cast("float32"),
     "to_double": _cast("float64"),
     "to_int32": _cast("int32"),

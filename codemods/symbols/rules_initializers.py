@@ -174,13 +174,7 @@ def _l2(site: Site) -> str | None:
         if item.keyword == "scope" or (item.keyword is None and index == 1):
             arguments.drop(index)
             continue
-        literal = _half(item.value)
-        if literal:
-            site.edits.replace(item.value, literal)
-        elif is_atom(item.value) or arguments.is_bracketed(index):
-            arguments.wrap(index, "", " / 2")
-        else:
-            arguments.wrap(index, "(", ") / 2")
+        _halve(site, arguments, index, item.value)
         if item.keyword:
             arguments.keyword(index, "l2")
     arguments.done()
@@ -214,6 +208,41 @@ def _l1(site: Site) -> str | None:
     arguments.done()
     site.rename("keras.regularizers.L1")
     return None
+
+
+def _l1_l2(site: Site) -> str | None:
+    """contrib's l1_l2_regularizer(a, b) is Keras' L1L2(a, b / 2)."""
+    names = ("scale_l1", "scale_l2", "scope")
+    bound = site.bind(names) if site.call is not None else None
+    if bound is None:
+        return "contrib's l1_l2_regularizer is not called here"
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        name = item.keyword or names[index]
+        if name == "scope":
+            arguments.drop(index)
+            continue
+        arguments.keyword(index, {"scale_l1": "l1", "scale_l2": "l2"}[name])
+        if name == "scale_l2":
+            _halve(site, arguments, index, item.value)
+    arguments.appended.extend([(f"{name}={default}",) for name, default in _MISSING if f"scale_{name}" not in bound])
+    arguments.done()
+    site.rename("keras.regularizers.L1L2")
+    return None
+
+
+_MISSING = (("l1", "1.0"), ("l2", "0.5"))
+
+
+def _halve(site: Site, arguments: Arguments, index: int, value: ast.expr) -> None:
+    """Half of an argument."""
+    literal = _half(value)
+    if literal:
+        site.edits.replace(value, literal)
+    elif is_atom(value) or arguments.is_bracketed(index):
+        arguments.wrap(index, "", " / 2")
+    else:
+        arguments.wrap(index, "(", ") / 2")
 
 
 RULES: dict[str, Rule] = {
@@ -254,6 +283,7 @@ RULES: dict[str, Rule] = {
             "contrib.layers.xavier_initializer",
             "contrib.layers.xavier_initializer_conv2d",
             "contrib.slim.xavier_initializer",
+            "contrib.slim.xavier_initializer_conv2d",
         ),
         _xavier,
     ),
@@ -262,5 +292,6 @@ RULES: dict[str, Rule] = {
         _contrib_variance_scaling,
     ),
     **dict.fromkeys(("contrib.layers.l2_regularizer", "contrib.slim.l2_regularizer"), _l2),
+    **dict.fromkeys(("contrib.layers.l1_l2_regularizer", "contrib.slim.l1_l2_regularizer"), _l1_l2),
     **dict.fromkeys(("contrib.layers.l1_regularizer", "contrib.slim.l1_regularizer"), _l1),
 }

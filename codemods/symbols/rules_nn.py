@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from decimal import Decimal, InvalidOperation
 
-from .sites import NEXT, Arguments, Rule, Site, is_atom
+from .rules_older import is_older_entropy, older_entropy
+from .sites import NEXT, Arguments, Rule, Site, is_atom, is_constant
 
 
 def _dropout(site: Site) -> str | None:
@@ -63,15 +64,21 @@ def complement(node: ast.expr) -> str:
 
 def _softmax_cross_entropy(site: Site) -> str | None:
     """The v1 function has no gradient to the labels, TensorFlow 2's has."""
-    names = ("_sentinel", "labels", "logits", "dim", "name", "axis")
+    names: tuple[str, ...] = ("_sentinel", "labels", "logits", "dim", "name", "axis")
+    older = site.call is not None and is_older_entropy(site.call)
+    if older:
+        names = ("logits", "labels")
     bound = site.bind(names) if site.call is not None else None
     if bound is None or "_sentinel" in bound:
         return "tf.nn.softmax_cross_entropy_with_logits has a gradient to the labels in TensorFlow 2"
     arguments = Arguments(site)
     for index, item in enumerate(arguments.items):
-        if item.keyword == "labels" and site.hooks.labels_need_stop_gradient(site.call):  # type: ignore[arg-type]
+        name = item.keyword or names[index]
+        if name == "labels" and site.hooks.labels_need_stop_gradient(site.call):  # type: ignore[arg-type]
             if not _is_stopped(site, item.value):
                 arguments.wrap(index, f"{site.tf('stop_gradient')}(", ")")
+        if item.keyword is None:
+            arguments.keyword(index, name)
         elif item.keyword == "dim":
             arguments.keyword(index, "axis")
     arguments.done()
@@ -100,6 +107,8 @@ def _softmax_cross_entropy_v2(site: Site) -> str | None:
 
 def _cross_entropy(site: Site) -> str | None:
     """Keyword calls of the cross entropies are as they were; TF1 allowed no others."""
+    if site.call is not None and is_older_entropy(site.call):
+        return older_entropy(site)
     if site.call is None or site.call.args:
         return f"how tf.{site.name} is called is not seen here"
     return site.respell(site.name)
@@ -113,7 +122,10 @@ def _lookup(parameters: tuple[str, ...]) -> Rule:
         if bound is None:
             return f"tf.{site.name} splits a list of variables otherwise in TensorFlow 2, and its arguments are not seen here"
         first = bound.get(parameters[0])
-        if first is None or _may_be_list(site, first):
+        by_rows = is_constant(bound.get("partition_strategy"), "div")  # as TensorFlow 2 does
+        if site.name == "nn.embedding_lookup" and isinstance(first, (ast.List, ast.Tuple)) and not by_rows:
+            return _lookup_in_list(site, first, bound)
+        if first is None or (not by_rows and _may_be_list(site, first)):
             return f"tf.{site.name} splits a list of variables otherwise in TensorFlow 2"
         gone = {"partition_strategy", "validate_indices"}
         arguments = Arguments(site)
@@ -129,6 +141,63 @@ def _lookup(parameters: tuple[str, ...]) -> Rule:
         return site.respell(site.name)
 
     return rule
+
+
+def _lookup_in_list(site: Site, tables: ast.List | ast.Tuple, bound: dict[str, ast.expr]) -> str | None:
+    """tf.nn.embedding_lookup([a, b], ids) -> a lookup in [a[0], b[0], a[1], …]: id i is row i // n of table i % n."""
+    shapes = {tuple(shape) if (shape := site.hooks.shape_of(one)) is not None else None for one in tables.elts}
+    shape = shapes.pop() if len(shapes) == 1 else None
+    plain = set(bound) <= {"params", "ids", "partition_strategy"} and is_constant(
+        bound.get("partition_strategy", ast.Constant("mod")), "mod"
+    )
+    if not plain or shape is None or None in shape or len(shape) != 2 or site.has_comment():
+        return f"tf.{site.name} splits a list of variables otherwise in TensorFlow 2"
+    if len(tables.elts) == 1:
+        site.replace_call(f"{site.tf('nn.embedding_lookup')}(", tables.elts[0], ", ", bound["ids"], ")")
+        return None
+    stacked = f"{site.tf('nn.embedding_lookup')}({site.tf('reshape')}({site.tf('stack')}("
+    site.replace_call(stacked, tables, f", axis=1), [-1, {shape[1]}]), ", bound["ids"], ")")
+    return None
+
+
+def _beam_search(site: Site) -> str | None:
+    """A beam search that merges nothing is TensorFlow 2's; TF1 merged repeated labels unless it was told not to."""
+    names = ("inputs", "sequence_length", "beam_width", "top_paths", "merge_repeated")
+    bound = site.bind(names) if site.call is not None else None
+    if bound is None or not is_constant(bound.get("merge_repeated"), False):
+        return NEXT
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        if item.value is bound["merge_repeated"]:
+            arguments.drop(index)
+    arguments.done()
+    return site.respell(site.name)
+
+
+def _fused_batch_norm(site: Site) -> str | None:
+    """tf.nn.fused_batch_norm(x, scale, offset) -> the first three results of the op that it is."""
+    names = ("x", "scale", "offset", "mean", "variance", "epsilon", "data_format", "is_training", "name")
+    bound = site.bind(names) if site.call is not None else None
+    if bound is None or not {"x", "scale", "offset"} <= set(bound) or "name" in bound:
+        return NEXT
+    epsilon = bound.get("epsilon")
+    known = epsilon is None or (
+        isinstance(epsilon, ast.Constant) and isinstance(epsilon.value, float) and epsilon.value > 1.001e-5
+    )
+    if not known or site.has_comment():
+        return "the epsilon of tf.nn.fused_batch_norm, which TF1 kept above 1.001e-5, is not seen here"
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        arguments.keyword(index, item.keyword or names[index])
+    for name, default in (("mean", "[]"), ("variance", "[]"), ("epsilon", "0.001")):
+        if name not in bound:
+            arguments.append(f"{name}={default}")
+        elif is_constant(bound[name], None):
+            site.edits.replace(bound[name], default)
+    arguments.done()
+    site.replace_call(site.call, "[:3]")  # type: ignore[arg-type]
+    site.rename("raw_ops.FusedBatchNormV3")
+    return None
 
 
 def _may_be_list(site: Site, node: ast.expr) -> bool:
@@ -197,4 +266,6 @@ RULES: dict[str, Rule] = {
     "nn.nce_loss": _lookup(_SAMPLED),
     "nn.sampled_softmax_loss": _lookup((*_SAMPLED, "seed")),
     "nn.ctc_loss": _ctc_loss,
+    "nn.ctc_beam_search_decoder": _beam_search,
+    "nn.fused_batch_norm": _fused_batch_norm,
 }

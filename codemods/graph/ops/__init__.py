@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from ...api import public
+from ...api import lookup, public
 from ..interpreter import Interpreter
 from ..own_layers import Base
 from ..values import GraphValue, Instance, Value
@@ -82,10 +82,20 @@ def call_tensorflow(run: Interpreter, name: str, node: ast.Call) -> Value:
     """A call of a TensorFlow function or class, by its TF1 name."""
     name = public(name) or name
     name = contrib_names.canonical(generic.SYNONYMS.get(name, name))
+    if name not in FUNCTIONS:
+        name = _after_1(name, node)
     handler = FUNCTIONS.get(name)
     if handler is not None:
         return handler(run, name, node)
     return generic.call(run, name, node)
+
+
+def _after_1(name: str, node: ast.Call) -> str:
+    """The name that TensorFlow 1.0 gave to what older programs call by another, where the arguments are the same."""
+    fact = lookup(name)
+    if fact is None or fact.since[:1] not in ("0", "1") or fact.compat not in FUNCTIONS:
+        return name
+    return name if any(keyword.arg in fact.compat_renamed for keyword in node.keywords) else fact.compat
 
 
 def call_method(run: Interpreter, owner: Value, name: str, node: ast.Call) -> Value:

@@ -20,7 +20,7 @@ from ..values import (
     Value,
     graph_values,
 )
-from . import op_names
+from . import op_names, plain_names
 
 SYNONYMS = {
     "random.uniform": "random_uniform", "random.normal": "random_normal", "random.truncated_normal": "truncated_normal",
@@ -30,18 +30,21 @@ SYNONYMS = {
     "contrib.framework.get_or_create_global_step": "train.get_or_create_global_step",
     "contrib.framework.get_global_step": "train.get_global_step", "train.exponential_decay_v2": "train.exponential_decay",
     "scalar_summary": "summary.scalar", "merge_all_summaries": "summary.merge_all", "histogram_summary": "summary.histogram",
-    "summary.merge_all_v2": "summary.merge_all",
+    "summary.merge_all_v2": "summary.merge_all", "image_summary": "summary.image", "audio_summary": "summary.audio",
+    "merge_summary": "summary.merge",
 }  # fmt: skip
 SEVERAL = frozenset(
     "self_adjoint_eig linalg.eigh svd linalg.svd qr linalg.qr nn.moments nn.top_k unique unique_with_counts meshgrid "
-    "nn.ctc_greedy_decoder nn.ctc_beam_search_decoder split unstack lu nn.weighted_moments setdiff1d".split()
+    "nn.ctc_greedy_decoder nn.ctc_beam_search_decoder split unstack lu nn.weighted_moments setdiff1d "
+    "nn.fractional_avg_pool nn.fractional_max_pool nn.fused_batch_norm".split()
 )
 RANDOM = frozenset(
     "random_normal random_uniform truncated_normal random_shuffle multinomial random_gamma random_poisson random_crop "
     "nn.dropout nn.nce_loss nn.sampled_softmax_loss random.categorical random.shuffle random.multinomial random.gamma "
     "random.poisson image.random_flip_left_right image.random_flip_up_down image.random_brightness image.random_contrast "
     "image.random_hue image.random_saturation nn.log_uniform_candidate_sampler nn.uniform_candidate_sampler "
-    "nn.learned_unigram_candidate_sampler nn.fixed_unigram_candidate_sampler".split()
+    "nn.learned_unigram_candidate_sampler nn.fixed_unigram_candidate_sampler nn.fractional_avg_pool "
+    "nn.fractional_max_pool".split()
 )
 # Initializers that Keras layers take for their kernels ("glorot") and biases when they are told none.
 INITIALIZERS = {
@@ -78,7 +81,8 @@ NOT_MODELLED = (
 )  # fmt: skip
 MODELLED = frozenset(
     "losses.mean_squared_error losses.softmax_cross_entropy losses.sparse_softmax_cross_entropy losses.sigmoid_cross_entropy "
-    "losses.absolute_difference losses.huber_loss losses.log_loss losses.hinge_loss nn.moments contrib.seq2seq.sequence_loss "
+    "losses.absolute_difference losses.huber_loss losses.log_loss losses.hinge_loss losses.cosine_distance "
+    "losses.compute_weighted_loss nn.moments contrib.seq2seq.sequence_loss "
     "contrib.losses.mean_squared_error contrib.losses.softmax_cross_entropy contrib.losses.sparse_softmax_cross_entropy "
     "contrib.losses.sigmoid_cross_entropy contrib.losses.absolute_difference".split()
 )
@@ -101,7 +105,10 @@ def call(run: Interpreter, name: str, node: ast.Call) -> Value:
         return Value()
     if name.startswith(HOST_KERAS) and not any(graph_values(one) for one in (*arguments, *keywords.values())):
         return _of_keras(name)
-    if name.startswith(NOT_MODELLED) and name not in MODELLED:
+    if plain_names.is_host(name):
+        mixed = any(graph_values(one) for one in (*arguments, *keywords.values()))
+        return run.problem(node, f"a graph value passed to tf.{name}") if mixed else Value()
+    if name.startswith(NOT_MODELLED) and name not in MODELLED and not plain_names.is_op(name):
         return run.problem(node, f"tf.{name}")
     several = _several(run, name, node, arguments, keywords)
     if several is not None:
@@ -121,7 +128,7 @@ def call(run: Interpreter, name: str, node: ast.Call) -> Value:
         dtypes.of_call(name, arguments, keywords),
         name in RANDOM,
     )
-    made.several = name in SEVERAL
+    made.several = name in SEVERAL and not _is_false(keywords.get("compute_uv"))
     if name not in SOMETIMES_NOTHING:
         made.tf1_name = op_names.reserve(run, name, keywords.get("name"))
     return made
@@ -133,6 +140,10 @@ def _of_keras(name: str) -> Value:
     if last == "load_data":
         return Sequence([Sequence([Array(), Array()], "tuple") for _ in range(2)], "tuple")
     return Array() if last in OF_KERAS_ARRAYS else Value()
+
+
+def _is_false(value: Value | None) -> bool:
+    return isinstance(value, Known) and value.value is False
 
 
 def _several(

@@ -17,7 +17,7 @@ from .arguments import Arguments, of_function
 
 COLLECTING = (
     "mean_squared_error softmax_cross_entropy sparse_softmax_cross_entropy sigmoid_cross_entropy absolute_difference "
-    "huber_loss log_loss hinge_loss"
+    "huber_loss log_loss hinge_loss cosine_distance compute_weighted_loss"
 ).split()
 OF_CONTRIB = COLLECTING[:5]
 
@@ -36,8 +36,8 @@ def _loss(run: Interpreter, name: str, node: ast.Call) -> Value:
     if not isinstance(made, Tensor):
         return made
     keywords = {keyword.arg for keyword in node.keywords}
-    if not keywords & {"reduction", "loss_collection"}:
-        made.shape = ()
+    if "loss_collection" not in keywords:
+        made.shape = () if "reduction" not in keywords else None
         run.graph.collections.setdefault("losses", []).append(made)
         statement = run.chain[-1].node
         if isinstance(statement, ast.Expr) and statement.value is node:
