@@ -174,6 +174,7 @@ def test_control_dependencies_run_what_they_name() -> None:
 
 RUN = START + "sess.run(z, {x: [[1, 2]]})\n"
 
+
 def test_files_are_looked_for_and_a_branch_that_empties_goes() -> None:
     text = native(
         LINE

@@ -179,10 +179,10 @@ class FeedDicts:
             ):
                 if not isinstance(part.value, ast.Dict):
                     raise self._stop(run, "a dict of feeds that is built in a way that is not followed")
-                for key in part.value.keys:
-                    if key is None:
+                for entry in part.value.keys:
+                    if entry is None:
                         raise self._stop(run, "a dict of feeds that takes in another")
-                    self._name_key(run, key)
+                    self._name_key(run, entry)
 
     def _name_key(self, run: Run, key: ast.expr, path: str | None = None) -> None:
         values = self.context.run.meanings.get(key, [])

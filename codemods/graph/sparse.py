@@ -19,7 +19,11 @@ PARTS = frozenset("values indices dense_shape idx row_splits flat_values".split(
 
 def is_sparse(tensor: Tensor) -> bool:
     """Whether a tensor is a sparse or a ragged one, as far as the op that made it tells."""
-    if getattr(tensor, "sparse", False) or tensor.op in _OPS or tensor.op.startswith(("ragged.", "contrib.metrics.set_")):
+    if (
+        getattr(tensor, "sparse", False)
+        or tensor.op in _OPS
+        or tensor.op.startswith(("ragged.", "contrib.metrics.set_"))
+    ):
         return True
     if tensor.op.startswith("sparse."):
         return tensor.op not in _DENSE
