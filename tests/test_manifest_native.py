@@ -87,6 +87,8 @@ def executions_in(result: ProgramResult, path: str) -> Iterator[tuple[int, int]]
             own = isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id in classes
             if names.name_of(node.func) is None and not own:
                 yield node.lineno, node.col_offset
+        elif isinstance(node, ast.Call) and names.name_of(node.func) == "train.global_step":
+            yield node.lineno, node.col_offset
 
 
 def leaves(node: ast.expr, lists: Mapping[str, int]) -> int:

@@ -44,7 +44,8 @@ def _account(context: Context, path: str, use: Use, kept: list[tuple[int, int]])
 
 def _is_in_a_signature(context: Context, node: ast.AST) -> bool:
     """Whether a name of a statement that went is a dtype of a placeholder that became some function's parameter."""
-    values = {parameter.value for function in context.plan.functions for parameter in function.parameters}
+    functions = [one for one in context.plan.functions if not one.plain]
+    values = {parameter.value for function in functions for parameter in function.parameters}
     arguments = (one for value in values if value is not None for one in value.arguments.values())
     return any(inner is node for one in arguments for inner in ast.walk(one))
 
