@@ -190,6 +190,7 @@ def test_files_are_looked_for_and_a_branch_that_empties_goes() -> None:
 @pytest.mark.parametrize(
     ("source", "why"),
     [
+        (LINE + "z = tf.layers.dense(y, 1)\n" + RUN + START.splitlines()[1] + "\n", "initializer that runs again"),
         ("i = 1.0\n" + LINE + "z = y * i\ni = 2.0\n" + RUN, "bound again after the graph was built"),
         ("ks = [1.0]\n" + LINE + "z = y * ks[0]\nks.append(2.0)\n" + RUN, "changed after the graph was built"),
         (
@@ -223,6 +224,24 @@ def test_files_are_looked_for_and_a_branch_that_empties_goes() -> None:
 )
 def test_what_keeps_a_program_in_graph_mode(source: str, why: str) -> None:
     assert why in reason(source)
+
+
+def test_momentum_keeps_the_rate_out_of_its_velocity_only_where_the_rate_changes() -> None:
+    train = "m = tf.train.MomentumOptimizer(%s, 0.9)\nz = m.minimize(loss, global_step=step)\n"
+    assert "m = Momentum(rate, momentum=0.9)" in native(LINE + STEP + train % "rate" + RUN)
+    assert "m = tf.keras.optimizers.SGD(0.1, momentum=0.9)" in native(LINE + STEP + train % "0.1" + RUN)
+
+
+def test_a_constant_that_some_run_feeds_is_a_parameter_there() -> None:
+    text = native("a = tf.constant(2)\nb = a * 3\n" + START + "print(sess.run(b, {a: 5}))\nprint(sess.run(b))\n")
+    assert "def compute_b(a):" in text and "compute_b(5)" in text
+
+
+def test_variables_start_again_where_their_initializer_runs_again() -> None:
+    again = START.splitlines()[1] + "\n"
+    text = native(LINE + "z = y\n" + RUN + again + "print(sess.run(z, {x: [[1, 2]]}))\n")
+    assert "w.assign(" in text and text.index("compute_z(") < text.index("w.assign(")
+    assert "w.assign(" not in native(LINE + "z = y\n" + RUN)
 
 
 def test_data_of_other_packages_is_fed_and_is_a_constant() -> None:

@@ -9,6 +9,7 @@ from ...graph.frames import Frame, Statement
 from ...graph.values import Layer, Tensor, Value, Variable
 from ...plan.executions import FunctionPlan
 from ...plan.models import Object
+from ...plan.phases import is_of_the_call
 from ..context import Context
 from ..keras_models import batch_norm, layer_calls
 from ..keras_models.layer_names import last
@@ -34,6 +35,10 @@ def prepare(context: Context) -> None:
         context.leaves[layer] = last(layer.name)
         for statement in scope_names.around(context, layer.chain) if layer.weights else ():
             scope_names.keep(context, statement)
+        for site in layer.sites:
+            for key, argument in layer.nodes[site].items() if site is not layer.sites[0] else ():
+                if not is_of_the_call(key):  # what a layer is made with is said once
+                    context.own(argument)
 
 
 def _bare(context: Context) -> list[tuple[Layer, Object]]:
