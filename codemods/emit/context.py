@@ -285,7 +285,7 @@ class Context:
         one = owner_of(value)
         first = self.units.twins.of(one)
         inner = self.reach(self.units.twins.same[value], first.frame) if first is not None else None
-        prefix = objects.reach(frame, one) if one is not None else None
+        prefix = objects.reach(frame, one, sure=True) if one is not None else None
         if not inner or not prefix or not inner.startswith("self."):
             return None
         return prefix + inner.removeprefix("self")
@@ -371,7 +371,7 @@ class Context:
         """The parts of a list of variables that another object of a class has: as the first's, reached through that one."""
         one = owner_of(variables[0])
         first = self.units.twins.of(one)
-        prefix = objects.reach(frame, one) if one is not None else None
+        prefix = objects.reach(frame, one, sure=True) if one is not None else None
         if first is None or prefix is None:
             raise self.stop("variables of an object that no name reaches", node, frame.module.path)
         text = self.variables([self.units.twins.variable(each) for each in variables], first.frame, node)

@@ -169,7 +169,7 @@ def _merge(units: Units, models: Models, model: BlockModel, chosen: list[Unit], 
                 if makers - {last}:
                     raise undecided(f"`{name}`, which means different layers' outputs in turn", last.node, last)
     merged = Unit(
-        chosen[-1].statement,
+        _place(units, chosen, statements).statement,
         "graph",
         [value for unit in chosen for value in unit.made],
         sorted(statements, key=lambda one: one.index),
@@ -180,6 +180,27 @@ def _merge(units: Units, models: Models, model: BlockModel, chosen: list[Unit], 
         [*(unit for unit in units.ordered if unit not in chosen), merged], key=lambda unit: unit.index
     )
     models.of_unit[merged] = model
+
+
+def _place(units: Units, chosen: list[Unit], statements: set[Statement]) -> Unit:
+    """The unit in whose place a model is called: the last of its own, or one before the first that reads what it gives."""
+    readers = [
+        unit.index
+        for unit in units.ordered
+        if unit not in chosen and unit.kind == "graph" and isinstance(unit.node, (ast.Assign, ast.AugAssign, ast.Expr))
+        if any(makers & statements for part in unit.parts for makers in part.reads.values())
+    ]
+    makers = [
+        maker.index
+        for one in statements
+        for found in one.reads.values()
+        for maker in found
+        if maker not in statements and maker in units.of and units.of[maker].kind == "graph"
+    ]
+    before = [unit for unit in chosen if unit.index < min(readers, default=chosen[-1].index + 1)]
+    if before and before[-1].index > max(makers, default=-1):
+        return before[-1]
+    return chosen[-1]
 
 
 def _is_variable(value: Value) -> bool:

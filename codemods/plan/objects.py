@@ -17,6 +17,7 @@ from ..graph.values import (
     Instance,
     LoadedGraph,
     LoadedTensor,
+    Sequence,
     Session,
     TFName,
     TrainOp,
@@ -101,19 +102,28 @@ def holder(run: Interpreter, steps: Container[GraphValue], value: GraphValue) ->
     return next((owner(statement.frame) for statement in reversed(value.chain)), None)
 
 
-def reach(frame: Frame, one: Instance) -> str | None:
-    """The expression by which a frame's names reach an object."""
+def reach(frame: Frame, one: Instance, sure: bool = False) -> str | None:
+    """The expression by which a frame's names reach an object; with `sure` none that means another object at other times."""
     current: Frame | None = frame
     while current is not None:
         for name, value in _bound(current):
-            if value is one:
+            if value is one and not (sure and _changes(current, name)):
                 return name
         for name, value in _bound(current):
             for key, binding in value.frame.bindings.items() if isinstance(value, Instance) else ():
-                if binding.value is one:
+                if binding.value is one and not (sure and _changes(current, name)):
                     return name + key.removeprefix("self")
+        for name, value in _bound(current):
+            place = value.items.index(one) if isinstance(value, Sequence) and one in value.items else None
+            if place is not None and not _changes(current, name):
+                return f"{name}[{place}]"
         current = current.parent
     return None
+
+
+def _changes(frame: Frame, name: str) -> bool:
+    """Whether a name is bound more than once, or differently in each call."""
+    return name in frame.arguments or len(frame.history.get(name, ())) > 1
 
 
 def _bound(frame: Frame) -> Iterator[tuple[str, Value]]:
