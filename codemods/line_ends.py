@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from difflib import SequenceMatcher
 
 # One end for all lines, or, where they are mixed, that of each.
@@ -28,7 +29,8 @@ def restore(old: str, new: str, ends: LineEnds) -> str:
     kept: dict[int, str] = {}
     for one in SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks():
         kept.update((one.b + offset, ends[one.a + offset]) for offset in range(one.size) if one.a + offset < len(ends))
-    moved = {line: end for line, end in zip(before, ends, strict=False) if line.strip() and before.count(line) == 1}
+    times = Counter(before)
+    moved = {line: end for line, end in zip(before, ends, strict=False) if line.strip() and times[line] == 1}
     kept = {**{number: moved[line] for number, line in enumerate(after) if line in moved}, **kept}
     out: list[str] = []
     end = ends[0]

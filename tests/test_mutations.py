@@ -92,8 +92,13 @@ def accounts(result: FileResult) -> list[tuple[str, str]]:
 
 
 def program(source: str, target: str) -> list[str]:
-    """The statements. At the compat level, the switch stands behind the imports that no comment sets apart."""
-    lines = [ast.unparse(node) for node in ast.parse(source).body]
+    """The statements. At the compat level, the switch stands behind the imports that no comment sets apart; at the native one
+    a comment keeps a branch that has nothing else in it."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and len(node.orelse) == 1 and isinstance(node.orelse[0], ast.Pass):
+            node.orelse = []
+    lines = [ast.unparse(node) for node in tree.body]
     return sorted(lines) if target == "compat" else lines
 
 
