@@ -58,6 +58,8 @@ class Notebook:
         """The source of each cell in a new text of the whole; None where it can't be told which is whose."""
         if not is_kept(self.code, code):
             return None
+        if not self.cells:
+            return []
         parts = _MARK.split(magics.shown(code, self.masked))[::2]
         return [
             cell.source if cell.number in self.foreign else _as_before(cell.source, part)
