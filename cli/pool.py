@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 
 from tf_modernize.codemods import engine
 from tf_modernize.codemods.report import ProgramResult
@@ -62,9 +63,10 @@ def _spread(
     largest_first = sorted(range(len(groups)), key=lambda index: -sizes[index])
     broken: list[int] = []
     with _pool(jobs) as pool:
-        futures = {
-            pool.submit(_upgrade, *engine.parts(files, groups[index]), options): index for index in largest_first
-        }
+        with _interrupts_held():
+            futures = {
+                pool.submit(_upgrade, *engine.parts(files, groups[index]), options): index for index in largest_first
+            }
         try:
             for future in as_completed(futures):
                 try:
@@ -72,20 +74,37 @@ def _spread(
                 except BrokenProcessPool:
                     broken.append(futures[future])
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():  # they only compute
+                worker.terminate()
             raise
     # A worker that dies takes the whole pool with it: the programs that it left undone get a process each.
     for index in sorted(broken):
         part, beside = engine.parts(files, groups[index])
         with _pool(1) as pool:
             try:
-                yield index, pool.submit(_upgrade, part, beside, options).result()
+                with _interrupts_held():
+                    future = pool.submit(_upgrade, part, beside, options)
+                yield index, future.result()
             except BrokenProcessPool:
                 yield index, engine.given_up(part, "the process that worked on it died (out of memory?)")
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C goes to every process of a terminal. A worker that is only starting can't ignore it yet, but inherits this."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leave_interrupts_to_the_parent() -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,21 @@ def test_temporary_files_of_a_run_that_goes_on_stay(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     recovery.clean([tmp_path, tmp_path / "gone"])
     assert set(os.listdir(tmp_path)) == {running, "notes.1.tf-modernize", ".x.tf-modernize"}
+
+
+def test_interrupted_while_processes_work(tmp_path: Path) -> None:
+    """Ctrl-C reaches the whole group of a terminal's processes, at whatever they are: no traceback, and none goes on."""
+    for number in range(8):
+        lines = (f"v{name} = tf.Variable({number}.0, name='v{name}')\n" for name in range(300))
+        (tmp_path / f"x{number}.py").write_text("import tensorflow as tf\n" + "".join(lines) + "tf.Session()\n")
+    command = [sys.executable, "-m", "tf_modernize.cli", "upgrade", "--no-cache", ".", "-j2", "--quiet"]
+    for delay in (0.6, 2.0):
+        process = subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode in (130, -signal.SIGINT) and "concurrent" not in errors, errors
+        if process.returncode == 130:
+            assert errors.strip() == "Interrupted: what was not yet written stays as it was."
