@@ -165,7 +165,8 @@ def _sortable(fetched: Fetched) -> tuple[tuple[int, str], ...]:
 
 
 def _fetch(context: Context, fetched: Fetched, path: str) -> str:
-    text = context.modules[path].text(fetched.node) if fetched.node is not None else fetched.text or ""
+    node = fetched.node or fetched.old
+    text = context.modules[path].text(node) if node is not None else fetched.text or ""
     return " ".join(text.split())
 
 

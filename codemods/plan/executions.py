@@ -51,6 +51,7 @@ class Fetched:
     place: tuple[int | str, ...] = ()  # where in the structure of the result
     thrown_away: bool = False  # unpacked into `_`
     at: Statement | None = None  # where a metric takes it, which is no part of the result
+    old: ast.expr | None = None  # how the execution wrote it, where the function, in another module, says it otherwise
 
     @property
     def several(self) -> bool:

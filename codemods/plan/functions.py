@@ -385,6 +385,7 @@ def _said_at_home(plan: Plan, function: FunctionPlan, execution: Execution) -> N
     for part in function.returns:
         if part.node is None:
             continue
+        part.old = part.node
         if isinstance(part.value, (TrainOp, Summary, Group)):
             part.node, part.text = None, ""
             continue
