@@ -567,7 +567,8 @@ def _order(plan: Plan, function: FunctionPlan) -> None:
     function.nested.sort(key=lambda value: value.chain[-1].index)
     function.gradients = [value for value in function.gradients if value not in function.nested]
     gradient_units = {units.unit(value) for value in (*function.gradients, *function.trains)}
-    if any(isinstance(one.loss, GraphValue) and units.unit(one.loss) is units.unit(one) for one in function.nested):
+    held = [units.unit(one) for one in (*function.nested, *function.gradients)]
+    if any(held.count(units.unit(one)) > 1 for one in function.nested):
         node = function.runs[0].execution
         raise undecided("a loss within the expression that asks for its gradients", node.node, node.chain[-1])
     for train in function.trains:
