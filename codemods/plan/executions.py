@@ -261,7 +261,7 @@ def resolve(units: Units, execution: Execution) -> Run:
     elif all(isinstance(value, Variable) or _is_count(value) for value in values) and not _trains(values):
         run.kind = "variable-read"
     elif all(isinstance(value, Schedule) for value in values) or all(
-        value.constant and not isinstance(value, Op) for value in values
+        value.constant and not isinstance(value, (Op, Assign)) for value in values
     ):
         run.kind = "evaluated"
     elif _in_place(units, execution, run):
