@@ -134,7 +134,7 @@ _GONE = {
     "unicode": "str",
     "xrange": "range",
 }
-_MENTIONED = re.compile(rb"\b(?:" + "|".join(_GONE).encode() + rb")\b")
+_MENTIONED = re.compile(rb"(?<![\w.])(?:" + "|".join(_GONE).encode() + rb")\b(?=[ \t]*[(),:\]\n])")
 
 
 def gone_names(module: Module) -> list[Diagnostic]:
