@@ -340,6 +340,55 @@ RULES = (
         ),
     ),
     Rule(
+        code="TFM924",
+        symbol="decided-feed",
+        title="A switch that every call sets alike",
+        what=(
+            "A bool placeholder was fed a name (`training`) that means the same wherever the program runs it; the function"
+            " computes for that value, and the name is not asked any more."
+        ),
+        why="Python decides it now, not the graph: a call with the other value, from elsewhere, would change nothing.",
+        advice="Where the other value is wanted too, feed it somewhere in the old program, and upgrade again.",
+        fix="safe",
+        fix_note="What this program computes is the same.",
+        bad=program(
+            """
+            import numpy as np
+            import tensorflow as tf
+
+            x = tf.placeholder(tf.float32, [None, 4])
+            training = tf.placeholder(tf.bool)
+            y = tf.layers.dropout(x, 0.5, training=training)
+
+
+            def predict(sess, values, dropping=False):
+                return sess.run(y, feed_dict={x: values, training: dropping})
+
+
+            with tf.Session() as sess:
+                print(predict(sess, np.ones([2, 4])))
+            """
+        ),
+        good=program(
+            """
+            import numpy as np
+            import tensorflow as tf
+
+            x = tf.placeholder(tf.float32, [None, 4])
+            training = tf.placeholder(tf.bool)
+            y = tf.layers.dropout(x, 0.5, training=training)
+
+
+            def predict(sess, values):
+                return sess.run(y, feed_dict={x: values, training: False})
+
+
+            with tf.Session() as sess:
+                print(predict(sess, np.ones([2, 4])))
+            """
+        ),
+    ),
+    Rule(
         code="TFM929",
         symbol="notebook-left",
         title="TensorFlow 1 in what is no Python of a notebook",

@@ -184,11 +184,11 @@ RULES = (
             """
             import tensorflow as tf
 
-            x = tf.placeholder(tf.float32, [1, 8, 8, 3])
-            y = tf.nn.fractional_max_pool(x, [1.0, 1.4, 1.4, 1.0])[0]
+            boxes = tf.placeholder(tf.float32, [1, 1, 4])
+            begin = tf.image.sample_distorted_bounding_box([8, 8, 3], boxes)[0]
 
             with tf.Session() as sess:
-                print(sess.run(y, feed_dict={x: [[[[0.0] * 3] * 8] * 8]}))
+                print(sess.run(begin, feed_dict={boxes: [[[0.0, 0.0, 1.0, 1.0]]]}))
             """,
             "--unsafe-fixes",
         ),
@@ -196,11 +196,11 @@ RULES = (
             """
             import tensorflow as tf
 
-            x = tf.placeholder(tf.float32, [1, 8, 8, 3])
-            y = tf.nn.max_pool(x, [1, 2, 2, 1], [1, 2, 2, 1], "SAME")
+            boxes = tf.placeholder(tf.float32, [1, 1, 4])
+            size = boxes[0, 0, 2:] - boxes[0, 0, :2]
 
             with tf.Session() as sess:
-                print(sess.run(y, feed_dict={x: [[[[0.0] * 3] * 8] * 8]}))
+                print(sess.run(size, feed_dict={boxes: [[[0.0, 0.0, 1.0, 1.0]]]}))
             """,
             "--unsafe-fixes",
         ),

@@ -19,6 +19,19 @@ def is_pure(context: Context, node: ast.expr) -> bool:
     return not any(part in context.run.impure for part in ast.walk(node) if isinstance(part, ast.Call))
 
 
+def note_decided(context: Context) -> None:
+    """Tells of switches that every call sets alike: what they said is in the functions, and they say nothing any more."""
+    for run in context.plan.runs:
+        for value in run.function.constants if run.function is not None else ():
+            feed = run.feeds.get(value)
+            if feed is None or feed.node is None or isinstance(feed.node, ast.Constant):
+                continue
+            path = run.execution.chain[-1].frame.module.path
+            said = " ".join(context.modules[path].text(feed.node).split())
+            message = f"`{said}` is {feed.value.value} wherever this runs, and is not asked any more"  # type: ignore[union-attr]
+            context.note("decided-feed", "TFM924", message, feed.node, path)
+
+
 class FeedDicts:
     """Dicts of feeds that are held in variables: written out at the call where that is the same, else keyed by name."""
 

@@ -21,7 +21,7 @@ from ..plan.reasons import Undecided
 from ..plan.sharing import share
 from ..plan.units import find
 from ..report import Account
-from . import branches, iterators, metrics, queues, savers, sessions, setup, sites
+from . import branches, feeds, iterators, metrics, queues, savers, sessions, setup, sites
 from . import moves as moving
 from .checks import check_attributes, check_gone, check_scopes, check_stable
 from .classes import member_layers, members, remains
@@ -138,6 +138,7 @@ def emit(
     pruning.functions(context)
     monitored.prepare(context)
     sites.rewrite(context)
+    feeds.note_decided(context)
     monitored.write(context)
     for function in plan.functions:
         batch_norm.check(context, function)
