@@ -157,3 +157,26 @@ def test_an_element_of_several_tensors_among_other_fetches() -> None:
     pairs = "pairs = tf.data.Dataset.from_tensor_slices((np.ones(4), np.ones(4))).make_one_shot_iterator()\n"
     text = "whole = pairs.get_next()\nv = tf.Variable(1.0)\nsess = tf.Session()\nprint(sess.run([whole, v]))\n"
     assert "an element of several tensors" in reason(pairs + text)
+
+
+BATCHES = """def batches(count):
+    dataset = tf.data.Dataset.range(count).batch(2)
+    return dataset.make_one_shot_iterator().get_next()
+
+
+train = batches(4)
+test = batches(6)
+sess = tf.Session()
+"""
+
+
+def test_a_function_that_gives_an_element_gives_the_dataset() -> None:
+    text = native(BATCHES + "print(sess.run(train * 2), sess.run(test))\n")
+    assert "    dataset = tf.data.Dataset.range(count).batch(2)\n    return dataset\n" in text
+    assert "train_dataset = batches(4)\ntrain_iterator = iter(train_dataset)\n" in text
+    assert "test_iterator.get_next().numpy()" in text
+
+
+def test_a_function_that_computes_with_an_element() -> None:
+    text = BATCHES.replace("get_next()\n", "get_next() + 1\n")
+    assert reason(text + "print(sess.run(train * 2), sess.run(test))\n") == "an iterator made in a function"

@@ -51,6 +51,7 @@ class IteratorForm:
     name: str
     inline: bool = False
     dataset: str = ""  # the name of a dataset that is written anew
+    call: ast.Call | None = None  # of the function that gives the dataset
 
 
 @dataclass(eq=False)
@@ -92,6 +93,7 @@ class Context:
     steps: dict[Variable, str] = field(default_factory=dict)  # a global step that became an optimizer's iterations
     taken: set[str] = field(default_factory=set)
     iterators: dict[DataIterator, IteratorForm] = field(default_factory=dict)
+    handed: set[ast.AST] = field(default_factory=set)  # results that are datasets now, not elements of iterators
     rates: dict[Optimizer, ast.expr] = field(default_factory=dict)  # learning rates that each step assigns
     built: dict[Optimizer, Statement] = field(default_factory=dict)  # where slots are made before they are used
     unbuilt: list[tuple[Object, ast.AST, str]] = field(default_factory=list)

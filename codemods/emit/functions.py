@@ -126,8 +126,11 @@ class Writer:
         branches.fold(self.context, self.path, function.constants, overlay)
         for value in parameters:
             iterator = value.inputs[0] if own[value] == "element" and value.inputs else None
-            if isinstance(iterator, DataIterator) and iterator.stage is not None and iterator.node is not None:
-                overlay.replace(iterator.node, parameters[value])
+            made = self.context.iterators.get(iterator) if isinstance(iterator, DataIterator) else None
+            call = iterator.node if isinstance(iterator, DataIterator) and iterator.stage is not None else None
+            call = made.call if made is not None and made.call is not None else call
+            if call is not None:
+                overlay.replace(call, parameters[value])
         self._fold_mode(overlay)
         return overlay
 

@@ -25,7 +25,7 @@ from ..graph.values import (
 from ..plan import objects, slices
 from ..plan.datasets import source_of
 from ..plan.executions import FunctionPlan, Parameter, Run, drawn_from
-from . import metrics, queues
+from . import handed_data, metrics, queues
 from .context import Context, IteratorForm
 from .feeds import FeedDicts, is_pure
 from .native_imports import numpy_name
@@ -45,8 +45,13 @@ def _form(context: Context, value: DataIterator, node: ast.Call) -> IteratorForm
     path = value.chain[-1].frame.module.path
     if value.stage is not None and unit is not None:
         return queues.form(context, value, node)
-    if unit is None or unit.statement.frame is not value.chain[-1].frame:
+    if unit is None:
         raise context.stop("an iterator made in a function", node, path)
+    if unit.statement.frame is not value.chain[-1].frame:
+        source = source_of(node)
+        if source is None or value.handle is not None:
+            raise context.stop("an iterator made in a function", node, path)
+        return handed_data.form(context, value, node, unit, source)
     switched = value.dataset is None and not value.one_shot
     source = None if switched else source_of(node)
     if source is None and not switched:
@@ -92,7 +97,8 @@ def spec(context: Context, function: FunctionPlan, value: Tensor) -> str | None:
     iterator = next((root for root in value.roots if isinstance(root, DataIterator)), None)
     if function.frame.instance is not None or not isinstance(iterator, DataIterator):
         return None
-    if iterator.chain[-1].frame not in {function.frame, function.frame.top}:
+    unit = context.units.unit(iterator)
+    if unit is None or unit.statement.frame not in {function.frame, function.frame.top}:
         return None
     if iterator.dataset is not None and not iterator.dataset.constant:
         return None
@@ -112,7 +118,8 @@ def element(context: Context, run: Run, iterator: DataIterator) -> str:
         return element(context, run, feed.value.iterator)
     if iterator in context.elements:
         return context.elements[iterator]
-    frame = iterator.chain[-1].frame
+    unit = context.units.unit(iterator)
+    frame = unit.statement.frame if unit is not None else iterator.chain[-1].frame
     if frame.parent is None:
         return f"{context.iterators[iterator].name}.get_next()"
     return f"{_reached(context, run, frame, context.iterators[iterator].name, 'read')}.get_next()"

@@ -17,7 +17,7 @@ from ..graph.values import (
 )
 from ..plan.executions import FunctionPlan
 from ..plan.units import Unit
-from . import averages, metrics, queues
+from . import averages, handed_data, metrics, queues
 from .classes import members
 from .context import Context
 from .functions import Writer as FunctionWriter
@@ -139,6 +139,8 @@ def keep_optimizers(context: Context) -> None:
         for value in unit.made:
             if isinstance(value, DataIterator) and value.stage is not None:
                 lines.extend(queues.lines(context, value))
+            elif isinstance(value, DataIterator) and context.iterators[value].call is not None:
+                lines.extend(handed_data.lines(context, value))
             elif isinstance(value, DataIterator) and context.iterators[value].inline and value not in context.loops:
                 form = context.iterators[value]
                 assert form.source is not None

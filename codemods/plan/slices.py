@@ -50,7 +50,7 @@ def of(
             continue
         chosen.add(unit)
         work.extend(_controls(units, unit))
-        if any(isinstance(one, DataIterator) and one.stage is not None for one in unit.made):
+        if any(isinstance(one, DataIterator) and _is_source(unit, one) for one in unit.made):
             continue  # what fills a queue is no part of what takes from it
         for part in unit.parts:
             for (frame, name), makers in part.reads.items():
@@ -61,6 +61,11 @@ def of(
                         _follow(units, frame, name, maker, part, work, result, cut)
     result.units = sorted(chosen, key=lambda unit: unit.index)
     return result
+
+
+def _is_source(unit: Unit, iterator: DataIterator) -> bool:
+    """Whether a statement only draws from what it makes: from a queue, or from an iterator that a function makes."""
+    return iterator.stage is not None or iterator.chain[-1].frame is not unit.statement.frame
 
 
 def _controls(units: Units, unit: Unit) -> list[Unit]:
