@@ -44,7 +44,7 @@ KNOWN_SHORT: Mapping[str, str] = {
     "chosen_by_condition": "a fetch that can't be known from the source",
     "losses_in_a_collection": "a value added to the collection losses",
     "helper_that_runs": "one place that runs different things at different times",
-    "random_draws": "an initial value taken from another variable",
+    "random_draws": "host code that reads a tensor of the graph",
     "feeds_from_python": "a bool placeholder that is fed a value that is not known",
     "fetches_of_every_shape": "feeds that are built where they are used",
     "values_changed_after_the_build": "`rate`, which is bound again after the graph was built",

@@ -30,6 +30,7 @@ from ..graph.values import (
     SparseValue,
     StringHandle,
     Summary,
+    Tensor,
     Threads,
     TrainOp,
     UpdateOps,
@@ -53,6 +54,8 @@ def rewrite_calls(context: Context) -> None:
         value = values[0]
         if isinstance(value, Assign):
             _assign(context, node, path)
+        elif isinstance(value, Tensor) and value.op == "initialized_value" and isinstance(node.func, ast.Attribute):
+            context.edits[path].replace(node, node.func.value)
         elif isinstance(value, VariableList) and _same_items(values):
             _variable_list(context, node, value, path)
         elif isinstance(value, SparseValue) and context.names[path].name_of(node.func) == "SparseTensorValue":

@@ -25,6 +25,7 @@ from ..graph.values import (
     Placeholder,
     Session,
     Summary,
+    Tensor,
     TrainOp,
     Value,
     Variable,
@@ -66,6 +67,7 @@ def make(units: Units) -> Plan:
         plan.runs.append(run)
     _check_sessions(plan)
     _check_initializers(plan)
+    _check_initial_values(plan)
     for run in plan.runs:
         if run.kind == "function":
             _pair_summary(plan, run)
@@ -159,6 +161,30 @@ def _check_initializers(plan: Plan) -> None:
                 why = "an initializer that runs again and starts the variables afresh"
                 raise undecided(why, run.execution.node, run.execution.chain[-1])
         seen.append(run)
+
+
+def _check_initial_values(plan: Plan) -> None:
+    """A variable that begins with another's initial value takes the value that this has now: nothing may have changed it."""
+    run = plan.units.run
+    initial = ancestors(value for one in run.values if isinstance(one, Variable) for value in one.initial)
+    for value in run.values:
+        if not isinstance(value, Tensor) or value.op != "initialized_value":
+            continue
+        place, source = value.chain[-1], value.inputs[0]
+        used = any(
+            value in other.inputs and other not in initial and not isinstance(other, Variable) for other in run.values
+        )
+        late = any(
+            other.execution.chain[-1].index < place.index
+            and any(
+                (isinstance(one, Assign) and one.variable is source)
+                or (isinstance(one, TrainOp) and source in one.variables)
+                for one in _all_inputs(other)
+            )
+            for other in plan.runs
+        )
+        if value not in initial or used or late:
+            raise undecided("an initial value taken from another variable", value.node or ast.Pass(), place)
 
 
 def _initialized(run: Run) -> list[Variable]:

@@ -189,9 +189,8 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
         value = arguments.value("value" if name == "assign" else "delta")
         return _assignment(run, node, name, owner, value, arguments.value("name"))
     if isinstance(owner, Variable) and name in {"read_value", "value", "initialized_value"}:
-        if name == "initialized_value":
-            return run.problem(node, "an initial value taken from another variable")
-        return run.tensor(node, "identity", (owner,), owner.shape, owner.dtype)
+        op = name if name == "initialized_value" else "identity"
+        return run.tensor(node, op, (owner,), owner.shape, owner.dtype)
     if isinstance(owner, Tensor) and name == "get_shape":
         return TensorShape(owner.shape)
     if isinstance(owner, Tensor) and name == "set_shape":
