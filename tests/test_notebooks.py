@@ -256,6 +256,16 @@ def test_what_is_no_notebook(data: bytes, sentence: str) -> None:
         read(data)
 
 
+def test_line_ends_within_sources() -> None:
+    """They are what the cell has, not what the file has."""
+    first = "import tensorflow as tf\r\nx = tf.placeholder(tf.float32, [])\r\n\r\nz = 1\r\n"
+    second = "\n\nwith tf.Session() as sess:\n    print(sess.run(tf.log(x), {x: 2.0}))\n\n\n"
+    after, level = upgraded(json.dumps(made([("code", first), ("code", second)])).encode())
+    found = sources(after)
+    assert level == "native" and "\r\n\r\nz = 1\r\n" in found[1] and "\n" not in found[1].replace("\r\n", "")
+    assert found[2].startswith("\n\n") and found[2].endswith("compute_log(2.0).numpy())\n\n\n") and "\r" not in found[2]
+
+
 def test_other_languages_are_left() -> None:
     for metadata in ({"kernelspec": {"language": "R"}}, {"language_info": {"name": "julia"}}):
         assert read(json.dumps({**made(CELLS), "metadata": metadata}).encode()) is None

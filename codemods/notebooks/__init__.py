@@ -14,6 +14,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
+from .. import line_ends
 from ..diagnostics import Diagnostic
 from ..parse import Module
 from . import layout, magics
@@ -112,7 +113,7 @@ def read(data: bytes) -> Notebook | None:
     masked: list[str] = []
     foreign: set[int] = set()
     for cell in cells:
-        body = magics.as_python(cell.source, masked)
+        body = magics.as_python(line_ends.taken(cell.source)[0], masked)
         if body is None:
             foreign.add(cell.number)
         if cell is not cells[0]:
@@ -143,14 +144,17 @@ def _shortened(text: str) -> str:
     return line if len(line) <= 60 else line[:57] + "..."
 
 
-def _as_before(old: str, new: str) -> str:
-    """A cell's new source, with the blank lines around it that it had."""
+def _as_before(source: str, new: str) -> str:
+    """A cell's new source, with the blank lines around it and the line ends that it had."""
+    old, ends = line_ends.taken(source)
     body = new.strip("\n")
     if body == old.strip("\n"):
-        return old
-    before = re.match(r"\n*", old)
-    after = re.search(r"\n*\Z", old)
-    return (before[0] if before else "") + body + (after[0] if after else "") if body else ""
+        return source
+    if not body:
+        return ""
+    before = len(old) - len(old.lstrip("\n"))
+    after = len(old) - len(old.rstrip("\n"))
+    return line_ends.restore(old, "\n" * before + body + "\n" * after, ends)
 
 
 def shows(module: Module, node: ast.stmt) -> bool:
