@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -271,6 +275,39 @@ def test_other_languages_are_left() -> None:
         assert read(json.dumps({**made(CELLS), "metadata": metadata}).encode()) is None
     for metadata in ({}, {"kernelspec": {"name": "x"}}, {"language_info": {"name": "ipython", "version": "2.7"}}):
         assert read(json.dumps({**made(CELLS), "metadata": metadata}).encode()) is not None
+
+
+PROGRAMS = Path(__file__).resolve().parents[1] / "fixtures" / "programs"
+SCRIPTS = [
+    path.parent.name for path in sorted(PROGRAMS.glob("*/before.py")) if len(list(path.parent.rglob("*.py"))) == 1
+]
+
+
+@pytest.mark.parametrize("target", ["native", "compat"])
+@pytest.mark.parametrize("name", SCRIPTS[::4])
+def test_a_script_in_cells_is_the_same_program(name: str, target: str) -> None:
+    """It goes to the same level and becomes the same statements, wherever the cells begin."""
+    source = (PROGRAMS / name / "before.py").read_bytes().decode("utf-8-sig").replace("\r\n", "\n").rstrip("\n")
+    chance, body, lines = Random(name), ast.parse(source).body, source.split("\n")
+    starts = [min([one.lineno, *(each.lineno for each in getattr(one, "decorator_list", []))]) for one in body]
+    places = [start for before, start in zip(body, starts[1:], strict=False) if (before.end_lineno or 0) < start]
+    cuts = [1, *sorted(chance.sample(places, min(5, len(places)))), len(lines) + 1]
+    cells = ["\n".join(lines[start - 1 : end - 1]) for start, end in pairwise(cuts)]
+    before = json.dumps(made([("code", text) for text in cells]), indent=1).encode()
+    results = upgrade({"n.py": (source + "\n").encode()}, Options(target=target))  # type: ignore[arg-type]
+    if not results:
+        assert not upgrade({"n.ipynb": opened(before).code.encode()})
+        return
+    after, level = upgraded(before, target=target)
+    assert level == results[0].level and around(after) == around(before)
+    script = (results[0].files["n.py"].after or source.encode()).decode()
+    assert statements("\n".join(sources(after).values())) == statements(script)
+    assert upgraded(after, target=target)[0] == after
+
+
+def statements(source: str) -> Counter[str]:
+    """The statements of a source. An expression at the end of a cell keeps its value, which a script's does not."""
+    return Counter(ast.unparse(node).removesuffix(".numpy()") for node in ast.parse(source).body)
 
 
 def run(*args: object, cwd: Path, code: int = 0, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:

@@ -59,7 +59,7 @@ def place(context: Context, function: FunctionPlan) -> None:
         default=own,
     ).node
     if frame.module.path.endswith(notebooks.SUFFIX):
-        anchor = _in_cell(context, function, needed, own)
+        anchor = _in_cell(context, function, needed, own) or anchor
     text = _text(context, function)
     blocks = context.moves[frame.module.path].before.setdefault(anchor, [])
     place = next(
@@ -68,16 +68,13 @@ def place(context: Context, function: FunctionPlan) -> None:
     blocks.insert(place, text)
 
 
-def _in_cell(context: Context, function: FunctionPlan, needed: int, own: Statement) -> ast.stmt:
+def _in_cell(context: Context, function: FunctionPlan, needed: int, own: Statement) -> ast.stmt | None:
     """In a notebook a function stands at the end of the cell that builds the last of it, or in that which first runs it."""
     frame = function.frame
+    ends = [unit for unit in context.units.ordered if unit.statement.frame is frame and notebooks.is_mark(unit.node)]
     built = max([needed, *(unit.index for unit in function.units if unit.statement.frame is frame)])
-    ends = [
-        unit
-        for unit in context.units.ordered
-        if unit.statement.frame is frame and notebooks.is_mark(unit.node) and built < unit.index <= own.index
-    ]
-    return min(ends, key=lambda unit: unit.index).node if ends else own.node
+    later = [unit for unit in ends if built < unit.index <= own.index]
+    return min(later, key=lambda unit: unit.index).node if later else own.node if ends else None
 
 
 def _text(context: Context, function: FunctionPlan) -> str:
