@@ -26,12 +26,21 @@ from .normal import places, properties
 from .normal.handing_in import handed_in
 from .normal.inlining import inlined, written_out
 from .normal.lifting import lifted
+from .normal.optimize_loss import written_otherwise
 from .normal.origins import Origins
 from .normal.outlining import rewritten
 from .normal.renaming import renamed
+from .normal.storing import stored
 from .parse import Module
 from .plan.reasons import ToHoist, ToOutline, ToRename, ToWriteOut, Undecided
 
+STEPS = (
+    written_otherwise,
+    inlined,
+    stored,
+    handed_in,
+    lifted,
+)  # of writing TF1 otherwise: the first that finds something
 MAX_REWRITTEN = 40  # rounds of writing TF1 otherwise before it is planned
 
 
@@ -131,7 +140,7 @@ def _program(project: Project, entry: str) -> Entry:
         if run.problems:
             result = Fallback([_at_home(project, entry, problem) for problem in run.problems])
             break
-        changed = inlined(run, origins) or handed_in(run, origins) or lifted(run, origins)
+        changed = next((found for step in STEPS if (found := step(run, origins))), {})
         if not changed or changed.keys() & helpers.keys():
             try:
                 result = emit_entry(modules, helpers, names, run, project.unsafe, project.modules)

@@ -93,9 +93,9 @@ class FeedDicts:
         parent = self.context.parents.get(name)
         if isinstance(parent, ast.Subscript) and parent.value is name and not isinstance(parent.ctx, ast.Load):
             return [parent.slice]
-        call = (
-            self.context.parents.get(parent) if isinstance(parent, ast.Attribute) and parent.attr == "update" else None
-        )
+        if not isinstance(parent, ast.Attribute) or parent.attr != "update":
+            return []
+        call = self.context.parents.get(parent)
         given = call.args[0] if isinstance(call, ast.Call) and len(call.args) == 1 else None
         return [key for key in given.keys if key is not None] if isinstance(given, ast.Dict) else []
 
@@ -181,10 +181,10 @@ class FeedDicts:
                     call = parent if isinstance(parent, ast.Call) else self.context.parents.get(parent)
                     if any(other.execution.node is call for other in self.context.plan.runs):
                         continue
-                keys = self._changed(part)
-                if keys:
-                    for key in keys:
-                        self._name_key(run, key)
+                changed = self._changed(part)
+                if changed:
+                    for one in changed:
+                        self._name_key(run, one)
                     continue
                 raise self._stop(run, "a dict of feeds that is used in another way, too")
             if isinstance(part, ast.Assign) and any(

@@ -141,6 +141,14 @@ class GraphState:
         self.used[candidate.lower()] = 1
         return candidate
 
+    def unique_at_top(self, name: str) -> str:
+        """The name of a variable that get_variable makes: no name scope is before it, but operations and scopes have taken
+        names, in upper or lower case."""
+        self.name_scopes.append("")
+        found = self.unique(name)
+        self.name_scopes.pop()
+        return found
+
     def in_variable_scope(self, name: str) -> str:
         scope = self.scopes[-1].name
         return f"{scope}/{name}" if scope else name

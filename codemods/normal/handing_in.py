@@ -18,7 +18,7 @@ from ..parse import Module, parse
 from ..plan import objects
 from ..plan.units import frames_of_units, moves
 from .origins import Origins, identity, split
-from .words import fresh
+from .words import attributes_named, fresh
 
 
 @dataclass(eq=False)
@@ -110,13 +110,7 @@ def _bound(definition: ast.FunctionDef) -> Iterator[ast.Name]:
 
 def _calls(run: Interpreter, one: Handed) -> bool:
     """Collects the calls; False where the method is named in any other way."""
-    name = one.definition.name
-    named = [
-        part
-        for module in run.modules.values()
-        for part in ast.walk(module.tree)
-        if isinstance(part, ast.Attribute) and part.attr == name
-    ]
+    named = attributes_named(run, one.definition.name)
     for call, found in run.calls.items():
         if any(function.node is one.definition for function, _, _ in found):
             bound = all(function.node is one.definition and function.bound is not None for function, _, _ in found)

@@ -94,7 +94,7 @@ def _sites(run: Interpreter) -> Iterator[Site]:
     for definition, frames in run.activations.items():
         if not isinstance(definition, ast.FunctionDef) or len(frames) != 1 or frames[0] in running:
             continue
-        site = _only_site(run, definition, frames[0]) if _builds(frames[0]) else None
+        site = _only_site(run, definition, frames[0]) if builds(frames[0]) else None
         if site is not None:
             yield site
 
@@ -108,7 +108,7 @@ def _only_site(run: Interpreter, definition: ast.FunctionDef, frame: Frame) -> S
     return site if site is not None and _named_once(run, site) else None
 
 
-def _builds(frame: Frame) -> bool:
+def builds(frame: Frame) -> bool:
     """Whether a function makes, itself, what only its own names reach."""
     own = [
         value for statement in frame.statements.values() for value in statement.made if value.chain[-1].frame is frame

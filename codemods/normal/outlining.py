@@ -20,7 +20,7 @@ def rewritten(
     module = modules[why.path]
     old = origins.get(why.path) or identity(module.utf8.decode())
     nodes = why.statements if isinstance(why, ToOutline) else [why.statement]
-    if not _own_lines(module, nodes):
+    if not own_lines(module, nodes):
         return None
     found = _outlined(why, module, old) if isinstance(why, ToOutline) else _hoisted(why, module, old)
     if found is None:
@@ -29,7 +29,7 @@ def rewritten(
     return parse(module.encode("\n".join(lines)), module.path, module.name), Origins(lines, of)
 
 
-def _own_lines(module: Module, nodes: list[ast.stmt]) -> bool:
+def own_lines(module: Module, nodes: list[ast.stmt]) -> bool:
     """Whether statements have their lines for themselves."""
     before = line(module, nodes[0].lineno)[: nodes[0].col_offset].strip()
     after = line(module, nodes[-1].end_lineno or 0).encode()[nodes[-1].end_col_offset or 0 :].strip()

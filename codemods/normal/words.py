@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from ..graph.interpreter import Interpreter
 from ..parse import Module
 
 
@@ -21,6 +22,16 @@ def words(module: Module) -> set[str]:
         elif isinstance(part, ast.alias):
             found.add((part.asname or part.name).partition(".")[0])
     return found
+
+
+def attributes_named(run: Interpreter, name: str) -> list[ast.Attribute]:
+    """Every attribute of a name in a program, but for TensorFlow's own (`tf.train`)."""
+    return [
+        part
+        for path, module in run.modules.items()
+        for part in ast.walk(module.tree)
+        if isinstance(part, ast.Attribute) and part.attr == name and run.names[path].name_of(part) is None
+    ]
 
 
 def fresh(taken: set[str], wishes: Iterable[str]) -> str:

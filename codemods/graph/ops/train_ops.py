@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .. import host
 from ..interpreter import Interpreter
-from ..values import GraphValue, Known, Optimizer, Tensor, TrainOp, UpdateOps, Value, Variable
+from ..values import GraphValue, Known, Optimizer, Tensor, TrainOp, UpdateOps, Value, Variable, graph_values
 from . import slots
 from .arguments import Arguments, of_function
 
@@ -81,7 +81,20 @@ def _step(run: Interpreter, node: ast.Call, arguments: Arguments) -> Value | Non
     return run.add_variable(made)
 
 
+def _optimize_loss(run: Interpreter, name: str, node: ast.Call) -> Value:
+    """What is written otherwise before anything is planned (see normal/optimize_loss.py): for now, a value like the loss."""
+    arguments = of_function(run, name, node)
+    rate = arguments.value("learning_rate")
+    if rate is not None and not isinstance(rate, GraphValue) and not (isinstance(rate, Known) and rate.value is None):
+        full = run.graph.in_variable_scope(run.graph.unique_scope("OptimizeLoss"))
+        kept = Variable(None, run.chain, (), "get_variable", (), "float32", name=f"{full}/learning_rate")
+        kept.trainable, kept.implicit, kept.maker = False, True, "get_variable"
+        run.add_variable(kept)
+    return run.tensor(node, name, tuple(graph_values(arguments.value("loss") or Value())), ())
+
+
 FUNCTIONS: dict[str, Callable[[Interpreter, str, ast.Call], Value]] = {
     "contrib.slim.learning.create_train_op": _create,
     "contrib.training.create_train_op": _create,
+    "contrib.layers.optimize_loss": _optimize_loss,
 }

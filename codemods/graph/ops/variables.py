@@ -156,6 +156,7 @@ def _get_variable(run: Interpreter, name: str, node: ast.Call) -> Value:
     if "collections" in arguments:
         _join_collections(run, made, arguments)
     run.graph.store[full] = made
+    made.name = run.graph.unique_at_top(full)
     return run.add_variable(made)
 
 
