@@ -71,6 +71,8 @@ def _kind(name: str, source: str, after: str, result: ProgramResult) -> tuple[st
         if state == "left" and not reason:
             return "silent", "left without a reason"
         return ("left" if state == "left" else "same" if line in after.splitlines() else "native"), reason
+    if state == "rewritten" and file.diagnostics:  # a function of contrib that the module has now
+        return "compat" if result.level == "compat" else "left", file.diagnostics[0].message
     if state not in ("left", "kept") or (state == "left" and not reason) or not file.diagnostics:
         return "silent", f"level {result.level}, but the report says {state} {reason!r}"
     reason = reason if state == "left" else file.diagnostics[0].message

@@ -62,6 +62,8 @@ EXTRA = {
     "contrib.slim.recompute_grad": "lambda *args: args[0]",
     "nn.dropout": "x, 0.5",
     "no_regularizer": "x",
+    "contrib.keras.optimizers.Optimizer": "'name'",
+    "contrib.keras.api.keras.optimizers.Optimizer": "'name'",
     "contrib.slim.queues.QueueRunners": "tf.Session()",
     "nn.ctc_loss": "labels=tf.SparseTensor([[0, 0]], [1], [1, 2]), inputs=tf.zeros([2, 1, 3]), sequence_length=[2]",
     "errors.error_code_from_exception_type": "tf.errors.OutOfRangeError",

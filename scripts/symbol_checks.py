@@ -112,7 +112,7 @@ def resolve(dotted):
 
 # Keywords that Keras takes for every layer, beyond the signatures of its classes.
 KERAS = {"name", "dtype", "trainable", "autocast", "input_shape", "input_dim", "activity_regularizer", "weight_decay"}
-KERAS |= {"implementation", "document_count"}  # taken by older classes that Keras 2 keeps
+KERAS |= {"implementation", "document_count", "lr", "decay", "schedule_decay"}  # taken by older classes that Keras 2 keeps
 
 def why(dotted, count, keywords):
     try:

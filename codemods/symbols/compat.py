@@ -78,6 +78,8 @@ def _is_new(name: str) -> bool:
 
 def _keras(site: Site) -> str | None:
     """A name of tf.keras whose arguments are called otherwise in Keras 2."""
+    if site.private:  # tf.contrib.keras
+        site.rename(site.name)
     if site.call is not None and site.fact is not None:
         return _arguments(site, site.fact, site.fact.renamed)
     return None
