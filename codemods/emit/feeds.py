@@ -6,7 +6,7 @@ import ast
 
 from ..edits import Part
 from ..graph.frames import Frame
-from ..graph.values import Dict, GraphValue, Tensor
+from ..graph.values import Dict, GraphValue, Known, Tensor
 from ..plan.executions import Feed, Run
 from .context import Context
 
@@ -24,11 +24,11 @@ def note_decided(context: Context) -> None:
     for run in context.plan.runs:
         for value in run.function.constants if run.function is not None else ():
             feed = run.feeds.get(value)
-            if feed is None or feed.node is None or isinstance(feed.node, ast.Constant):
+            if feed is None or not isinstance(feed.value, Known) or isinstance(feed.node, ast.Constant | None):
                 continue
             path = run.execution.chain[-1].frame.module.path
             said = " ".join(context.modules[path].text(feed.node).split())
-            message = f"`{said}` is {feed.value.value} wherever this runs, and is not asked any more"  # type: ignore[union-attr]
+            message = f"`{said}` is {feed.value.value} wherever this runs, and is not asked any more"
             context.note("decided-feed", "TFM924", message, feed.node, path)
 
 
