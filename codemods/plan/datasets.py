@@ -49,9 +49,11 @@ def _function(plan: Plan, run: Run, dataset: Dataset, source: ast.expr, maker: S
     made.returns = [Fetched(dataset, source, None)]
     found = slices.of(plan.units, [], slices.reads_of(source, maker), set())
     made.units, made.outside = found.units, found.outside
-    frames = {unit.statement.frame for unit in made.units} - {maker.frame}
-    if frames or objects.owner(maker.frame) is not None:
-        raise undecided("a dataset that is fed and made in several functions, or by an object", source, maker)
+    owner = objects.owner(maker.frame)
+    if any(unit.statement.frame is not maker.frame for unit in made.units):
+        raise undecided("a dataset that is fed and made in several functions", source, maker)
+    if owner is not None:
+        made.frame = owner.frame
     for root in _placeholders(plan, dataset):
         made.parameters.append(Parameter(_name(plan, root), root))
     plan.functions.append(made)
@@ -67,6 +69,6 @@ def _name(plan: Plan, root: GraphValue) -> str:
     unit = plan.units.unit(root)
     for part in unit.parts if unit is not None else ():
         for name, bound in part.writes.items():
-            if bound is root and name.isidentifier():
-                return name
+            if bound is root and name.removeprefix("self.").isidentifier():
+                return name.removeprefix("self.")
     raise undecided("a dataset that is fed by a placeholder without a name", root.node or ast.Pass(), root.chain[-1])

@@ -46,9 +46,14 @@ def keep(context: Context) -> None:
         # lists and dicts come last: what they hold may be attributes by then
         for frame, name, value in sorted(own, key=lambda one: not isinstance(one[2], GraphValue)):
             leaves = list(flatten(value))
-            if leaves and all(isinstance(leaf, KEPT) for leaf in leaves):
+            if leaves and all(isinstance(leaf, KEPT) and not _is_fed(leaf) for leaf in leaves):
                 if not all(isinstance(leaf, GraphValue) and _is_reached(context, leaf, one) for leaf in leaves):
                     attribute(context, frame, name)
+
+
+def _is_fed(value: Value) -> bool:
+    """Whether a dataset is made of what is fed, by a function of its own."""
+    return isinstance(value, Dataset) and not value.constant
 
 
 def _is_reached(context: Context, value: GraphValue, one: Instance) -> bool:
