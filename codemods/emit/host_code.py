@@ -12,9 +12,11 @@ from ..graph.values import (
     Config,
     GraphValue,
     Instance,
+    IteratorInit,
     Known,
     Sequence,
     Session,
+    StringHandle,
     TensorShape,
     TFName,
     Variable,
@@ -243,6 +245,8 @@ def _evaluated(expression: ast.expr, dropped: set[ast.AST]) -> Iterator[ast.AST]
 
 def _goes(context: Context, value: GraphValue) -> bool:
     """Whether a value no longer exists outside of functions."""
+    if isinstance(value, (IteratorInit, StringHandle)):
+        return True
     unit = context.units.unit(value)
     return moves(value) and unit is not None and unit.kind != "setup"
 

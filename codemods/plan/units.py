@@ -220,7 +220,11 @@ def _kind(unit: Unit) -> str:
         return "session" if not any(isinstance(value, DataIterator) for value in made) else "iterator"
     if kinds <= {Dataset, DataIterator, IteratorInit} and DataIterator in kinds and any(map(moves, made)):
         return "iterator"  # over a dataset that is fed: both are made where it is initialized
-    if writes and not kinds and all(isinstance(value, (Session, Graph)) for value in writes):
+    if (
+        writes
+        and not kinds
+        and all(isinstance(value, (Session, Graph, IteratorInit, StringHandle)) for value in writes)
+    ):
         return "session"
     defaults = ancestors(
         leaf
