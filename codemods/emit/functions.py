@@ -702,7 +702,8 @@ class Writer:
                 for index, item in enumerate(fetches.items)
                 if any(part.place[0] == index for part in returned)
             ]
-            if len(entries) > 1 and any(len(part.place) > 1 for part in returned):
+            nested = any(len(part.place) > 1 for part in returned)
+            if len(entries) > 1 and nested and fetches.kind == "list":
                 return [f"return [{', '.join(entries)}]"]
             return [f"return {', '.join(entries)}"]
         return [f"return {self._structure(fetches, (), returned)}"]

@@ -75,7 +75,7 @@ def _hoisted(why: ToHoist, module: Module, old: Origins) -> tuple[list[str], lis
     for call in why.calls:
         if any(call is not other and call in set(ast.walk(other)) for other in why.calls):
             return None
-        name = fresh(taken, [_wish(call)])
+        name = fresh(taken, [_wish(call) if why.wish == "variable" else why.wish])
         shown = split(f"{name} = {module.text(call)}")
         lines += [indent + shown[0], *shown[1:]]
         of += [

@@ -37,7 +37,7 @@ from ..graph.values import (
 )
 from . import slices
 from .models import Models
-from .reasons import Undecided, undecided
+from .reasons import ToHoist, Undecided, undecided
 from .units import Unit, Units
 
 
@@ -467,11 +467,25 @@ def _feeds(units: Units, execution: Execution) -> dict[GraphValue, Feed]:
         holder = None
         if literal is None:
             if not isinstance(node, ast.Name):
-                raise undecided("feeds that are built where they are used", execution.node, execution.chain[-1])
+                raise _built_in_place(units, execution)
             holder = node.id
         own = literal.keys[index] if literal is not None and index < len(literal.keys) else None
         result[key] = Feed(feeds.values[index], feeds.nodes[index], own, holder)
     return result
+
+
+def _built_in_place(units: Units, execution: Execution) -> Undecided:
+    """Feeds that a call gives within a run: they can have a statement of their own before it, where it runs them once."""
+    why, statement, node = "feeds that are built where they are used", execution.chain[-1], execution.feed_node
+    simple = isinstance(statement.node, ast.Assign | ast.AugAssign | ast.Expr | ast.Return)
+    inside = [part for part in ast.walk(statement.node) if isinstance(part, ONLY_SOMETIMES)]
+    if not simple or not isinstance(node, ast.Call) or any(node in set(ast.walk(part)) for part in inside):
+        return undecided(why, execution.node, statement)
+    return ToHoist(statement.node, [node], statement.frame.module.path, why, "feed")
+
+
+# What may evaluate a part of it never, or more than once.
+ONLY_SOMETIMES = (ast.IfExp, ast.BoolOp, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def _in_place(units: Units, execution: Execution, run: Run) -> bool:

@@ -31,12 +31,20 @@ class ToOutline(Undecided):
 
 
 class ToHoist(Undecided):
-    """A statement that would go native if the variables that it makes had statements of their own."""
+    """A statement that would go native if the variables that it makes, or the feeds, had statements of their own."""
 
-    def __init__(self, statement: ast.stmt, calls: list[ast.Call], path: str) -> None:
-        super().__init__("a statement that makes both variables and tensors", statement, path)
+    def __init__(
+        self,
+        statement: ast.stmt,
+        calls: list[ast.Call],
+        path: str,
+        message: str = "a statement that makes both variables and tensors",
+        wish: str = "variable",
+    ) -> None:
+        super().__init__(message, statement, path)
         self.statement = statement
         self.calls = calls
+        self.wish = wish
 
 
 class ToRename(Undecided):
