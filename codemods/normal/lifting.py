@@ -14,7 +14,7 @@ from ..edits import Edits
 from ..emit.text import column, comments_above, first_line, reindent
 from ..graph.frames import Frame
 from ..graph.interpreter import Interpreter
-from ..graph.values import Function, Instance, Layer, Value, Variable, graph_values
+from ..graph.values import Function, Instance, Layer, Tensor, Value, Variable, graph_values
 from ..parse import Module, parse
 from .inlining import OWN
 from .origins import Origin, Origins, identity, split
@@ -117,7 +117,7 @@ def _is_own_name(run: Interpreter, definition: ast.FunctionDef) -> bool:
 
 
 def _reads(run: Interpreter, one: Lifted, frames: list[Frame], parents: Mapping[ast.AST, ast.AST]) -> bool:
-    """Collects what the function reads around it; False where that is more than host values."""
+    """Collects what the function reads around it; False where that is more than host values and tensors."""
     definition = one.definition
     parameters = definition.args
     own = {name.arg for name in (*parameters.posonlyargs, *parameters.args, *parameters.kwonlyargs)} - {one.owner}
@@ -135,7 +135,7 @@ def _reads(run: Interpreter, one: Lifted, frames: list[Frame], parents: Mapping[
                 attribute = parents[part]
                 if not isinstance(attribute, ast.Attribute) or not isinstance(attribute.ctx, ast.Load):
                     return False
-                if not _is_host(run, attribute):
+                if not (_is_host(run, attribute) or _is_tensor(run, attribute)):
                     return False
                 _note(one, attribute.attr, attribute, own)
             elif part.id in around:
@@ -169,6 +169,12 @@ def _around(frame: Frame, one: Lifted) -> dict[str, Value]:
 def _is_host(run: Interpreter, node: ast.expr) -> bool:
     values = run.meanings.get(node, [])
     return not any(isinstance(value, (Function, Instance)) or graph_values(value) for value in values)
+
+
+def _is_tensor(run: Interpreter, node: ast.expr) -> bool:
+    """Whether an attribute is a tensor or a variable of its object, which a call can give as well."""
+    values = run.meanings.get(node, [])
+    return bool(values) and all(isinstance(value, Tensor) and value.layer is None for value in values)
 
 
 def _calls(run: Interpreter, one: Lifted, parents: Mapping[ast.AST, ast.AST]) -> bool:

@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from ...edits import Edits
 from ...graph.ops.scopes import is_setting
 from ...graph.values import Function, GraphValue, Known, Layer, Placeholder, Tensor, Value, Variable, flatten
+from ...plan import objects
 from ...plan.executions import is_scalar
 from ...plan.handing import returned_tuple
 from ...plan.models import FunctionModel, Object, Site, Told
 from ...plan.phases import arguments_of, flat, initial_call, is_scope, is_setting_statement, name_argument, name_node
 from ...plan.units import ancestors
 from .. import devices
+from ..classes import sizes
 from ..context import Context, quoted
 from ..estimating import modes
 from ..recurrent import rnn_classes
@@ -645,8 +647,21 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
         inputs.extend(f"{name}=False" for name in modes.of_model(context, model))
         lines.append(f"{context.objects[made]}({', '.join(inputs)})  # creates the variables")
     else:
+        _check_depth(context, made, node, path)
         context.unbuilt.append((made, node, path))
     put(context, made, path, lines)
+
+
+def _check_depth(context: Context, made: Object, node: ast.Call, path: str) -> None:
+    """A model of an object that its first call builds must see how deep its input is: functions of the class may not."""
+    if objects.owner(made.first.frame) is None:
+        return
+    for value in made.activations[0].arguments.values():
+        if isinstance(value, Placeholder) and value.shape:
+            if not sizes.of(context, value, made.first.frame)[-1].isdecimal():
+                raise context.stop(
+                    "a model whose variables are wanted before the shape of its input is known", node, path
+                )
 
 
 def _of_another_call(context: Context, made: Object, name: str, path: str, inputs: list[str]) -> str | None:
