@@ -9,7 +9,8 @@ Each package is upgraded as a tree of its own. A row of the table says of one
 * changed again: files that a second run over the result would change;
 * comments: those of the input that are nowhere in the same file of the result;
 * names: TensorFlow names of its TF1 programs, and `silent`, those that the report says nothing of;
-* unknown: names in the result that TensorFlow 2.21 has not, and that no finding tells of; `reported` are those that are told.
+* unknown: names in the result that TensorFlow 2.21 has not, and that no finding tells of; `reported` are those that are told,
+  `staying` those in files of which the report says why they stay as they are.
 
 It ends with 1 where a column that should be zero (errors, no Python, changed again, comments, silent, unknown) is not, and says
 where. Files that are no Python 3, or that can't be read, are told, and are left out.
@@ -56,6 +57,7 @@ class Found:
     silent: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     reported: Counter[str] = field(default_factory=Counter)  # names that are left, and told
+    staying: int = 0  # names in files of which the report says that they stay as they are
     shares: shares.Shares = field(default_factory=shares.Shares)
 
     @property
@@ -74,7 +76,11 @@ def main() -> int:
     args = parser.parse_args()
     work = fetching.work_folder(args.work)
     names = fetching.chosen(args.packages)
-    print(_row("", *("files lines seconds errors not-python again comments names silent unknown reported".split())))
+    print(
+        _row(
+            "", *("files lines seconds errors not-python again comments names silent unknown reported staying".split())
+        )
+    )
     found: dict[str, Found] = {}
     for name in names:
         found[name] = look(fetching.sources(name, work), args.shares)
@@ -94,7 +100,7 @@ def look(files: Mapping[str, bytes], count_shares: bool = False) -> Found:
     found.seconds = time.process_time() - start
     gc.enable()
     after = dict(files)
-    left: dict[str, set[str]] = {}
+    left: dict[str, set[str] | None] = {}
     for group, result in results:
         _look_at(files, group, result, found, left, count_shares)
         after.update({path: one.after for path, one in result.files.items() if one.after is not None})
@@ -112,10 +118,11 @@ def _look_at(
     group: engine.Group,
     result: ProgramResult,
     found: Found,
-    left: dict[str, set[str]],
+    left: dict[str, set[str] | None],
     count_shares: bool,
 ) -> None:
-    """What a program's result says. `left` gets the names that it tells of, by the path of the file."""
+    """What a program's result says. `left` gets the names that it tells of, by the path of the file: None for a file of which
+    it says that all of it stays."""
     for path, one in result.files.items():
         found.levels[one.level] += 1
         found.errors += [f"{path}: {told.message}" for told in one.diagnostics if told.symbol == "internal-error"]
@@ -124,8 +131,8 @@ def _look_at(
         elif one.after is not None:
             found.comments += [f"{path}: {text}" for text in invariants.comments_lost(one.before, one.after)]
         places = {(told.line, told.column) for told in one.diagnostics}
-        told_of = {name.name for name in one.accounts if (name.line, name.column) in places}
-        left[path] = {name.name for name in one.accounts} if result.level == "untouched" else told_of
+        stays = result.level == "untouched" or any(told.symbol == "tf1-in-tf2" for told in one.diagnostics)
+        left[path] = None if stays else {name.name for name in one.accounts if (name.line, name.column) in places}
     if result.dialect != "tf1":
         return
     modules, names = invariants.modules_of(files, group)
@@ -138,7 +145,7 @@ def _look_at(
 
 
 def _look_at_result(
-    files: Mapping[str, bytes], after: Mapping[str, bytes], left: Mapping[str, set[str]], found: Found
+    files: Mapping[str, bytes], after: Mapping[str, bytes], left: Mapping[str, set[str] | None], found: Found
 ) -> None:
     """What the result holds: Python, that another run leaves alone, with names that TensorFlow 2.21 has."""
     broken = invariants.unparsed({path: data for path, data in after.items() if data is not files[path]})
@@ -160,7 +167,10 @@ def _look_at_result(
     for path, line, one in spelt:
         if one in absent:
             name = one.path.removeprefix("compat.v1.")
-            if name in left[path]:
+            told = left[path]
+            if told is None:
+                found.staying += 1
+            elif name in told:
                 found.reported[name] += 1
             else:
                 found.unknown.append(f"{path}:{line}: tf.{one.path}")
@@ -184,13 +194,14 @@ def _figures(name: str, one: Found) -> str:
         one.names,
         *problems[4:],
         sum(one.reported.values()),
+        one.staying,
     )
 
 
 def _tell(found: Mapping[str, Found], with_shares: bool) -> None:
     whole = Found()
     for one in found.values():
-        for name in ("files", "lines", "seconds", "names", "levels", "skipped", "reported", *PROBLEMS):
+        for name in ("files", "lines", "seconds", "names", "levels", "skipped", "reported", "staying", *PROBLEMS):
             setattr(whole, name, getattr(whole, name) + getattr(one, name))
     print(_figures("all", whole))
     print(f"\nfiles by level: {', '.join(f'{count} {level}' for level, count in sorted(whole.levels.items()))}")

@@ -82,7 +82,7 @@ def groups(files: Mapping[str, bytes]) -> list[Group]:
     edges = projects.loads(files)
     using = {path for path in files if b"\0" in files[path] or mentions_tensorflow(files[path], aliases)}
     # A loop that is handed a session runs the graph, if it does not import TensorFlow.
-    using |= {other for path in using for other in edges[path] if _RUNS.search(files[other])}
+    using |= {other for other in {one for path in using for one in edges[path]} - using if _RUNS.search(files[other])}
     found = projects.partition(edges, using)
     return [Group(one, projects.beside(one, edges)) for one in found]
 
