@@ -22,7 +22,7 @@ from .graph import Interpreter, recover
 from .graph.frames import Problem
 from .names import Names, resolve
 from .names.meaning import Others
-from .normal import places, properties
+from .normal import places, prints, properties
 from .normal.handing_in import handed_in
 from .normal.inlining import inlined, written_out
 from .normal.lifting import lifted
@@ -133,6 +133,7 @@ def _program(project: Project, entry: str) -> Entry:
     origins.update({path: origin for path, (_, origin) in plain.items()})
     names.update(_resolved(project, modules, plain))
     result: Emitted | Fallback | None = None
+    told: list[Diagnostic] = []  # what went before the graph was planned
     builds = False
     for _ in range(MAX_REWRITTEN):
         run = recover({**modules, **helpers}, names, entry, project.links)
@@ -140,7 +141,8 @@ def _program(project: Project, entry: str) -> Entry:
         if run.problems:
             result = Fallback([_at_home(project, entry, problem) for problem in run.problems])
             break
-        changed = next((found for step in STEPS if (found := step(run, origins))), {})
+        changed = prints.dropped(run, origins, told)
+        changed = changed or next((found for step in STEPS if (found := step(run, origins))), {})
         if not changed or changed.keys() & helpers.keys():
             try:
                 result = emit_entry(modules, helpers, names, run, project.unsafe, project.modules)
@@ -157,7 +159,7 @@ def _program(project: Project, entry: str) -> Entry:
     assert result is not None
     result = _at_origin(result, origins)
     if isinstance(result, Emitted):
-        result = replace(result, diagnostics=[*result.diagnostics, *_written_out(project, modules, entry)])
+        result = replace(result, diagnostics=[*result.diagnostics, *told, *_written_out(project, modules, entry)])
     return Entry(entry, builds, result)
 
 

@@ -327,6 +327,13 @@ def evaluate_all(run: Interpreter, nodes: list[ast.expr]) -> list[Value]:
 # -- calls --------------------------------------------------------------------------------------------------------------
 
 
+def _shows_tensors(arguments: list[Value], node: ast.Call) -> bool:
+    """Whether a print shows symbolic tensors, and beside them texts alone: wherever it stands, it goes."""
+    shown = [isinstance(one, GraphValue) for one in arguments]
+    texts = [isinstance(one, ast.Constant) for one in node.args]
+    return any(shown) and not node.keywords and all(one or text for one, text in zip(shown, texts, strict=False))
+
+
 def call_builtin(run: Interpreter, name: str, arguments: list[Value], node: ast.Call) -> Value:
     """The value of a call of a built-in function."""
     function = BUILTIN_CALLS.get(name)
@@ -334,7 +341,7 @@ def call_builtin(run: Interpreter, name: str, arguments: list[Value], node: ast.
         return function(run, arguments, node)
     if name == "super":
         return instances.call_super(run, arguments)
-    if name in {"print", "next", "iter"}:
+    if name in {"print", "next", "iter"} and not (name == "print" and _shows_tensors(arguments, node)):
         run.effect(node)
     if name in {"isinstance", "type", "repr", "print", "id", "callable", "vars"}:
         return Value()

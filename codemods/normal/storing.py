@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from ..edits import Edits
 from ..graph.frames import Frame
 from ..graph.interpreter import Interpreter
+from ..graph.values import flatten
 from ..parse import Module, parse
 from ..plan import objects
-from ..plan.units import frames_of_units
+from ..plan.units import frames_of_units, moves
 from .inlining import builds
 from .origins import Origins, identity, split
 from .words import attributes_named
@@ -52,11 +53,17 @@ def _all(run: Interpreter) -> Iterator[Stored]:
         if not isinstance(definition, ast.FunctionDef) or len(frames) != 1 or definition.decorator_list:
             continue
         owner = objects.owner(frames[0])
-        if owner is None or frames[0] in units or not builds(frames[0]):
+        if owner is None or not (_hands_back(frames[0]) if frames[0] in units else builds(frames[0])):
             continue
         one = _candidate(run, definition, frames[0])
         if one is not None:
             yield one
+
+
+def _hands_back(frame: Frame) -> bool:
+    """Whether a method that stores some of what it builds hands back a tensor, and runs nothing."""
+    runs = any(statement.executions for statement in frame.statements.values())
+    return not runs and any(moves(leaf) for value in frame.returned for leaf in flatten(value))
 
 
 def _candidate(run: Interpreter, definition: ast.FunctionDef, frame: Frame) -> Stored | None:

@@ -364,6 +364,8 @@ def _assign_function(plan: Plan, run: Run) -> None:
         for frame, name in made.outside
         if frame in units.frames and frame not in begun and not _is_object(made, frame, name)
     }
+    if {objects.owner(unit.statement.frame) for unit in made.units} == {None}:
+        frames = {frame for frame in frames if frame.instance is None}  # it reads of an object what that goes on having
     if statement.frame in units.homes:
         made.frame = statement.frame
         made.home = units.homes[statement.frame]
