@@ -178,6 +178,7 @@ STEP = "step = tf.train.get_or_create_global_step()\nrate = tf.train.exponential
 
 
 
+
 def test_files_are_looked_for_and_a_branch_that_empties_goes() -> None:
     text = native(
         LINE

@@ -100,7 +100,7 @@ step = slim.learning.create_train_op(loss, tf.train.GradientDescentOptimizer(0.1
             "y = slim.conv2d(x, 4, 3, weights_regularizer=lambda w: tf.nn.l2_loss(w))\n",
             "a regularizer that is not known",
         ),
-        ("y = slim.layer_norm(x)\n", "layer_norm over more than the last axis"),
+        ("y = slim.layer_norm(x, begin_norm_axis=2)\n", "tf.contrib.layers.layer_norm with begin_norm_axis"),
         ("y = slim.conv2d(slim.conv2d(x, 3, 3, scope='c'), 3, 3, scope='c')\n", "a second layer named c without reuse"),
         ("y = slim.repeat(x, 2, lambda n, s: n * 2.0, 'a')\n", "something that is not known to be a layer"),
         ("y = slim.bias_add(x)\n", "tf.contrib.layers.bias_add"),

@@ -18,6 +18,13 @@ _MODULE = re.compile(rb"from\s+([\w.]+)")
 # Parts of the tensorflow package that are imported as they are: private ones, and those that are packages of their own.
 _AS_IT_IS = ("python", "keras", "examples", "core")
 _ABSL = ("app", "flags", "logging")
+# Where programs reach the same modules by private paths.
+_PLATFORM = {
+    "python.platform.app": "app",
+    "python.platform.flags": "flags",
+    "python.platform.tf_logging": "logging",
+    "python.platform.logging": "logging",
+}
 
 
 def changes(names: Names, result: Rewritten, level: Level) -> dict[ast.Import | ast.ImportFrom, list[str | None]]:
@@ -94,6 +101,8 @@ def _wanted(
             return f"import {top}" + (f" as {bound}" if bound != top else "")
         if dotted.startswith("contrib"):
             return _contrib(dotted, bound, same, left, level)
+        if level == "native" and alias.asname and dotted in _PLATFORM:
+            return _from_absl(dotted, bound)
         if dotted.startswith("python."):
             return same if alias.asname is None or bound in left or not used else None
         if dotted.startswith("examples."):
@@ -109,6 +118,8 @@ def _wanted(
         return same if found.api == "v2" else f"import {top}" + (f" as {bound}" if bound != top else "")
     if found.name.startswith("contrib"):
         return same if bound == "*" else _contrib(found.name, bound, same, left, level)
+    if level == "native" and found.name in _PLATFORM:
+        return _from_absl(found.name, bound)
     if found.name.startswith("python."):
         return same if bound in left or not used else None
     if found.name.startswith("examples."):
@@ -122,6 +133,11 @@ def _wanted(
         return same if bound in left else None
     target = f"{top}.{package}".rstrip(".")
     return f"from {target} import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
+
+
+def _from_absl(name: str, bound: str) -> str:
+    module = _PLATFORM[name]
+    return f"from absl import {module}" + (f" as {bound}" if bound != module else "")
 
 
 def _stays(name: str, level: Level = "native") -> bool:

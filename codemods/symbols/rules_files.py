@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from .sites import NEXT, Rule, Site, atom
+from .sites import NEXT, Rule, Site, atom, is_constant
 
 
 def _checkpoint_exists(site: Site) -> str | None:
@@ -35,7 +35,18 @@ def _writer(site: Site) -> str | None:
     return None
 
 
+def _records(site: Site) -> str | None:
+    """tf.python_io.tf_record_iterator(path) -> tf.data.TFRecordDataset(path).as_numpy_iterator(): both give bytes."""
+    bound = site.bind(("path", "options")) if site.call is not None else None
+    if bound is None or "path" not in bound or (not is_constant(bound.get("options"), None) and "options" in bound):
+        return NEXT
+    site.replace_call(f"{site.tf('data.TFRecordDataset')}(", bound["path"], ").as_numpy_iterator()")
+    return None
+
+
 RULES: dict[str, Rule] = {
+    "python_io.tf_record_iterator": _records,
+    "io.tf_record_iterator": _records,
     "train.checkpoint_exists": _checkpoint_exists,
     "train.match_filenames_once": _matching,
     "summary.FileWriter": _writer,

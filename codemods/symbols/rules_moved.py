@@ -19,7 +19,7 @@ _FLAG_ARGUMENTS = {"flag_name": "name", "default_value": "default", "docstring":
 
 def absl(site: Site) -> str | None:
     """Any name of tf.app, tf.flags or tf.logging: the module of absl that it was made of."""
-    parts = site.use.name.split(".")
+    parts = site.full.split(".")
     if parts[:2] == ["app", "flags"]:
         parts = parts[1:]
     module, rest = parts[0], parts[1:]

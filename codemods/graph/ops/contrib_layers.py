@@ -274,11 +274,23 @@ def _settings(call: Call, layer: Layer) -> None:
         for what in ("initializer", "regularizer"):
             if f"depthwise_{what}" in settings:
                 settings.setdefault(f"pointwise_{what}", settings[f"depthwise_{what}"])
-    if layer.cls == "LayerNormalization" and len(getattr(call.inputs, "shape", None) or ()) != 2:
-        call.problem("tf.contrib.layers.layer_norm over more than the last axis, which Keras has otherwise")
+    if layer.cls == "LayerNormalization":
+        _normalized_axes(call, layer)
     activation = _activation(call)
     if activation is not None and kind.normalized and not call.given("normalizer_fn"):
         settings["activation"] = activation
+
+
+def _normalized_axes(call: Call, layer: Layer) -> None:
+    """contrib's layer_norm takes the moments over all axes but the batch's, and has parameters for each channel."""
+    rank = len(getattr(call.inputs, "shape", None) or ())
+    first = call.plain("begin_norm_axis", 1)
+    if first == -1 or (rank and first == rank - 1):
+        return
+    if rank < 2:
+        call.problem("tf.contrib.layers.layer_norm over a shape that is not known")
+    layer.cls = "GroupNormalization"
+    layer.settings["groups"] = Setting(Value(), text="1")
 
 
 def _is_nothing(call: Call, name: str) -> bool:
