@@ -176,9 +176,6 @@ RUN = START + "sess.run(z, {x: [[1, 2]]})\n"
 STEP = "step = tf.train.get_or_create_global_step()\nrate = tf.train.exponential_decay(0.1, step, 5, 0.9)\n"
 
 
-
-
-
 def test_files_are_looked_for_and_a_branch_that_empties_goes() -> None:
     text = native(
         LINE
