@@ -180,3 +180,18 @@ def test_a_function_that_gives_an_element_gives_the_dataset() -> None:
 def test_a_function_that_computes_with_an_element() -> None:
     text = BATCHES.replace("get_next()\n", "get_next() + 1\n")
     assert reason(text + "print(sess.run(train * 2), sess.run(test))\n") == "an iterator made in a function"
+
+
+def test_a_seeded_shuffle_that_begins_again_is_told() -> None:
+    source = "data = tf.data.Dataset.range(4).shuffle(4, seed=1)\niterator = data.make_initializable_iterator()\n"
+    draw = "number = iterator.get_next() * 2\nsess = tf.Session()\n"
+    run = "sess.run(iterator.initializer)\nprint(sess.run(number))\n"
+
+    def codes(text: str) -> set[str]:
+        result = upgrade_program({"program.py": (HEAD + text).encode()})
+        return {one.code for one in result.files["program.py"].diagnostics}
+
+    assert codes(source + draw + run) == set()
+    assert codes(source + draw + run + run) == {"TFM411"}
+    assert codes(source.replace("seed=1)", "seed=1).repeat()") + draw + run) == {"TFM411"}
+    assert codes(source.replace(", seed=1", "") + draw + run + run) == set()

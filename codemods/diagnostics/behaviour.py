@@ -231,4 +231,39 @@ RULES = (
             """
         ),
     ),
+    Rule(
+        code="TFM411",
+        symbol="shuffle-order",
+        title="The order of a seeded shuffle",
+        what="A dataset is shuffled with a seed, and then repeated, or its iterator is initialized several times.",
+        why=(
+            "TensorFlow 1 shuffled each epoch in another order than TensorFlow 2 does with the same seed, and began again with "
+            "the first one after each initialization of the iterator."
+        ),
+        advice="Nothing, unless each initialization must begin with the same order: then make the dataset anew each time.",
+        fix="safe",
+        fix_note="The dataset stays as it is.",
+        bad=program(
+            """
+            import tensorflow as tf
+
+            dataset = tf.data.Dataset.range(8).shuffle(8, seed=1).repeat(2)
+            number = dataset.make_one_shot_iterator().get_next()
+
+            with tf.Session() as sess:
+                print(sess.run(number))
+            """
+        ),
+        good=program(
+            """
+            import tensorflow as tf
+
+            dataset = tf.data.Dataset.range(8).repeat(2).shuffle(8, seed=1)
+            number = dataset.make_one_shot_iterator().get_next()
+
+            with tf.Session() as sess:
+                print(sess.run(number))
+            """
+        ),
+    ),
 )

@@ -40,6 +40,40 @@ def prepare(context: Context) -> None:
             context.owned.add(value.node.func)
 
 
+MIXED = "TensorFlow 1 shuffled what is repeated in another order, with the same seed"
+AGAIN = "TensorFlow 1 began with the same order at each initialization; here a seeded shuffle goes on with another one"
+
+
+def shuffles(context: Context) -> None:
+    """Tells of seeded shuffles whose order changes."""
+    again: dict[Dataset, bool] = {}
+    begun: set[Dataset] = set()
+    for value in context.run.values:
+        if isinstance(value, DataIterator) and value.dataset is not None:
+            again.setdefault(value.dataset, False)
+        elif isinstance(value, IteratorInit) and value.dataset is not None:
+            again.setdefault(value.dataset, False)
+    for run in context.plan.runs:
+        for part in run.fetched if run.kind == "iterator" else ():
+            init = part.value
+            if isinstance(init, IteratorInit) and init.iterator is not None:
+                dataset = init.dataset or init.iterator.dataset
+                if dataset is not None and dataset.constant:
+                    looped = any(isinstance(one.node, (ast.For, ast.While)) for one in run.execution.chain)
+                    again[dataset] = looped or dataset in begun
+                    begun.add(dataset)
+    for dataset, often in again.items():
+        for shuffle in dataset.shuffles:
+            _shuffle(context, shuffle, dataset.mixed, often)
+
+
+def _shuffle(context: Context, shuffle: Dataset, mixed: bool, again: bool) -> None:
+    node, path = shuffle.node, shuffle.chain[-1].frame.module.path
+    if node is not None and node not in context.handed and (mixed or again):
+        context.handed.add(node)
+        context.note("shuffle-order", "TFM411", AGAIN if again else MIXED, node, path)
+
+
 def _form(context: Context, value: DataIterator, node: ast.Call) -> IteratorForm:
     unit = context.units.unit(value)
     path = value.chain[-1].frame.module.path

@@ -107,6 +107,7 @@ def emit(
     setup.variables(context)
     setup.schedules(context)
     iterators.prepare(context)
+    iterators.shuffles(context)
     setup.writers(context)
     metrics.prepare(context)
     loading.own(context)

@@ -627,6 +627,8 @@ class Config(Value):
 class Dataset(GraphValue):
     components: Value | None = None
     endless: bool = False  # it repeats without an end
+    shuffles: tuple[Dataset, ...] = ()  # those on the way to it that a seed shuffles
+    mixed: bool = False  # it repeats what a seed shuffled
 
 
 @dataclass(eq=False)

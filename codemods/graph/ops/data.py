@@ -66,6 +66,8 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
         made = run.add(Dataset(node, run.chain, _fed(run, node, [owner, *values])))
         keep = name not in {"map", "flat_map", "interleave", "apply", "zip", "padded_batch", "from_generator"}
         made.components = owner.components if keep else None
+        made.shuffles = (*owner.shuffles, made) if name == "shuffle" and _is_seeded(run, node) else owner.shuffles
+        made.mixed = owner.mixed or (name == "repeat" and bool(owner.shuffles))
         made.endless = _repeats(values) if name == "repeat" else owner.endless and name not in SHORTENING
         return made
     if isinstance(owner, DataIterator):
@@ -78,6 +80,15 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
             return run.add(StringHandle(node, run.chain, (), owner))
         return run.problem(node, f"a method .{name}() of an iterator")
     return None
+
+
+def _is_seeded(run: Interpreter, node: ast.Call) -> bool:
+    """Whether a shuffle has a seed of its own, and shuffles anew each time."""
+    given = dict(zip(("buffer_size", "seed", "reshuffle_each_iteration"), node.args, strict=False))
+    given.update({keyword.arg: keyword.value for keyword in node.keywords if keyword.arg is not None})
+    seed = given.get("seed")
+    nothing = isinstance(seed, ast.Constant) and seed.value is None
+    return seed is not None and not nothing and "reshuffle_each_iteration" not in given
 
 
 SHORTENING = frozenset({"take", "zip", "apply", "reduce"})
