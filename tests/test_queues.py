@@ -119,6 +119,18 @@ def test_an_exception_that_a_coordinator_is_told_of() -> None:
 
 
 LEFT = {
+    "two readers of one queue": (
+        LINES + "_, other = reader.read(queue)\nbatch = tf.train.batch([value, other], 4)\n" + RUN,
+        "a queue that two things take from in turn",
+    ),
+    "two batches of one reader": (
+        LINES + BATCH + BATCH.replace("batch =", "more =") + RUN.replace("run(batch)", "run([batch, more])"),
+        "a queue that two things take from in turn",
+    ),
+    "a batch and the reader itself": (
+        LINES + BATCH + RUN.replace("run(batch)", "run([batch, value])"),
+        "a queue that two things take from in turn",
+    ),
     "a key that is used": (LINES + BATCH + RUN.replace("run(batch)", "run([batch, key])"), "the key of a record"),
     "rows at once": (LINES + BATCH.replace("], 4)", "], 4, enqueue_many=True)") + RUN, "tf.train.batch of other"),
     "what no queue gives": ("batch = tf.train.batch([tf.constant(1.0)], 4)\n" + RUN, "tf.train.batch of other"),

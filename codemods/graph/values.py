@@ -653,6 +653,7 @@ class Queue(GraphValue):
 
     name: str = ""
     values: dict[str, Value] = field(default_factory=dict)
+    taken: bool = False  # something takes from it
 
 
 @dataclass(eq=False)
@@ -673,6 +674,7 @@ class Stage:
     fetches: Value = field(default_factory=Value)  # what is computed for each example
     arguments: dict[str, ast.expr] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
+    taken: bool = False  # a batch takes from it
     key: Tensor | None = None  # of a record that is read
     value: Tensor | None = None
 

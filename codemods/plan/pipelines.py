@@ -19,6 +19,10 @@ def assign(plan: Plan) -> None:
             if iterator in plan.pipelines or iterator.stage is None:
                 continue
             _check_key(iterator, iterator.chain[-1], [part.value for part in run.fetched])
+            if iterator.stage.taken:
+                raise undecided(
+                    "a queue that two things take from in turn", run.execution.node, run.execution.chain[-1]
+                )
             before = iterator.stage.before
             function = _function(plan, run, iterator, before) if before is not None else None
             plan.pipelines[iterator] = function

@@ -97,6 +97,11 @@ def _elements(run: Interpreter, node: ast.Call, drawn: Tensor, count: int) -> Va
 
 
 def _iterator(run: Interpreter, node: ast.Call, stage: Stage) -> Tensor:
+    before = stage.before.stage if stage.before is not None else stage.queue
+    if before is not None and before.taken:
+        run.problem(node, "a queue that two things take from in turn")
+    if before is not None:
+        before.taken = True
     iterator = run.add(DataIterator(node, run.chain, (), one_shot=True, stage=stage))
     drawn = run.tensor(node, "iterator.get_next", (iterator,))
     iterator.draws.append(drawn)
