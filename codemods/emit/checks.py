@@ -5,14 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from ..graph.frames import Statement
+from ..graph.frames import Frame, Statement
 from ..graph.values import (
     UNKNOWN,
     Function,
+    Value,
     Variable,
 )
 from ..plan.functions import before_a_call
-from ..plan.reasons import ToRename
+from ..plan.reasons import ToHoist, ToRename
 from ..plan.units import BLOCKS
 from .context import Context
 
@@ -41,13 +42,25 @@ def check_stable(context: Context) -> None:
             ):
                 raise context.stop(f"`{name}`, which changes in a loop that builds graph", reader.node, path)
             if name in inside and frame is function.frame:
-                raise context.stop(
-                    f"`{name}`, which is both read from outside and bound by the graph", reader.node, path
-                )
+                why = f"`{name}`, which is both read from outside and bound by the graph"
+                made = _making(frame, name, value)
+                if made is not None and isinstance(made.value, ast.Call):
+                    raise ToHoist(made, [made.value], path, why, read=True)
+                raise context.stop(why, reader.node, path)
             for owner, chain in context.run.mutated:
                 changed = owner is value and type(owner) not in UNKNOWN and chain[-1].index > reader.index
                 if changed and before_a_call(function, chain[-1]):
                     raise context.stop(f"`{name}`, which is changed after the graph was built", reader.node, path)
+
+
+def _making(frame: Frame, name: str, value: Value | None) -> ast.Assign | None:
+    """The statement that makes a variable and binds it to a name that tensors get later."""
+    found = [
+        one.node for one in frame.statements.values() if isinstance(value, Variable) and one.writes.get(name) is value
+    ]
+    made = found[0] if len(found) == 1 else None
+    plain = isinstance(made, ast.Assign) and len(made.targets) == 1 and made.value is getattr(value, "node", None)
+    return made if plain and isinstance(made, ast.Assign) else None
 
 
 def _in_one_loop(one: Statement, reader: Statement) -> bool:

@@ -82,13 +82,18 @@ def _hoisted(why: ToHoist, module: Module, old: Origins) -> tuple[list[str], lis
             Origin(old.of[number - 1].line, old.of[number - 1].text)
             for number in range(call.lineno, (call.end_lineno or 0) + 1)
         ]
-        edits.replace(call, name)
+        edits.replace(call, _read(module, call, name) if why.read else name)
     start = module.offset(first, 0)
     end = module.starts[last] if last < len(module.starts) else len(module.utf8)
     rest = split(edits.render_span(start, end).rstrip("\r\n"))
     lines += rest
     of += [old.of[first - 1 + min(place, last - first)] for place in range(len(rest))]
     return [*text[: first - 1], *lines, *text[last:]], [*old.of[: first - 1], *of, *old.of[last:]]
+
+
+def _read(module: Module, call: ast.Call, name: str) -> str:
+    """The value of a variable, as a tensor."""
+    return f"{module.text(call.func.value)}.identity({name})" if isinstance(call.func, ast.Attribute) else name
 
 
 def _wish(call: ast.Call) -> str:

@@ -40,11 +40,13 @@ class ToHoist(Undecided):
         path: str,
         message: str = "a statement that makes both variables and tensors",
         wish: str = "variable",
+        read: bool = False,
     ) -> None:
         super().__init__(message, statement, path)
         self.statement = statement
         self.calls = calls
         self.wish = wish
+        self.read = read  # its old name means the value of the variable from here on
 
 
 class ToRename(Undecided):

@@ -13,6 +13,7 @@ from ...plan.executions import is_scalar
 from ...plan.handing import returned_tuple
 from ...plan.models import FunctionModel, Object, Site, Told
 from ...plan.phases import arguments_of, flat, initial_call, is_scope, is_setting_statement, name_argument, name_node
+from ...plan.slices import names_in
 from ...plan.units import ancestors
 from .. import devices
 from ..classes import sizes
@@ -646,8 +647,14 @@ def _make(context: Context, model: FunctionModel, made: Object) -> None:
     elif inputs and not _loses_rank(made):
         inputs.extend(f"{name}=False" for name in modes.of_model(context, model))
         lines.append(f"{context.objects[made]}({', '.join(inputs)})  # creates the variables")
+    elif _builds_without_shapes(model, made):
+        lines.append(f"{context.objects[made]}.build(None)  # creates the variables")
     else:
         _check_depth(context, made, node, path)
+        for name, role in model.roles.items():
+            value = made.activations[0].arguments.get(name)
+            if role == "call" and isinstance(value, Placeholder) and value.shape is None:
+                raise context.stop("a model over a placeholder of unknown rank, which Keras does not take", node, path)
         context.unbuilt.append((made, node, path))
     put(context, made, path, lines)
 
@@ -662,6 +669,17 @@ def _check_depth(context: Context, made: Object, node: ast.Call, path: str) -> N
                 raise context.stop(
                     "a model whose variables are wanted before the shape of its input is known", node, path
                 )
+
+
+def _builds_without_shapes(model: FunctionModel, made: Object) -> bool:
+    """Whether an object has weights of its own alone, and makes them without a look at what it is called with."""
+    variables = [one for one in made.members if isinstance(one, Variable)]
+    if not variables or len(variables) < len(made.members):
+        return False
+    tensors = {name for name, role in model.roles.items() if role == "call"}
+    read = {name for statement in model.phases.build for name in names_in(statement)}
+    read |= {name for one in variables for argument in one.arguments.values() for name in names_in(argument)}
+    return not read & tensors
 
 
 def _of_another_call(context: Context, made: Object, name: str, path: str, inputs: list[str]) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..frames import Use
 from ..interpreter import Interpreter
-from ..values import GraphValue, Known, Sequence, Summary, Value, Writer, graph_values
+from ..values import GraphValue, Known, Sequence, Summary, TFName, Value, Writer, graph_values
 from .arguments import of_function, of_method
 
 KINDS = ("scalar", "histogram", "image", "audio", "text")
@@ -30,11 +30,18 @@ def _summary(run: Interpreter, name: str, node: ast.Call) -> Value:
     return run.add(made)
 
 
+def _is_default(value: Value | None) -> bool:
+    """Whether an argument says which summaries are merged anyway: those of TF1's own collection."""
+    if isinstance(value, TFName):
+        return value.name == "GraphKeys.SUMMARIES"
+    return value is None or (isinstance(value, Known) and value.value in (None, "summaries"))
+
+
 def _merge(run: Interpreter, name: str, node: ast.Call) -> Value:
     arguments = of_function(run, name, node)
     if name.endswith("merge_all"):
         members: list[Value] | None = list(run.graph.collections.get("summaries", []))
-        if "key" in arguments or "scope" in arguments:
+        if not _is_default(arguments.value("key")) or not _is_default(arguments.value("scope")):
             run.problem(node, "summaries of one collection or scope")
     else:
         given = arguments.value("inputs")
