@@ -56,6 +56,62 @@ def _where(site: Site) -> str | None:
     return None
 
 
+def _select(site: Site) -> str | None:
+    """tf.select(c, a, b), older than TensorFlow 1.0, is the op that TF1's where is."""
+    names = ("condition", "t", "e", "name")
+    bound = site.bind(names) if site.call is not None else None
+    if bound is None or not {"condition", "t", "e"} <= set(bound):
+        return "tf.select is gone, and its arguments are not seen here"
+    shapes = [site.hooks.shape_of(bound[name]) for name in names if name in bound]
+    alike = len(shapes) == 3 and shapes[0] is not None and shapes[1] is not None and len(shapes[0]) == len(shapes[1])
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        name = item.keyword or names[index]
+        if item.keyword or not alike:
+            arguments.keyword(index, {"t": "x", "e": "y"}.get(name, name))
+    arguments.done()
+    site.rename("where" if alike else "raw_ops.Select")
+    return None
+
+
+def _batch_gather(site: Site) -> str | None:
+    """tf.batch_gather(params, indices) -> tf.gather(params, indices, batch_dims=-1): all axes of the indices but the last."""
+    bound = site.bind(("params", "indices", "name")) if site.call is not None else None
+    if bound is None or not {"params", "indices"} <= set(bound):
+        return "tf.batch_gather is gone, and its arguments are not seen here"
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        if item.keyword is None and index == 2:
+            arguments.keyword(index, "name")
+    arguments.append("batch_dims=-1")
+    arguments.done()
+    site.rename("gather")
+    return None
+
+
+def _strings_split(site: Site) -> str | None:
+    """tf.strings.split gave a sparse tensor, unless it was told to give a ragged one, which is all that it gives now."""
+    names = ("input", "sep", "maxsplit", "result_type", "source")
+    bound = site.bind(names) if site.call is not None else None
+    kind = bound.get("result_type") if bound else None
+    known = kind is None or is_constant(kind, "SparseTensor", "RaggedTensor")
+    if bound is None or "name" in bound or not known or ("source" in bound) == ("input" in bound):
+        return "tf.strings.split gave a sparse tensor, and its arguments are not seen here"
+    arguments = Arguments(site)
+    for index, item in enumerate(arguments.items):
+        name = item.keyword or names[index]
+        if name == "result_type":
+            arguments.drop(index)
+        elif name == "source":
+            arguments.keyword(index, "input")
+        elif item.keyword is None and index > 2:
+            arguments.keyword(index, name)
+    arguments.done()
+    if not is_constant(kind, "RaggedTensor"):
+        site.replace_call(site.call, ".to_sparse()")  # type: ignore[arg-type]
+    return site.respell("strings.split")
+
+
 def _div(site: Site) -> str | None:
     """tf.div floors integers and divides floats: which, the dtype of its operands says."""
     bound = site.bind(("x", "y", "name")) if site.call is not None else None
@@ -167,6 +223,9 @@ def _block(site: Site) -> str | None:
 RULES: dict[str, Rule] = {
     "nn.relu_layer": _relu_layer,
     "string_split": _string_split,
+    "strings.split": _strings_split,
+    "select": _select,
+    "batch_gather": _batch_gather,
     "space_to_batch": _block,
     "nn.space_to_batch": _block,
     "batch_to_space": _block,

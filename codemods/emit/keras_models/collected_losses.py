@@ -32,6 +32,8 @@ def name_losses(context: Context) -> None:
 
 
 def _text(context: Context, node: ast.Call, collected: Collected, path: str) -> str:
+    if collected.total and not collected.names and not collected.weights:
+        return f"{context.tf(path)}.constant(0.0)"
     lists = [f"{context.objects[one]}.losses" for one in _models(context, node, collected.weights, path)]
     if not collected.total:
         parts = [f"[{', '.join(collected.names)}]"] if collected.names or not lists else []
