@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from tf_modernize.codemods import engine, projects
 from tf_modernize.codemods.names import Names
+from tf_modernize.codemods.names.program import resolve_all
 from tf_modernize.codemods.parse import Module, ParseError, parse
 from tf_modernize.codemods.report import FileResult
 
@@ -56,7 +57,7 @@ def modules_of(files: Mapping[str, bytes], group: engine.Group) -> tuple[dict[st
             modules[path] = parse(files[path], path, layout.name(path))
         except ParseError:
             continue
-    return modules, engine.resolve_all(modules, {path: files[path] for path in modules}, layout)
+    return modules, resolve_all(modules, {path: files[path] for path in modules}, layout)
 
 
 def without_account(module: Module, names: Names, result: FileResult) -> tuple[int, list[str]]:

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from mutating import LAYOUT, MUTATIONS, mutated
 
-from tf_modernize.codemods.engine import Options, resolve_all, upgrade
+from tf_modernize.codemods.engine import Options, upgrade
+from tf_modernize.codemods.names.program import resolve_all
 from tf_modernize.codemods.parse import parse
 from tf_modernize.codemods.projects import Layout
 from tf_modernize.codemods.report import FileResult

@@ -17,8 +17,9 @@ import pytest
 
 from tf_modernize.codemods import projects
 from tf_modernize.codemods.emit.verify import GRAPH_FILES
-from tf_modernize.codemods.engine import resolve_all, upgrade
+from tf_modernize.codemods.engine import upgrade
 from tf_modernize.codemods.graph import recover
+from tf_modernize.codemods.names.program import resolve_all
 from tf_modernize.codemods.parse import parse
 from tf_modernize.codemods.report import ProgramResult
 from tf_modernize.harness.printed import difference

@@ -118,7 +118,7 @@ def test_an_error_in_the_native_level_leaves_the_compat_level(monkeypatch: pytes
     def fails(*args: object) -> None:
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr("tf_modernize.codemods.engine._native", fails)
+    monkeypatch.setattr("tf_modernize.codemods.levels._native", fails)
     result = engine.upgrade_program({"x.py": TF1})
     assert result.level == "compat" and result.files["x.py"].error is None and engine.has_internal_error(result)
 
