@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tf_modernize.codemods import engine, projects
+from tf_modernize.codemods.emit.scoping import left_unbound
 from tf_modernize.codemods.names import Names
 from tf_modernize.codemods.names.program import resolve_all
 from tf_modernize.codemods.parse import Module, ParseError, parse
@@ -38,6 +39,17 @@ def comments_lost(before: bytes, after: bytes) -> list[str]:
     """The comments that a file has no more, each as often as it is missing. One that goes elsewhere is not lost; one that
     goes with the statement that it belongs to is, so that nothing is dropped unseen."""
     return sorted((_comments(before) - _comments(after)).elements())
+
+
+def unbound(before: bytes, after: bytes) -> list[str]:
+    """A name that a file reads, and that the file before bound and this one does not."""
+    found = left_unbound(_text(before), _text(after))
+    return [found] if found else []
+
+
+def _text(data: bytes) -> str:
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    return data.decode(encoding)
 
 
 def _comments(data: bytes) -> Counter[str]:

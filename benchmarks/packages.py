@@ -10,10 +10,11 @@ Each package is upgraded as a tree of its own. A row of the table says of one
 * comments: those of the input that are nowhere in the same file of the result;
 * names: TensorFlow names of its TF1 programs, and `silent`, those that the report says nothing of;
 * unknown: names in the result that TensorFlow 2.21 has not, and that no finding tells of; `reported` are those that are told,
-  `staying` those in files of which the report says why they stay as they are.
+  `staying` those in files of which the report says why they stay as they are;
+* unbound: names that a file of the result reads, and binds no more.
 
-It ends with 1 where a column that should be zero (errors, no Python, changed again, comments, silent, unknown) is not, and says
-where. Files that are no Python 3, or that can't be read, are told, and are left out.
+It ends with 1 where a column that should be zero (errors, no Python, changed again, comments, silent, unknown, unbound) is not,
+and says where. Files that are no Python 3, or that can't be read, are told, and are left out.
 `--shares` counts how much goes native, too (benchmarks/shares.py); it takes several times as long.
 """
 
@@ -37,7 +38,7 @@ from invariants import Spelt
 from tf_modernize.codemods import engine
 from tf_modernize.codemods.report import ProgramResult
 
-PROBLEMS = ("errors", "no_python", "changed_again", "comments", "silent", "unknown")
+PROBLEMS = ("errors", "no_python", "changed_again", "comments", "silent", "unknown", "unbound")
 
 
 @dataclass
@@ -56,6 +57,7 @@ class Found:
     comments: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    unbound: list[str] = field(default_factory=list)
     reported: Counter[str] = field(default_factory=Counter)  # names that are left, and told
     staying: int = 0  # names in files of which the report says that they stay as they are
     shares: shares.Shares = field(default_factory=shares.Shares)
@@ -78,7 +80,10 @@ def main() -> int:
     names = fetching.chosen(args.packages)
     print(
         _row(
-            "", *("files lines seconds errors not-python again comments names silent unknown reported staying".split())
+            "",
+            *(
+                "files lines seconds errors not-python again comments names silent unknown unbound reported staying".split()
+            ),
         )
     )
     found: dict[str, Found] = {}
@@ -130,6 +135,7 @@ def _look_at(
             found.skipped.append(f"{path}: {one.error}")
         elif one.after is not None:
             found.comments += [f"{path}: {text}" for text in invariants.comments_lost(one.before, one.after)]
+            found.unbound += [f"{path}: {name}" for name in invariants.unbound(one.before, one.after)]
         places = {(told.line, told.column) for told in one.diagnostics}
         stays = result.level == "untouched" or any(told.symbol == "tf1-in-tf2" for told in one.diagnostics)
         left[path] = None if stays else {name.name for name in one.accounts if (name.line, name.column) in places}

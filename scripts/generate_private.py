@@ -2,7 +2,8 @@
 
     python scripts/generate_private.py --tf1-python PYTHON --tf2-python PYTHON
 
-A row is a private path, of a module or of what a module holds, with the public name of the same object, "-" where it has none.
+A row is a private path, of a module or of what a module holds, with the public name of the same object (or the private path
+that it has now), "-" where it has none.
 Names of modules that are gone themselves, and what a module only has from outside of TensorFlow, are left out.
 """
 
@@ -18,6 +19,8 @@ from tf_modernize.codemods import api
 
 # What 1.15 has publicly as a function that does nothing but call the private one.
 SAME = {"python.util.nest.is_sequence": "nest.is_nested"}
+# What 2.21 has as 1.15 had it, under another private path.
+SAME |= {"python.pywrap_tensorflow.EventsWriter": "python.client._pywrap_events_writer.EventsWriter"}
 TABLE = Path(api.__file__).with_name("private_gone.tsv")
 
 # Runs in either TensorFlow (TF 1.15 in Python 3.7): the modules, each with its names and where these are defined.

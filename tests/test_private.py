@@ -10,7 +10,7 @@ HEAD = """\
 import tensorflow as tf
 from tensorflow.python.framework import ops, tensor_shape
 from tensorflow.python.ops import control_flow_ops
-from tensorflow.python.util import nest
+from tensorflow.python.util import compat, nest
 
 x = tf.placeholder(tf.float32, [None])
 """
@@ -28,6 +28,7 @@ def upgraded(line: str) -> tuple[str, str, list[str]]:
     "before, after",
     [
         ("isinstance(x, ops.IndexedSlices)", "isinstance(x, tf.IndexedSlices)"),
+        ("compat.as_bytes(x)", "tf.compat.as_bytes(x)"),
         ("nest.is_sequence(x)", "tf.nest.is_nested(x)"),
         ("control_flow_ops.cond(x, f, g)", "tf.cond(x, f, g)"),
         ("ops.convert_to_tensor(x)", "tf.convert_to_tensor(x)"),
@@ -37,6 +38,16 @@ def upgraded(line: str) -> tuple[str, str, list[str]]:
 def test_public_name(before: str, after: str) -> None:
     level, text, messages = upgraded(before)
     assert level == "compat" and after in text and not messages
+
+
+def test_moved() -> None:
+    level, text, messages = upgraded(
+        "from tensorflow.python import pywrap_tensorflow\n\nw = pywrap_tensorflow.EventsWriter(b'x')"
+    )
+    assert level == "compat" and not messages
+    assert "import pywrap_tensorflow" not in text
+    assert "from tensorflow.python.client import _pywrap_events_writer\n" in text
+    assert text.endswith("w = _pywrap_events_writer.EventsWriter(b'x')\n")
 
 
 def test_still_there() -> None:

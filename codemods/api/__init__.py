@@ -186,8 +186,14 @@ def public(path: str) -> str | None:
     line = _table("private.tsv").line(path)
     if line is None:
         line = _table("private_gone.tsv").line(path)
-        return None if line is None or line[1] == "-" else line[1]
+        return None if line is None or line[1] == "-" or line[1].startswith("python.") else line[1]
     return line[1]
+
+
+def moved(path: str) -> str | None:
+    """Where TensorFlow 2.21 has what TF 1.15 had under a private path: another private path."""
+    line = _table("private_gone.tsv").line(path)
+    return None if line is None or not line[1].startswith("python.") else line[1]
 
 
 @cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from ..api import Fact, gone, is_module, is_native, lookup
+from ..api import Fact, gone, is_module, is_native, lookup, moved
 from . import mnist, rules_older, rules_shapes
 from .fitting import means_the_same
 from .packages import Place, contrib
@@ -25,7 +25,7 @@ def rewrite_use(site: Site) -> str | None:
         site.needs.legacy_keras = True
     if site.use.api == "v2":
         return None
-    if name == "" or name.startswith("compat"):
+    if name == "" or (name.startswith("compat") and not site.private):
         _plain_root(site)
         return None
     rule = RULES.get(name)
@@ -38,6 +38,12 @@ def rewrite_use(site: Site) -> str | None:
     if name.startswith("estimator") and (site.fact is None or site.fact.compat is None):
         return "Estimators were removed from TensorFlow 2.16"
     if name.startswith(("python", "core")):
+        new = moved(name)
+        if new is not None and not site.is_local_alias:
+            package, module, own = new.rsplit(".", 2)
+            site.needs.imports.add(f"from tensorflow.{package} import {module}")
+            site.spell(f"{module}.{own}")
+            return None
         site.needs.kept.add(first_name(site.node))  # private: most modules are still there, at the same place
         lost = gone(name)
         return None if lost is None else f"TensorFlow 2.21 has no tensorflow.{lost}, which is private"
