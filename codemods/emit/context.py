@@ -387,10 +387,12 @@ class Context:
         """The wanted variables of one model: all of it, or what is trained of it, or of the models that it holds."""
         everything = list(made.weights())
         mine = [one for one in wanted if one in everything]
-        if set(mine) == {one for one in everything if one.trainable}:
+        if not made.shares and set(mine) == {one for one in everything if one.trainable}:
             return f"*{self.of_object(made, frame)}.trainable_variables"
-        if set(mine) == set(everything) and not any(
-            layer.cls == "Dropout" for inner in made.within() for layer in inner.layers
+        if (
+            not made.shares
+            and set(mine) == set(everything)
+            and not any(layer.cls == "Dropout" for inner in made.within() for layer in inner.layers)
         ):
             return f"*{self.of_object(made, frame)}.variables"
         parts: list[str] = []

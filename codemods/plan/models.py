@@ -59,6 +59,12 @@ class Object:
             current = current.holder
 
     @property
+    def shares(self) -> bool:
+        """Whether Keras lists variables of others among its own: of what it, or something within it, was handed."""
+        handed = [one for inner in self.within() for one in inner.given]
+        return any(one is not self and self not in one.holders() for one in handed)
+
+    @property
     def root(self) -> Object:
         return self if self.holder is None else self.holder.root
 
@@ -194,9 +200,16 @@ class Models:
         return self.holders.get(variable if variable.layer is None else variable.layer)
 
 
+def _holds_weights(member: Member) -> bool:
+    """Whether a member has variables of its own, and not only those of what it was handed."""
+    return any(member.weights()) if isinstance(member, Object) else has_weights(member)
+
+
 def scope_of(members: Iterable[Member]) -> str:
     """The variable scope that everything of an object is under."""
-    names = [member.scope if isinstance(member, Object) else member.name for member in members if has_weights(member)]
+    names = [
+        member.scope if isinstance(member, Object) else member.name for member in members if _holds_weights(member)
+    ]
     scopes = [name.split("/")[:-1] for name in names]
     common: list[str] = []
     for parts in zip(*scopes, strict=False):

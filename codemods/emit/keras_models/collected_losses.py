@@ -54,6 +54,6 @@ def _models(context: Context, node: ast.Call, weights: list[Variable], path: str
     owners = (context.models.owner(one) for one in weights)
     made = list(dict.fromkeys(one.root for one in owners if one is not None))
     every = {weight for one in made for weight in one.weights() if weight.regularized}
-    if every != set(weights):
+    if every != set(weights) or any(one.shares for one in made):
         raise context.stop("losses of some regularizers of a model, but not of all", node, path)
     return made

@@ -264,7 +264,12 @@ class _Class:
         """The sites of a phase within a statement, in the order of evaluation."""
         kinds = {"layer", "object"} if phase == "init" else {"weight"}
         found = [self.model.sites[part] for part in _in_order(node) if part in self.model.sites]
-        return [site for site in found if site.kind in kinds and not site.given]
+        return [site for site in found if site.kind in kinds and not site.given and self._is_first(site)]
+
+    def _is_first(self, site: Site) -> bool:
+        """Whether a site makes its members, rather than finding those of an earlier one again."""
+        first = next((one for one in self.model.sites.values() if site.example in one.members.get(self.made, [])), site)
+        return first is site or site.loop is not None
 
     def _conditional(self, node: ast.If, phase: str, overlay: Edits) -> list[str]:
         """A condition under which weights, or layers with weights, are made; what has none may be made in any case."""

@@ -107,7 +107,8 @@ def _name_members(context: Context, model: FunctionModel) -> None:
     taken = {kept_attribute(name) for name in model.phases.kept}
     context.given[model] = _names_of_given(model, taken)
     for site in model.sites.values():
-        if site.given:
+        again = all(one in context.attributes for members in site.members.values() for one in members)
+        if site.given or again:
             continue
         wish, capitals = _wish(model, site)
         attribute = _attribute(_plural(wish) if site.repeated else wish, capitals, taken)
