@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from tf_modernize.codemods.engine import upgrade_program
+from tf_modernize.codemods.engine import Options, upgrade_program
 
 HEAD = """import numpy as np
 import tensorflow as tf
@@ -182,14 +182,17 @@ def test_a_function_that_computes_with_an_element() -> None:
     assert reason(text + "print(sess.run(train * 2), sess.run(test))\n") == "an iterator made in a function"
 
 
-def test_a_seeded_shuffle_that_begins_again_is_told() -> None:
+def test_a_seeded_shuffle_that_begins_again_is_unsafe() -> None:
     source = "data = tf.data.Dataset.range(4).shuffle(4, seed=1)\niterator = data.make_initializable_iterator()\n"
     draw = "number = iterator.get_next() * 2\nsess = tf.Session()\n"
     run = "sess.run(iterator.initializer)\nprint(sess.run(number))\n"
 
     def codes(text: str) -> set[str]:
         result = upgrade_program({"program.py": (HEAD + text).encode()})
-        return {one.code for one in result.files["program.py"].diagnostics}
+        assert result.level == ("compat" if result.files["program.py"].diagnostics else "native")
+        unsafe = upgrade_program({"program.py": (HEAD + text).encode()}, Options(unsafe_fixes=True))
+        assert unsafe.level == "native"
+        return {one.code for one in unsafe.files["program.py"].diagnostics}
 
     assert codes(source + draw + run) == set()
     assert codes(source + draw + run + run) == {"TFM411"}

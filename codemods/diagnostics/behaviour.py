@@ -241,8 +241,8 @@ RULES = (
             "the first one after each initialization of the iterator."
         ),
         advice="Nothing, unless each initialization must begin with the same order: then make the dataset anew each time.",
-        fix="safe",
-        fix_note="The dataset stays as it is.",
+        fix="unsafe",
+        fix_note="The dataset stays as it is, and its program goes native.",
         bad=program(
             """
             import tensorflow as tf
@@ -252,7 +252,8 @@ RULES = (
 
             with tf.Session() as sess:
                 print(sess.run(number))
-            """
+            """,
+            "--unsafe-fixes",
         ),
         good=program(
             """
@@ -263,7 +264,8 @@ RULES = (
 
             with tf.Session() as sess:
                 print(sess.run(number))
-            """
+            """,
+            "--unsafe-fixes",
         ),
     ),
 )

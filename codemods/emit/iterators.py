@@ -45,7 +45,7 @@ AGAIN = "TensorFlow 1 began with the same order at each initialization; here a s
 
 
 def shuffles(context: Context) -> None:
-    """Tells of seeded shuffles whose order changes."""
+    """Seeded shuffles whose order changes go native only where that is wanted."""
     again: dict[Dataset, bool] = {}
     begun: set[Dataset] = set()
     for value in context.run.values:
@@ -71,7 +71,10 @@ def _shuffle(context: Context, shuffle: Dataset, mixed: bool, again: bool) -> No
     node, path = shuffle.node, shuffle.chain[-1].frame.module.path
     if node is not None and node not in context.handed and (mixed or again):
         context.handed.add(node)
-        context.note("shuffle-order", "TFM411", AGAIN if again else MIXED, node, path)
+        why = AGAIN if again else MIXED
+        if "TFM411" not in context.unsafe:
+            raise context.stop(f"a seeded shuffle: {why} (--unsafe-fixes: shuffle-order)", node, path)
+        context.note("shuffle-order", "TFM411", f"unsafe: {why}", node, path)
 
 
 def _form(context: Context, value: DataIterator, node: ast.Call) -> IteratorForm:
