@@ -124,6 +124,10 @@ def _wanted(
         return same if bound in left or not used else None
     if found.name.startswith("examples."):
         return same if bound in left or not used else None
+    if level == "compat" and found.api == "plain" and found.name.startswith("keras.backend") and bound != "*":
+        # sessions and learning phases are compat.v1's
+        package = f"{top}.{found.name.rpartition('.')[0]}"
+        return f"from {package} import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
     if found.name.startswith(_AS_IT_IS) or found.name == "compat" or found.api == "v2":
         return same
     if level == "native" and found.name.rpartition(".")[2] in _ABSL and found.name.count(".") < 2:
