@@ -24,7 +24,7 @@ from .names import Names, resolve
 from .names.meaning import Others
 from .normal import places, prints, properties
 from .normal.handing_in import handed_in
-from .normal.inlining import inlined, written_out
+from .normal.inlining import inlined, inlined_methods, written_out
 from .normal.lifting import lifted
 from .normal.optimize_loss import written_otherwise
 from .normal.origins import Origins
@@ -38,6 +38,7 @@ STEPS = (
     written_otherwise,
     inlined,
     stored,
+    inlined_methods,
     handed_in,
     lifted,
 )  # of writing TF1 otherwise: the first that finds something

@@ -162,6 +162,12 @@ def infer(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Shap
         return (*ids, *shape[1:]) if ids is not None and shape is not None else None
     if name == "concat":
         return _joined(arguments, keywords)
+    if name == "expand_dims" and shape is not None:
+        axis = host.plain(keywords.get("axis", keywords.get("dim", arguments[1] if len(arguments) > 1 else Value())))
+        if isinstance(axis, int) and -len(shape) - 1 <= axis <= len(shape):
+            place = axis % (len(shape) + 1)
+            return (*shape[:place], 1, *shape[place:])
+        return None
     if name == "one_hot" and shape is not None:
         depth = host.plain(keywords.get("depth", arguments[1] if len(arguments) > 1 else Value()))
         return (*shape, _size(depth)) if "axis" not in keywords else None

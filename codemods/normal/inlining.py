@@ -61,7 +61,17 @@ def inlined(run: Interpreter, origins: Mapping[str, Origins]) -> dict[str, tuple
     """The modules in which a function was written out, one function each; empty where there is none."""
     found: dict[str, tuple[Module, Origins]] = {}
     for site in _sites(run):
-        if site.module is site.home and site.module.path not in found:
+        is_method = _class_of(site.definition, site.home) is not None
+        if site.module is site.home and not is_method and site.module.path not in found:
+            found.update(_written(run, site, origins))
+    return found
+
+
+def inlined_methods(run: Interpreter, origins: Mapping[str, Origins]) -> dict[str, tuple[Module, Origins]]:
+    """The modules in which a method was written out, that another one of its object calls for what it hands back."""
+    found: dict[str, tuple[Module, Origins]] = {}
+    for site in _sites(run):
+        if _class_of(site.definition, site.home) is not None and site.module.path not in found:
             found.update(_written(run, site, origins))
     return found
 
@@ -131,7 +141,7 @@ def _is_plain(definition: ast.FunctionDef, module: Module) -> bool:
     """Whether a definition can be written out: of the module's own, one return at its end, no generator, no global."""
     last = definition.body[-1]
     inner = [part for one in definition.body for part in ast.walk(one)]
-    if definition not in module.tree.body or definition.decorator_list:
+    if definition.decorator_list or not (definition in module.tree.body or _class_of(definition, module) is not None):
         return False
     if any(
         isinstance(part, (ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.ClassDef))
@@ -144,6 +154,31 @@ def _is_plain(definition: ast.FunctionDef, module: Module) -> bool:
     parameters = definition.args
     return own in ([], [last], [_inner_return(definition, module)]) and not (
         parameters.vararg or parameters.kwarg or parameters.posonlyargs
+    )
+
+
+def _class_of(definition: ast.AST, module: Module) -> ast.ClassDef | None:
+    """The class of the module's that a method stands in."""
+    found = (one for one in module.tree.body if isinstance(one, ast.ClassDef))
+    return next((one for one in found if definition in one.body), None)
+
+
+def _is_of_one_object(site: Site) -> bool:
+    """Whether a method is called by another of its class, on the same object under the same name, for what it gives."""
+    cls, function = _class_of(site.definition, site.home), site.call.func
+    caller = site.scope
+    if cls is None or caller not in cls.body or not isinstance(caller, ast.FunctionDef):
+        return False
+    owners = [one.args.args[0].arg if one.args.args else "" for one in (site.definition, caller)]
+    stores = any(
+        isinstance(part, ast.Attribute) and not isinstance(part.ctx, ast.Load) for part in ast.walk(site.definition)
+    )
+    return (
+        not stores
+        and isinstance(site.statement, ast.Assign)
+        and isinstance(function, ast.Attribute)
+        and isinstance(function.value, ast.Name)
+        and owners[0] == owners[1] == function.value.id
     )
 
 
@@ -178,8 +213,13 @@ def _site(definition: ast.FunctionDef, frame: Frame, call: ast.Call, chain: tupl
 
 def _plain_target(target: ast.expr) -> bool:
     if isinstance(target, ast.Tuple):
-        return all(isinstance(one, ast.Name) for one in target.elts)
-    return isinstance(target, ast.Name)
+        return all(_is_name(one) for one in target.elts)
+    return _is_name(target)
+
+
+def _is_name(target: ast.expr) -> bool:
+    """Whether a target is a name, or an attribute of one."""
+    return isinstance(target, ast.Name) or (isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name))
 
 
 def _named_once(run: Interpreter, site: Site) -> bool:
@@ -194,6 +234,8 @@ def _named_once(run: Interpreter, site: Site) -> bool:
             if isinstance(part, ast.alias) and part.name == name:
                 return False
     function = site.call.func
+    if _class_of(site.definition, site.home) is not None:
+        return site.module is site.home and _is_of_one_object(site)
     if site.module is site.home:
         return isinstance(function, ast.Name)
     return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
@@ -217,6 +259,8 @@ class _Text:
         self.returned = self.body.pop() if self.body and isinstance(self.body[-1], ast.Return) else self.inner
         self.bound = {name for part in site.definition.body for name in _stored(part)}
         self.names = _Names()
+        method = _class_of(site.definition, site.home) is not None
+        self.owner = site.definition.args.args[0].arg if method and site.definition.args.args else ""
 
     def fits(self) -> bool:
         """Decides what becomes of every name; False where it can't be done."""
@@ -230,7 +274,7 @@ class _Text:
         if foreign is None:
             return False
         self.names.texts.update(foreign)
-        read -= foreign.keys()
+        read -= {*foreign, self.owner}
         if (read - self.bound - arguments.keys()) & stored and not isinstance(self.site.scope, ast.Module):
             return False
         targets = self._unified()
@@ -268,7 +312,7 @@ class _Text:
 
     def _arguments(self) -> dict[str, ast.expr] | None:
         parameters = self.site.definition.args
-        names = [one.arg for one in parameters.args]
+        names = [one.arg for one in parameters.args][1 if self.owner else 0 :]
         defaults = dict(zip(names[len(names) - len(parameters.defaults) :], parameters.defaults, strict=True))
         for one, default in zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True):
             if default is not None:
@@ -309,13 +353,14 @@ class _Text:
         """Names of the function that are what the call's targets are bound to: they take the targets' names."""
         if not isinstance(self.site.statement, ast.Assign):
             return {}
-        pairs = [(name.id, value.id) for name, value in self._pairs() if isinstance(value, ast.Name)]
+        both = [(name, value) for name, value in self._pairs() if isinstance(name, ast.Name)]
+        pairs = [(name.id, value.id) for name, value in both if isinstance(value, ast.Name)]
         found = {value: name for name, value in pairs if value in self.bound}
         clean = len(set(found.values())) == len(pairs) == len(found)
         others = {name for name in self.bound if name not in found}
         return found if clean and not set(found.values()) & others else {}
 
-    def _pairs(self) -> list[tuple[ast.Name, ast.expr]]:
+    def _pairs(self) -> list[tuple[ast.Name | ast.Attribute, ast.expr]]:
         """The call's targets with what the function returns for each; one target may take all."""
         if not isinstance(self.site.statement, ast.Assign):
             return []
@@ -323,7 +368,7 @@ class _Text:
         value = self.returned.value if isinstance(self.returned, ast.Return) else None
         if value is None:
             return []
-        if isinstance(target, ast.Name):
+        if isinstance(target, (ast.Name, ast.Attribute)):
             return [(target, value)]
         if (
             isinstance(target, ast.Tuple)
@@ -331,7 +376,9 @@ class _Text:
             and len(target.elts) == len(value.elts)
         ):
             return [
-                (one, other) for one, other in zip(target.elts, value.elts, strict=True) if isinstance(one, ast.Name)
+                (one, other)
+                for one, other in zip(target.elts, value.elts, strict=True)
+                if isinstance(one, (ast.Name, ast.Attribute))
             ]
         return []
 
@@ -437,14 +484,22 @@ class _Text:
         found = []
         for target, value in pairs:
             text = edits.render(value)
-            if text != target.id:
-                found.append(f"{target.id} = {text}")
-        late = [{one.id for one in ast.walk(value) if isinstance(one, ast.Name)} for _, value in pairs]
-        if any(target.id in names for place, (target, _) in enumerate(pairs) for names in late[place + 1 :]):
+            name = self.module.text(target)
+            if text != name:
+                found.append(f"{name} = {text}")
+        late = [
+            {one.id if isinstance(one, ast.Name) else one.attr for one in ast.walk(value) if isinstance(one, LOADED)}
+            for _, value in pairs
+        ]
+        own = [target.id if isinstance(target, ast.Name) else target.attr for target, _ in pairs]
+        if any(own[place] in names for place in range(len(pairs)) for names in late[place + 1 :]):
             pairs, found = [], []
         if not pairs and self.returned.value is not None:
             found = [f"{self.module.text(self.site.statement.targets[0])} = {edits.render(self.returned.value)}"]
         return [(indent + line if not place else line, call) for one in found for place, line in enumerate(split(one))]
+
+
+LOADED = (ast.Name, ast.Attribute)
 
 
 def _same(one: Value, other: Value) -> bool:
