@@ -149,7 +149,8 @@ def test_outputs_are_what_is_handed_back(folder: str) -> None:
             assert "".join(fetch.split()) in "".join(text.split())
         if one.kind == "function":
             handed = [node for node in function_of(result, one).body if isinstance(node, ast.Return)]
-            lists = Counter(output.fetch.partition("[")[0] for output in one.outputs if output.index is not None)
+            parts = [output.fetch for output in one.outputs if output.index is not None and "[" in output.fetch]
+            lists = Counter(fetch.partition("[")[0] for fetch in parts)
             returned = sum(leaves(node.value, lists) for node in handed if node.value is not None)
             # What a session's hooks watch comes behind what the program fetched; an Estimator's evaluation gives its loss to a
             # metric, and its predictions may be a dict that has a name.

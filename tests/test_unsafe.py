@@ -138,7 +138,12 @@ def test_what_is_ignored_is_not_written(comment: str, options: Mapping[str, Any]
 
 
 def test_every_unsafe_fix_has_its_rule_and_the_other_way_round() -> None:
-    symbols = {fix.symbol for fix in FIXES.values()} | {"unchecked-meaning", "mnist-read", "examples-left", "shuffle-order"}
+    symbols = {fix.symbol for fix in FIXES.values()} | {
+        "unchecked-meaning",
+        "mnist-read",
+        "examples-left",
+        "shuffle-order",
+    }
     assert symbols == {rule.symbol for rule in RULES if rule.fix == "unsafe"}
     assert all(find(symbol) for symbol in symbols)
 

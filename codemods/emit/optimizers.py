@@ -1,6 +1,6 @@
 """TF1 optimizers and schedules as Keras 3 ones with TF1's own defaults.
 
-The exact counterparts are measured: see docs/semantics.md. What has none (a Momentum with a rate that changes, sparse
+The counterparts are exact, as measured against TensorFlow 1.15 (tests/test_rows.py). What has none (sparse
 gradients of an optimizer that TF1 updated by rows) is left with its reason.
 """
 
