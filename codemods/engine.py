@@ -93,7 +93,7 @@ def upgrade_program(
             modules[path].release()
     while True:
         try:
-            result = _upgrade(files, modules, failed, layout, options, beside, directives)
+            result = _upgrade(files, modules, failed, levels.Given(options, layout, beside, directives))
             return ignoring.settled(result, directives, options.ignored)
         except RecursionError as error:
             deepest = failures.deepest(modules)
@@ -111,22 +111,19 @@ def _upgrade(
     files: Mapping[str, bytes],
     modules: Mapping[str, Module],
     failed: Mapping[str, FileResult],
-    layout: projects.Layout,
-    options: Options,
-    beside: Mapping[str, bytes],
-    directives: Mapping[str, ignoring.Directives],
+    given: levels.Given,
 ) -> ProgramResult:
-    names = resolve_all(modules, {path: files[path] for path in modules}, layout)
+    names = resolve_all(modules, {path: files[path] for path in modules}, given.layout)
     evidence, known = dialect.Evidence(modules), {}
     for path, module in modules.items():
         evidence.add(module, names[path])
         known[path] = seen(module, names[path])
         module.release()
-    found = evidence.decide(modules, names, options.assume)
+    found = evidence.decide(modules, names, given.options.assume)
     if found.dialect == "tf1":
-        return _tf1(files, modules, failed, layout, options, beside, directives, names, known, found.evidence)
+        return _tf1(files, modules, failed, given, names, known, found.evidence)
     level: Level = "tf2" if found.dialect == "tf2" else "none"
-    told = [*_undecided(found.undecided), *_strays(found)] if options.assume is None else []
+    told = [*_undecided(found.undecided), *_strays(found)] if given.options.assume is None else []
     results = {
         path: FileResult(
             path,
@@ -144,10 +141,7 @@ def _tf1(
     files: Mapping[str, bytes],
     modules: Mapping[str, Module],
     failed: Mapping[str, FileResult],
-    layout: projects.Layout,
-    options: Options,
-    beside: Mapping[str, bytes],
-    directives: Mapping[str, ignoring.Directives],
+    given: levels.Given,
     names: ProgramNames,
     known: Mapping[str, Seen],
     evidence: str,
@@ -155,31 +149,23 @@ def _tf1(
     """A program that is TensorFlow 1, at the level that it reaches."""
     from .normal import contrib_sources
 
-    skipped = {path: directives[path].skip for path in files if directives[path].skip}
+    skipped = {path: line for path in files if (line := given.directives[path].skip)}
     apart = ignoring.apart(skipped) if modules.keys() - skipped.keys() else ()
     failed = {
         **failed,
         **{path: _passed(path, files[path], known, skipped[path], apart) for path in skipped if path in modules},
     }
     modules = {path: module for path, module in modules.items() if path not in skipped}
-    unread = _unread({path: data for path, data in files.items() if path not in skipped}, modules, layout)
-    work = levels.Work(
-        modules,
-        names.of(modules),
-        options,
-        layout,
-        beside,
-        directives,
-        (*unread, *apart),
-        contrib_sources.candidates(known),
-    )
+    unread = _unread({path: data for path, data in files.items() if path not in skipped}, modules, given.layout)
+    parts = contrib_sources.candidates(known)
+    work = levels.Work(modules, names.of(modules), given, (*unread, *apart), parts)
     outcome = levels.best(work)
     outcome = replace(outcome, diagnostics=(*outcome.diagnostics, *_gone_names(modules)))
     texts = {path: text for path, text in outcome.texts.items() if text != modules[path].utf8.decode()}
     after = {path: modules[path].encode(text) for path, text in texts.items()}
     told_of = (*_left_names(outcome.diagnostics), *outcome.accounts)
     own = {path: known[path] for path in modules}
-    accounts = accounts_of(own, outcome.level, options.target, told_of, outcome.reason)
+    accounts = accounts_of(own, outcome.level, given.options.target, told_of, outcome.reason)
     results = {
         path: FileResult(
             path,

@@ -20,8 +20,18 @@ HELPER = 200_000  # bytes of a file without TensorFlow that is worth reading: a 
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a program comes with: the user's options, where its files are, those beside it, and what comments ask for."""
+
+    options: Options
+    layout: projects.Layout
+    beside: Mapping[str, bytes]
+    directives: Mapping[str, ignoring.Directives]
+
+
+@dataclass(frozen=True)
 class Work:
-    """A TF1 program to be upgraded: its modules and their names, the files beside it, and what its comments ask for.
+    """A TF1 program to be upgraded: its modules and their names.
 
     `reasons` keep it from the native level, whatever it holds. `parts` are the paths of modules that may have parts of
     contrib which only their own source can replace.
@@ -29,31 +39,28 @@ class Work:
 
     modules: Mapping[str, Module]
     names: Mapping[str, Names]
-    options: Options
-    layout: projects.Layout
-    beside: Mapping[str, bytes]
-    directives: Mapping[str, ignoring.Directives]
+    given: Given
     reasons: tuple[Diagnostic, ...] = ()
     parts: Collection[str] = ()
 
     def helpers(self) -> dict[str, Module]:
         """The modules without TensorFlow that it imports; one that can't be parsed is not known, as a package is not."""
         found: dict[str, Module] = {}
-        for path, data in self.beside.items():
+        for path, data in self.given.beside.items():
             try:
                 if len(data) <= HELPER:
-                    found[path] = parse(data, path, self.layout.name(path))
+                    found[path] = parse(data, path, self.given.layout.name(path))
             except ParseError:
                 continue
         return found
 
     def unsafe(self) -> frozenset[str]:
         """The codes of unsafe fixes that are wanted. What is ignored somewhere is not: its program can't go native there."""
-        if not self.options.unsafe_fixes:
+        if not self.given.options.unsafe_fixes:
             return frozenset()
         wanted = frozenset(rule.code for rule in RULES if rule.fix == "unsafe")
-        ignored = self.options.ignored
-        codes = (ignoring.codes(self.directives[path]) | {*ignored.get(path, ())} for path in self.modules)
+        ignored = self.given.options.ignored
+        codes = (ignoring.codes(self.given.directives[path]) | {*ignored.get(path, ())} for path in self.modules)
         return wanted.difference(*codes)
 
 
@@ -96,12 +103,13 @@ def _written_out(work: Work) -> Outcome:
     modules = work.modules
     written = contrib_sources.written_out({path: modules[path] for path in modules if path in work.parts}, work.names)
     texts = {path: one.module.utf8.decode() for path, one in written.items()}
-    if not written or ignoring.held(modules, texts, work.directives, ""):
+    if not written or ignoring.held(modules, texts, work.given.directives, ""):
         return _native_or_compat(work)
     changed = {**modules, **{path: one.module for path, one in written.items()}}
-    resolved = resolve_all(changed, {path: one.utf8 for path, one in changed.items()}, work.layout)
-    moved = {**work.directives, **{path: ignoring.read(one.module.utf8) for path, one in written.items()}}
-    outcome = _native_or_compat(replace(work, modules=changed, names=resolved, directives=moved))
+    resolved = resolve_all(changed, {path: one.utf8 for path, one in changed.items()}, work.given.layout)
+    moved = {**work.given.directives, **{path: ignoring.read(one.module.utf8) for path, one in written.items()}}
+    given = replace(work.given, directives=moved)
+    outcome = _native_or_compat(replace(work, modules=changed, names=resolved, given=given))
     origins = {path: one.origins for path, one in written.items()}
     outcome = replace(
         outcome,
@@ -124,13 +132,14 @@ def _native_or_compat(work: Work) -> Outcome:
     modules = work.modules
     if not modules:
         return Outcome("untouched")
-    missing = work.options.missing
+    missing = work.given.options.missing
     reasons = (*work.reasons, *(_partial(path, missing[path]) for path in modules if path in missing))
-    if work.options.target == "native" and not reasons:
+    if work.given.options.target == "native" and not reasons:
         native = _native_unless_it_fails(work)
         if isinstance(native, Outcome):
             native = (
-                ignoring.held(modules, native.texts, work.directives, "so the program stays in graph mode") or native
+                ignoring.held(modules, native.texts, work.given.directives, "so the program stays in graph mode")
+                or native
             )
         if isinstance(native, Outcome):
             return native
@@ -138,7 +147,7 @@ def _native_or_compat(work: Work) -> Outcome:
         _release(modules)
     compat = _compat(work, reasons)
     what = "and does not run with compat.v1: the program stays as it is"
-    held = ignoring.held(modules, compat.texts, work.directives, what)
+    held = ignoring.held(modules, compat.texts, work.given.directives, what)
     if not held:
         return compat
     kept = tuple(one for one in compat.diagnostics if one.code != held[0].code)
@@ -172,7 +181,7 @@ def _native(work: Work) -> Outcome | tuple[Diagnostic, ...]:
     from . import entries
     from .emit.native import Fallback
 
-    emitted = entries.emit(work.modules, work.names, work.helpers(), work.layout, work.unsafe())
+    emitted = entries.emit(work.modules, work.names, work.helpers(), work.given.layout, work.unsafe())
     if isinstance(emitted, Fallback):
         return tuple(emitted.reasons)
     _check_parses(emitted.texts)
