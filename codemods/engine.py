@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from . import dialect, failures, ignoring, levels, projects, python2
+from . import dialect, failures, ignoring, levels, projects, python2_names
 from .accounts import Seen, accounts_of, seen
 from .diagnostics import Diagnostic
 from .failures import given_up as given_up
@@ -188,7 +188,7 @@ def _tf1(
 def _gone_names(modules: Mapping[str, Module]) -> Iterator[Diagnostic]:
     """The names that only Python 2 has."""
     for module in modules.values():
-        yield from python2.gone_names(module)
+        yield from python2_names.gone_names(module)
         module.release()
 
 

@@ -17,10 +17,9 @@ from ..graph.values import (
 )
 from ..plan.executions import FunctionPlan
 from ..plan.units import Unit
-from . import averages, handed_data, metrics, queues
+from . import averages, functions, handed_data, metrics, queues
 from .classes import members
 from .context import Context
-from .functions import Writer as FunctionWriter
 from .verify import read_too_early
 
 
@@ -79,7 +78,7 @@ def _in_cell(context: Context, function: FunctionPlan, needed: int, own: Stateme
 
 def _text(context: Context, function: FunctionPlan) -> str:
     """A function's text, in which no name is read before it is bound."""
-    text = FunctionWriter(context, function).text()
+    text = functions.text(context, function)
     early = read_too_early(next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)))
     if early is not None:
         node, path = function.runs[0].execution.node, function.frame.module.path
