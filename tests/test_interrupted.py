@@ -188,7 +188,7 @@ def test_temporary_files_of_a_run_that_goes_on_stay(tmp_path: Path) -> None:
 def test_interrupted_while_processes_work(tmp_path: Path) -> None:
     """Ctrl-C reaches the whole group of a terminal's processes, at whatever they are: no traceback, and none goes on."""
     for number in range(8):
-        lines = (f"v{name} = tf.Variable({number}.0, name='v{name}')\n" for name in range(300))
+        lines = (f"v{name} = tf.Variable({number}.0, name='v{name}')\n" for name in range(4000))
         (tmp_path / f"x{number}.py").write_text("import tensorflow as tf\n" + "".join(lines) + "tf.Session()\n")
     command = [sys.executable, "-m", "tf_modernize.cli", "upgrade", "--no-cache", ".", "-j2", "--quiet"]
     for delay in (0.6, 2.0):
