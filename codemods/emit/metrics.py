@@ -7,8 +7,8 @@ import ast
 from ..edits import Edits
 from ..graph.values import Counted, GraphValue, Init, Metric, flatten
 from ..plan import objects
+from ..plan.beginnings import resets
 from ..plan.executions import FunctionPlan, MetricUse, Run, effects
-from ..plan.functions import resets
 from ..plan.unit import Unit
 from ..plan.units import ancestors
 from .classes import members

@@ -38,7 +38,7 @@ from ..graph.values import (
 from . import slices
 from .models import Models
 from .reasons import ToHoist, Undecided, undecided
-from .units import Unit, Units
+from .units import Unit, Units, ancestors
 
 
 @dataclass(eq=False)
@@ -529,3 +529,8 @@ def target_at(node: ast.stmt, call: ast.Call, place: tuple[int | str, ...]) -> s
             return None
         target = target.elts[index]
     return target.id if isinstance(target, ast.Name) else None
+
+
+def all_inputs(run: Run) -> set[GraphValue]:
+    """Everything that what a run fetches depends on."""
+    return ancestors(part.value for part in run.fetched)

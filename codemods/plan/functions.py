@@ -10,41 +10,45 @@ import ast
 from ..graph.frames import Execution, Frame, Statement
 from ..graph.values import (
     Assign,
-    AverageOp,
     Counted,
     DataIterator,
     Feature,
-    Gradients,
     GraphValue,
     Group,
-    Init,
     Instance,
     Known,
-    Metric,
-    MonitoredSession,
     Placeholder,
-    Session,
     Summary,
-    Tensor,
     TrainOp,
-    Value,
-    Variable,
 )
 from ..notebooks import shows
-from . import continued, datasets, estimators, loading, modelling, monitored, objects, pipelines, slices
+from . import (
+    beginnings,
+    continued,
+    datasets,
+    estimators,
+    loading,
+    modelling,
+    monitored,
+    objects,
+    ordering,
+    pipelines,
+    slices,
+)
 from .executions import (
     FunctionPlan,
     Parameter,
     Plan,
     Run,
     SummaryUse,
+    all_inputs,
     effects,
     reach,
     resolve,
     target_at,
 )
 from .reasons import ToWriteOut, Undecided, undecided
-from .units import Unit, Units, ancestors, weight_summary
+from .units import Unit, Units, weight_summary
 
 
 def make(units: Units) -> Plan:
@@ -65,9 +69,9 @@ def make(units: Units) -> Plan:
             continue
         seen[execution.node] = run
         plan.runs.append(run)
-    _check_sessions(plan)
-    _check_initializers(plan)
-    _check_initial_values(plan)
+    beginnings.check_sessions(plan)
+    beginnings.check_initializers(plan)
+    beginnings.check_initial_values(plan)
     for run in plan.runs:
         if run.kind == "function":
             _pair_summary(plan, run)
@@ -80,7 +84,7 @@ def make(units: Units) -> Plan:
             datasets.assign(plan, run)
     pipelines.assign(plan)
     for function in plan.functions:
-        _order(plan, function)
+        ordering.order(plan, function)
         _discard(function)
     return plan
 
@@ -110,127 +114,6 @@ def _alike(one: Run, two: Run) -> bool:
     )
 
 
-# -- the whole ----------------------------------------------------------------------------------------------------------
-
-
-def _check_sessions(plan: Plan) -> None:
-    """Each session has variables of its own. Those that there are now can stand for all of them only where each session
-    begins, by its initializer or by a restore, after the one before it changed anything."""
-    begun: list[Value] = []
-    changed = -1  # where the session in turn last changed a variable
-    for run in sorted(plan.runs, key=lambda one: one.execution.chain[-1].index):
-        session, place = run.execution.session, run.execution.chain[-1]
-        touches = any(isinstance(root, Variable) for part in run.fetched for root in part.value.roots)
-        if not isinstance(session, Session) or not touches or run.kind == "dropped":
-            continue
-        if isinstance(session, MonitoredSession):  # these begin by themselves
-            continue
-        if not begun or begun[-1] is not session:
-            again = any(one is session for one in begun)
-            if (again and len(begun) > 1) or (changed >= 0 and not _begins(plan, session, changed, place)):
-                raise undecided("two sessions that are used in turn", run.execution.node, place)
-            begun.append(session)
-            changed = -1
-        if any(isinstance(value, TrainOp | Assign) for value in _all_inputs(run)):
-            changed = place.index
-
-
-def _begins(plan: Plan, session: Session, after: int, before: Statement) -> bool:
-    """Whether a session initializes or restores variables between two places."""
-    inits = [run.execution for run in plan.runs if run.kind == "dropped" and _initialized(run)]
-    starts = [one.chain[-1] for one in inits if one.session is session]
-    uses = [use for use in plan.units.run.uses if use.method == "restore"]
-    starts += [use.chain[-1] for use in uses if use.values.get("sess") is session]
-    return any(after < one.index <= before.index for one in starts)
-
-
-def _check_initializers(plan: Plan) -> None:
-    """Running the initializer a second time starts the variables afresh, unless they are restored at once."""
-    seen: list[Run] = []
-    for run in plan.runs:
-        if run.kind not in {"dropped", "iterator"}:
-            continue
-        variables = _initialized(run)
-        if not variables:
-            continue
-        looped = any(_looped(run.execution.chain, variable.chain) for variable in variables)
-        again = any(set(variables) & set(_initialized(other)) for other in seen)
-        if looped or (again and _used_between(plan, seen[-1], run)) or _assigned_before(plan, run, variables):
-            run.afresh = [] if _restored_next(plan, run) else variables
-            if run.afresh and run.kind == "iterator":
-                why = "an initializer that runs again and starts the variables afresh"
-                raise undecided(why, run.execution.node, run.execution.chain[-1])
-        seen.append(run)
-
-
-def _check_initial_values(plan: Plan) -> None:
-    """A variable that begins with another's initial value takes the value that this has now: nothing may have changed it."""
-    run = plan.units.run
-    initial = ancestors(value for one in run.values if isinstance(one, Variable) for value in one.initial)
-    for value in run.values:
-        if not isinstance(value, Tensor) or value.op != "initialized_value":
-            continue
-        place, source = value.chain[-1], value.inputs[0]
-        used = any(
-            value in other.inputs and other not in initial and not isinstance(other, Variable) for other in run.values
-        )
-        late = any(
-            other.execution.chain[-1].index < place.index
-            and any(
-                (isinstance(one, Assign) and one.variable is source)
-                or (isinstance(one, TrainOp) and source in one.variables)
-                for one in _all_inputs(other)
-            )
-            for other in plan.runs
-        )
-        if value not in initial or used or late:
-            raise undecided("an initial value taken from another variable", value.node or ast.Pass(), place)
-
-
-def _initialized(run: Run) -> list[Variable]:
-    """The variables that an initializer starts, but for the local ones."""
-    inits = [leaf for part in run.fetched for leaf in effects(part.value) if isinstance(leaf, Init) and not leaf.local]
-    return list(dict.fromkeys(variable for leaf in inits for variable in leaf.variables))
-
-
-def _assigned_before(plan: Plan, run: Run, variables: list[Variable]) -> bool:
-    """Whether something before an initializer gave its variables other values: TensorFlow 1 lets it run that late."""
-    place = run.execution.chain[-1]
-    return any(
-        isinstance(value, Assign) and value.variable in variables
-        for other in plan.runs
-        if other.execution.chain[-1].frame is place.frame and other.execution.chain[-1].index < place.index
-        for value in _all_inputs(other)
-    )
-
-
-def resets(plan: Plan, run: Run, metric: Metric) -> bool:
-    """Whether a run of an initializer may come after something counted: it is repeated, or follows what counts."""
-    place = run.execution.chain[-1]
-    if _looped(run.execution.chain, metric.chain):
-        return True
-    for other in plan.runs:
-        counted = any(isinstance(one, Counted) and one.metric is metric and one.updating for one in _all_inputs(other))
-        there = other.execution.chain[-1]
-        if counted and (there.frame is not place.frame or there.index < place.index):
-            return True
-    return False
-
-
-def _used_between(plan: Plan, one: Run, other: Run) -> bool:
-    """Whether anything that touches variables runs between two runs of an initializer."""
-    places = [one.execution.chain[-1].index, other.execution.chain[-1].index]
-    between = [run for run in plan.runs if places[0] < run.execution.chain[-1].index < places[1]]
-    between += [run for run in plan.runs if run.execution.chain[-1].frame is not one.execution.chain[-1].frame]
-    return any(
-        isinstance(root, Variable)
-        for run in between
-        if run.kind != "dropped"
-        for part in run.fetched
-        for root in part.value.roots
-    )
-
-
 def before_a_call(function: FunctionPlan, statement: Statement) -> bool:
     """Whether a statement may run before some call of a function: it stands before it, or a loop holds both."""
     for run in function.runs:
@@ -245,24 +128,6 @@ def before_a_call(function: FunctionPlan, statement: Statement) -> bool:
             if outer in loops:
                 return True
             outer = outer.parent
-    return False
-
-
-def _looped(chain: tuple[Statement, ...], made: tuple[Statement, ...]) -> bool:
-    """Whether a loop repeats an execution, but not the making of a variable."""
-    return any(isinstance(statement.node, (ast.For, ast.While)) and statement not in made for statement in chain)
-
-
-def _restored_next(plan: Plan, run: Run) -> bool:
-    """Whether a restore of all variables follows in the same block before anything else runs."""
-    statement = run.execution.chain[-1]
-    for use in plan.units.run.uses:
-        other = use.chain[-1]
-        if use.method == "restore" and other.parent is statement.parent and other.index > statement.index:
-            between = [
-                r for r in plan.runs if statement.index < r.execution.chain[-1].index < other.index and r is not run
-            ]
-            return not between
     return False
 
 
@@ -326,7 +191,7 @@ def _assign_function(plan: Plan, run: Run) -> None:
             if root.dtype == "bool" and isinstance(root.default, Known):
                 constants[root] = bool(root.default.value)
     constants = {key: value for key, value in constants.items() if key in needed}
-    cut &= _all_inputs(run)
+    cut &= all_inputs(run)
     identity = (
         tuple((part.value, part.place, part.thrown_away) for part in run.fetched),
         frozenset(constants.items()),
@@ -471,10 +336,6 @@ def _roots(value: GraphValue, cut: set[GraphValue]) -> set[GraphValue]:
     return found
 
 
-def _all_inputs(run: Run) -> set[GraphValue]:
-    return ancestors(part.value for part in run.fetched)
-
-
 def _summary_units(units: Units, value: GraphValue) -> list[Unit]:
     """The statements of the summaries that a merge takes: it finds them through the collection, not by name."""
     if not isinstance(value, Summary):
@@ -517,7 +378,7 @@ def _parameters(plan: Plan, function: FunctionPlan, needed: set[GraphValue]) -> 
             function.parameters.append(Parameter(_bound_name(plan, root), root))
         elif isinstance(root, Feature):
             function.parameters.append(Parameter(root.name, root, "feature"))
-    used = set().union(*map(_all_inputs, function.runs))
+    used = set().union(*map(all_inputs, function.runs))
     draws = [
         draw
         for root in sorted(needed, key=lambda value: order.get(value, (0, 0)))
@@ -552,88 +413,3 @@ def _bound_name(plan: Plan, value: GraphValue) -> str:
         return given.value
     node = value.node or ast.Pass()
     raise Undecided("an input that no name is bound to", node, next(iter(plan.units.run.modules)))
-
-
-POWERS = frozenset(
-    {"AdamOptimizer", "AdamWOptimizer", "AdaMaxOptimizer"}
-)  # whose step count (the powers of beta) all of its updates share
-
-
-def _order(plan: Plan, function: FunctionPlan) -> None:
-    """Sorts out the train ops of a function: what the tape must see, what follows."""
-    units = plan.units
-    run = [leaf for part in function.returns for leaf in effects(part.value)]
-    first = [
-        one for leaf in run if isinstance(leaf, Assign | AverageOp) for one in leaf.inputs
-    ]  # by control dependencies
-    function.trains = list(dict.fromkeys(leaf for leaf in (*run, *first) if isinstance(leaf, TrainOp)))
-    made = [value for unit in function.units for value in unit.made]
-    function.gradients = [value for value in made if isinstance(value, Gradients)]
-    inside = set(function.units)
-    for value in made:
-        if isinstance(value, TrainOp) and value not in function.trains:
-            node = function.runs[0].execution
-            raise undecided("a train op within a larger statement", node.node, node.chain[-1])
-    adams = [
-        train.optimizer for train in function.trains if train.optimizer is not None and train.optimizer.name in POWERS
-    ]
-    if len(set(adams)) < len(adams):
-        node = function.runs[0].execution
-        why = f"one {adams[0].name} that is applied twice in one run: TensorFlow 1 leaves open which step the second counts"
-        raise undecided(why, node.node, node.chain[-1])
-    losses: list[Value | None] = [train.loss for train in function.trains if train.loss is not None]
-    losses.extend(found.loss for found in function.gradients)
-    taped: set[Unit] = set()
-    for loss in losses:
-        if not isinstance(loss, GraphValue):
-            continue
-        unit = units.unit(loss)
-        starts = [unit] if unit is not None and unit in inside else []
-        taped.update(slices.of(units, starts, [], set(function.cut)).units)
-    taped &= inside
-    function.nested = [value for unit in taped for value in unit.made if isinstance(value, Gradients)]
-    function.nested.sort(key=lambda value: value.chain[-1].index)
-    function.gradients = [value for value in function.gradients if value not in function.nested]
-    gradient_units = {units.unit(value) for value in (*function.gradients, *function.trains)}
-    held = [units.unit(one) for one in (*function.nested, *function.gradients)]
-    if any(held.count(units.unit(one)) > 1 for one in function.nested):
-        node = function.runs[0].execution
-        raise undecided("a loss within the expression that asks for its gradients", node.node, node.chain[-1])
-    for train in function.trains:
-        own = units.unit(train)
-        if own is not None and train.loss is not None and isinstance(train.loss, GraphValue):
-            taped.update(_inner(units, own, train, inside))
-    taped -= {unit for unit in gradient_units if unit is not None}
-    changed = True
-    while changed:
-        changed = False
-        for unit in function.units:
-            if unit in taped or unit in gradient_units or not _can_tape(unit):
-                continue
-            later = [other for other in taped if other.index > unit.index]
-            if any(_conflict(unit, other) for other in later):
-                taped.add(unit)
-                changed = True
-    function.taped = [unit for unit in function.units if unit in taped]
-
-
-def _inner(units: Units, own: Unit, train: TrainOp, inside: set[Unit]) -> set[Unit]:
-    """What the loss that a minimize call computes itself needs."""
-    loss = train.loss
-    if not isinstance(loss, GraphValue) or units.unit(loss) is not own:
-        return set()
-    node = train.arguments.get("loss")
-    reads = slices.reads_of(node, own.statement) if node is not None else []
-    return set(slices.of(units, [], reads, set()).units) & inside
-
-
-def _can_tape(unit: Unit) -> bool:
-    return not any(isinstance(value, (Assign, Gradients)) for value in unit.made)
-
-
-def _conflict(unit: Unit, later: Unit) -> bool:
-    """Whether moving a unit behind a later one changes what a name means."""
-    mine = {name for part in unit.parts for name in part.writes}
-    its = {name for part in later.parts for name in part.writes}
-    reads = {name for part in unit.parts for _, name in part.reads}
-    return bool(its & (mine | reads))
