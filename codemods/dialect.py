@@ -429,13 +429,6 @@ def _is_local(node: ast.expr, local: set[str], names: Names) -> bool:
     return isinstance(root, ast.Name) and root.id in local and names.api_of(root) == "v1"
 
 
-def first_name(node: ast.expr) -> str:
-    """The name that a chain of attributes starts with."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
 def _place(path: str, use: Use) -> Place:
     return Place(use.name, path, use.node.lineno, use.node.col_offset)
 

@@ -79,9 +79,12 @@ class Module:
             self.offset(node.end_lineno, node.end_col_offset),  # type: ignore[attr-defined]
         )
 
-    def text(self, node: ast.AST) -> str:
+    def source(self, node: ast.AST) -> bytes:
         start, end = self.span(node)
-        return self.utf8[start:end].decode()
+        return self.utf8[start:end]
+
+    def text(self, node: ast.AST) -> str:
+        return self.source(node).decode()
 
     def encode(self, utf8: str) -> bytes:
         """New source text in the file's own encoding, its byte order mark and line ends restored."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 from . import projects
 from .api import gone
-from .dialect import catches_missing, first_name, guarded_lines
+from .dialect import catches_missing, guarded_lines
 from .names import Import, Names
 from .parse import Module
 from .switches import idle, switches
-from .syntax import fields, nodes
+from .syntax import fields, first_name, nodes
 
 Place = tuple[str, int, int]  # path, line, column
 Span = tuple[tuple[int, int], tuple[int, int]]  # lines and columns, from the first to the last

@@ -40,3 +40,10 @@ def nodes(tree: ast.AST) -> list[ast.AST]:
             else:
                 found += value
     return found
+
+
+def first_name(node: ast.expr) -> str:
+    """The name that a chain of attributes begins with; "" where it begins with something else."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""

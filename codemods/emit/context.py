@@ -223,6 +223,11 @@ class Context:
     def stop(self, message: str, node: ast.AST, path: str) -> Undecided:
         return Undecided(message, node, path)
 
+    def stop_run(self, run: Run, message: str) -> Undecided:
+        """Why an execution keeps the program from the native level."""
+        assert run.statement is not None
+        return self.stop(message, run.execution.node, run.statement.frame.module.path)
+
     def unreached(self, what: str, node: ast.AST, frame: Frame) -> Undecided:
         """A variable that the names of a function that ran things do not reach: its caller's might, were it written there."""
         return ToWriteOut(f"{what}, which no name of the program reaches", node, frame)

@@ -45,7 +45,7 @@ class FeedDicts:
         assert statement is not None
         if holder is None:
             if node is None:
-                raise self._stop(run, "a feed whose value is not written in the source")
+                raise self.context.stop_run(run, "a feed whose value is not written in the source")
             return [node]
         made = self._maker(run, holder)
         if made is not None and self._inline(run, made, holder) and node is not None:
@@ -62,13 +62,13 @@ class FeedDicts:
         """The value of a feed of a graph that was read from a file: keyed by a parameter's name it can't be."""
         made = self._maker(run, feed.holder or "")
         if made is None or feed.node is None or not self._inline(run, made, feed.holder or ""):
-            raise self._stop(run, "feeds of a loaded graph that a variable holds")
+            raise self.context.stop_run(run, "feeds of a loaded graph that a variable holds")
         return feed.node
 
     def _key_function(self, run: Run, frame: Frame) -> None:
         """Turns the keys of a dict that a function builds into the parameters' names."""
         if not isinstance(frame.node, ast.FunctionDef) or frame in self.context.units.frames:
-            raise self._stop(run, "a dict of feeds that is built in a way that is not followed")
+            raise self.context.stop_run(run, "a dict of feeds that is built in a way that is not followed")
         for part in ast.walk(frame.node):
             keys: list[ast.expr] = []
             if isinstance(part, ast.Dict):
@@ -186,29 +186,25 @@ class FeedDicts:
                     for one in changed:
                         self._name_key(run, one)
                     continue
-                raise self._stop(run, "a dict of feeds that is used in another way, too")
+                raise self.context.stop_run(run, "a dict of feeds that is used in another way, too")
             if isinstance(part, ast.Assign) and any(
                 isinstance(one, ast.Name) and one.id == holder for one in part.targets
             ):
                 if not isinstance(part.value, ast.Dict):
-                    raise self._stop(run, "a dict of feeds that is built in a way that is not followed")
+                    raise self.context.stop_run(run, "a dict of feeds that is built in a way that is not followed")
                 for entry in part.value.keys:
                     if entry is None:
-                        raise self._stop(run, "a dict of feeds that takes in another")
+                        raise self.context.stop_run(run, "a dict of feeds that takes in another")
                     self._name_key(run, entry)
 
     def _name_key(self, run: Run, key: ast.expr, path: str | None = None) -> None:
         values = self.context.run.meanings.get(key, [])
         placeholders = [value for value in values if isinstance(value, Tensor)]
         if len(placeholders) != 1:
-            raise self._stop(run, "a feed whose key is not known to be one tensor")
+            raise self.context.stop_run(run, "a feed whose key is not known to be one tensor")
         name = _key_name(self.context, placeholders[0], key)
         assert run.statement is not None
         self.context.edits[path or run.statement.frame.module.path].replace(key, f'"{name}"')
-
-    def _stop(self, run: Run, message: str) -> Exception:
-        assert run.statement is not None
-        return self.context.stop(message, run.execution.node, run.statement.frame.module.path)
 
 
 def _key_name(context: Context, value: Tensor, key: ast.expr) -> str:

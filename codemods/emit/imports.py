@@ -11,7 +11,8 @@ from ..names import Import, Names
 from ..parse import Module
 from ..symbols import Rewritten
 from ..symbols.packages import Place, contrib
-from ..symbols.sites import Level, first_name
+from ..symbols.sites import Level
+from ..syntax import first_name
 from .statements import Statements
 
 _MODULE = re.compile(rb"from\s+([\w.]+)")

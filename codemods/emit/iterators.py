@@ -151,7 +151,7 @@ def element(context: Context, run: Run, iterator: DataIterator) -> str:
     if iterator.handle is not None:
         feed = run.feeds.get(iterator.handle)
         if feed is None or not isinstance(feed.value, FetchedHandle):
-            raise _stop(context, run, "a handle that is fed and not known to be one iterator's")
+            raise context.stop_run(run, "a handle that is fed and not known to be one iterator's")
         return element(context, run, feed.value.iterator)
     if iterator in context.elements:
         return context.elements[iterator]
@@ -196,14 +196,14 @@ def initialize(context: Context, run: Run, feeds: FeedDicts) -> None:
     statement = run.statement
     assert statement is not None
     if not isinstance(statement.node, ast.Expr):
-        raise _stop(context, run, "an iterator initialized within an expression")
+        raise context.stop_run(run, "an iterator initialized within an expression")
     lines = []
     for part in run.fetched:
         if isinstance(part.value, IteratorInit):
             lines.append(_made(context, run, part.value, feeds))
     lines.extend(metrics.reset(context, run))
     if len(run.fetched) > 1 and len(lines) > 1 and run.feeds:
-        raise _stop(context, run, "several iterators initialized with feeds at once")
+        raise context.stop_run(run, "several iterators initialized with feeds at once")
     context.moves_of(statement).replaced[statement.node] = "\n".join(lines)
 
 
@@ -212,7 +212,7 @@ def _made(context: Context, run: Run, init: IteratorInit, feeds: FeedDicts) -> s
     assert iterator is not None and statement is not None
     unit = context.units.unit(iterator)
     if unit is None:
-        raise _stop(context, run, "an iterator that is not followed")
+        raise context.stop_run(run, "an iterator that is not followed")
     form = context.iterators[iterator]
     name = _reached(context, run, unit.statement.frame, form.name)
     function = run.datasets.get(init)
@@ -236,18 +236,18 @@ def _reached(context: Context, run: Run, frame: Frame, text: str, done: str = "i
         if found is not None:
             return found + text.removeprefix("self")
     if frame is not here:
-        raise _stop(context, run, f"an iterator {done} in another function")
+        raise context.stop_run(run, f"an iterator {done} in another function")
     return text
 
 
 def _check_source(context: Context, run: Run, source: ast.expr, maker: Statement) -> None:
     """What the dataset is made from must still mean the same where the iterator is initialized."""
     if not is_pure(context, source):
-        raise _stop(context, run, "an iterator over a dataset that is made by a call with effects")
+        raise context.stop_run(run, "an iterator over a dataset that is made by a call with effects")
     names = slices.names_in(source)
     for (frame, name), _ in maker.reads.items():
         if name in names and any(one.index > maker.index for one in frame.history.get(name, [])):
-            raise _stop(context, run, f"`{name}`, which is bound again before an iterator over it is initialized")
+            raise context.stop_run(run, f"`{name}`, which is bound again before an iterator over it is initialized")
 
 
 def _call(context: Context, run: Run, function: FunctionPlan, feeds: FeedDicts) -> str:
@@ -256,7 +256,7 @@ def _call(context: Context, run: Run, function: FunctionPlan, feeds: FeedDicts) 
     taken = {parameter.value for parameter in function.parameters}
     effects = [key for key, feed in run.feeds.items() if feed.node is not None and not is_pure(context, feed.node)]
     if len(effects) > 1 or not taken.issuperset(effects):
-        raise _stop(context, run, "an iterator initialized with feeds whose values are computed with effects")
+        raise context.stop_run(run, "an iterator initialized with feeds whose values are computed with effects")
     arguments: list[Part] = []
     for place, parameter in enumerate(function.parameters):
         arguments.extend([", "] if place else [])
@@ -276,7 +276,7 @@ def _argument(context: Context, run: Run, parameter: Parameter, feeds: FeedDicts
     if feed is None:
         if "input" in value.arguments:
             return [context.edits[value.chain[-1].frame.module.path].render(value.arguments["input"])]
-        raise _stop(context, run, "a placeholder that is needed but not fed")
+        raise context.stop_run(run, "a placeholder that is needed but not fed")
     wanted = feeds.argument(run, value, feed.node, feed.holder, parameter.name)
     if value.dtype == "string" or value.shape == () or isinstance(feed.value, Known):
         return wanted
@@ -293,8 +293,3 @@ def _has_dtype(node: ast.expr | None, dtype: str | None) -> bool:
         return False
     last = node.args[0] if node.args else None
     return isinstance(last, ast.Attribute) and last.attr == dtype
-
-
-def _stop(context: Context, run: Run, message: str) -> Exception:
-    assert run.statement is not None
-    return context.stop(message, run.execution.node, run.statement.frame.module.path)

@@ -61,11 +61,6 @@ def _edits(context: Context, run: Run) -> Edits:
     return context.edits_of(run.statement)
 
 
-def _stop(context: Context, run: Run, message: str) -> Exception:
-    assert run.statement is not None
-    return context.stop(message, run.execution.node, run.statement.frame.module.path)
-
-
 def _assigned(context: Context, run: Run) -> None:
     """Assignments of a comprehension are done in a loop."""
     statement, node = run.statement, run.execution.fetch_node
@@ -79,7 +74,7 @@ def _read(context: Context, run: Run) -> None:
     edits = _edits(context, run)
     node = run.execution.node
     if any(part.several for part in run.fetched) and run.fetched[0].place != ():
-        raise _stop(context, run, "an op's several results fetched beside others, where nothing is fed")
+        raise context.stop_run(run, "an op's several results fetched beside others, where nothing is fed")
     if len(run.fetched) == 1 and run.fetched[0].place == ():
         part = run.fetched[0]
         statement = run.statement
@@ -99,7 +94,7 @@ def _read(context: Context, run: Run) -> None:
     parts: list[Part] = []
     for place, part in enumerate(run.fetched):
         if len(part.place) != 1 or not isinstance(part.place[0], int):
-            raise _stop(context, run, "nested fetches of variables")
+            raise context.stop_run(run, "nested fetches of variables")
         parts.extend([", "] if place else [])
         parts.extend([*_expression(context, run, part), ".numpy()"])
     unpacked = (
@@ -194,7 +189,7 @@ def _evaluate_before(context: Context, run: Run, node: ast.expr, earlier: list[F
     assert statement is not None
     simple = isinstance(statement.node, (ast.Expr, ast.Assign)) and statement.node.value is run.execution.node
     if not simple or any(one.node is not None and not is_pure(context, one.node) for one in earlier):
-        raise _stop(context, run, "a feed that nothing needs, whose value is computed by a call with effects")
+        raise context.stop_run(run, "a feed that nothing needs, whose value is computed by a call with effects")
     path = statement.frame.module.path
     context.moves_of(statement).before.setdefault(statement.node, []).append(context.edits[path].render(node) + "\n")
     message = "nothing needs this feed; its value is still computed, since that may have effects (random numbers drawn)"
@@ -219,7 +214,7 @@ def _single(context: Context, run: Run, call: list[Part], part: Fetched, returne
     elif isinstance(part.value, Summary) and isinstance(statement.node, ast.Assign) and statement.node.value is node:
         edits.replace(statement.node, *call)
     else:
-        raise _stop(context, run, "the None of a train op that is used")
+        raise context.stop_run(run, "the None of a train op that is used")
 
 
 def _is_alone(statement: Statement, node: ast.expr) -> bool:
@@ -267,7 +262,7 @@ def _unpacking(context: Context, run: Run, call: list[Part], returned: list[Fetc
             continue
         summary = any(_top(part) == place and isinstance(part.value, Summary) for part in run.asked)
         if not summary and not (isinstance(one, ast.Name) and one.id == "_") and not _unused(context, [one]):
-            raise _stop(context, run, "the None of a train op that is used")
+            raise context.stop_run(run, "the None of a train op that is used")
     edits = context.edits_of(statement)
     if not kept:
         edits.replace(node, *call)
@@ -302,7 +297,7 @@ def _listed(context: Context, run: Run, call: list[Part], returned: list[Fetched
     if any(len(part.place) > 1 or part.several for part in returned) or len(set(tops)) != len(tops):
         if len({*tops}) == count:
             return _mapped(context, statement.frame.module.path, call, run)
-        raise _stop(context, run, "nested fetches beside a train op")
+        raise context.stop_run(run, "nested fetches beside a train op")
     tail = "]" if fetches.kind == "list" else ",)" if count == 1 else ")"
     head = "[" if fetches.kind == "list" else "("
     if len(returned) == 0:
@@ -311,7 +306,7 @@ def _listed(context: Context, run: Run, call: list[Part], returned: list[Fetched
         if isinstance(statement.node, ast.Assign) and _unused(context, statement.node.targets):
             context.moves_of(statement)
             return call
-        raise _stop(context, run, "the None of a train op that is used")
+        raise context.stop_run(run, "the None of a train op that is used")
     if len(returned) == 1:
         parts: list[Part] = [head]
         for place in range(count):
@@ -333,14 +328,14 @@ def _listed(context: Context, run: Run, call: list[Part], returned: list[Fetched
             tail,
         ]
         return text
-    raise _stop(context, run, "a result with the None of a train op between other values")
+    raise context.stop_run(run, "a result with the None of a train op between other values")
 
 
 def _mapped(context: Context, path: str, call: list[Part], run: Run) -> list[Part]:
     function = run.function
     assert function is not None
     if len([part for part in run.asked if is_returned(function, part)]) != len(run.asked):
-        raise _stop(context, run, "a dict or nested list of fetches with a train op in it")
+        raise context.stop_run(run, "a dict or nested list of fetches with a train op in it")
     return [f"{context.tf(path)}.nest.map_structure(lambda value: value.numpy(), ", *call, ")"]
 
 
@@ -363,7 +358,7 @@ def _argument(context: Context, run: Run, parameter: Parameter, feeds: FeedDicts
     if feed is None:
         if isinstance(value, Placeholder) and "input" in value.arguments:
             return [context.edits[value.chain[-1].frame.module.path].render(value.arguments["input"])]
-        raise _stop(context, run, "a placeholder that is needed but not fed")
+        raise context.stop_run(run, "a placeholder that is needed but not fed")
     wanted = feeds.argument(run, value, feed.node, feed.holder, parameter.name)
     dtype = getattr(value, "dtype", None)
     if isinstance(value, Placeholder) and value.sparse:
@@ -385,7 +380,7 @@ def _sparse(context: Context, run: Run, value: Placeholder, feed: Feed, wanted: 
             parts = [part for place, one in enumerate(feed.node.elts) for part in (", " if place else "", one)]
         wanted = [f"{tf}.SparseTensor(", *parts, ")"]
     elif not isinstance(feed.value, SparseValue):
-        raise _stop(context, run, "a sparse placeholder that is fed a value that is not known")
+        raise context.stop_run(run, "a sparse placeholder that is fed a value that is not known")
     return wanted if value.dtype == "string" else [f"{tf}.cast(", *wanted, f", {tf}.{value.dtype})"]
 
 

@@ -172,3 +172,8 @@ def dict_text(entries: list[str], room: int, indent: str, tab: str) -> str:
 def is_docstring(node: ast.stmt) -> bool:
     """Whether a statement is nothing but a string."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def last(name: str) -> str:
+    """The last part of a scope's or layer's name."""
+    return name.rpartition("/")[2]

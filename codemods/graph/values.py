@@ -750,3 +750,13 @@ def flatten(value: Value) -> Iterator[Value]:
 def graph_values(value: Value) -> list[GraphValue]:
     """The graph values among the leaves."""
     return [leaf for leaf in flatten(value) if isinstance(leaf, GraphValue)]
+
+
+def is_none(value: Value | None) -> bool:
+    """Whether a value is known to be None."""
+    return isinstance(value, Known) and value.value is None
+
+
+def is_absent(value: Value | None) -> bool:
+    """Whether an argument is not given, or None."""
+    return value is None or is_none(value)

@@ -14,11 +14,11 @@ from ..edits import Edits
 from ..graph.frames import Frame
 from ..graph.interpreter import Interpreter
 from ..graph.values import Instance, Value, flatten
-from ..parse import Module, parse
+from ..parse import Module
 from ..plan import objects
 from ..plan.units import frames_of_units, moves
-from .origins import Origins, identity, split
-from .words import attributes_named, fresh
+from .origins import Origins, identity, split, written
+from .words import attributes_named, fresh, is_dotted
 
 
 @dataclass(eq=False)
@@ -115,14 +115,10 @@ def _calls(run: Interpreter, one: Handed) -> bool:
         if any(function.node is one.definition for function, _, _ in found):
             bound = all(function.node is one.definition and function.bound is not None for function, _, _ in found)
             at_home = all(chain and chain[-1].frame.module is one.module for _, _, chain in found)
-            if not bound or not at_home or not isinstance(call.func, ast.Attribute) or not _is_dotted(call.func.value):
+            if not bound or not at_home or not isinstance(call.func, ast.Attribute) or not is_dotted(call.func.value):
                 return False
             one.calls.append(call)
     return bool(one.calls) and len(named) == len(one.calls)
-
-
-def _is_dotted(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) or (isinstance(node, ast.Attribute) and _is_dotted(node.value))
 
 
 # -- the text -----------------------------------------------------------------------------------------------------------
@@ -148,7 +144,7 @@ def _rewritten(one: Handed, known: Origins | None) -> tuple[Module, Origins]:
     text = edits.apply()
     lost = {line for node in gone.values() for line in range(node.lineno, (node.end_lineno or 0) + 1)}
     of = [origin for line, origin in enumerate(old.of, 1) if line not in lost]
-    return parse(module.encode(text), module.path, module.name), Origins(split(text), of)
+    return written(module, split(text), of)
 
 
 def _alias(one: Handed, name: str) -> ast.Assign | None:

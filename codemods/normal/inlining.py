@@ -28,10 +28,10 @@ from ..graph.values import (
     Variable,
     Writer,
 )
-from ..parse import Module, parse
+from ..parse import Module
 from ..plan import objects
 from ..plan.reasons import ToWriteOut
-from .origins import Origin, Origins, identity, split
+from .origins import Origin, Origins, identity, split, written
 
 # What can't be reached from outside of the function that makes it.
 OWN = (Placeholder, Optimizer, TrainOp, Saver, Writer, Init, DataIterator)
@@ -89,10 +89,7 @@ def _written(run: Interpreter, site: Site, origins: Mapping[str, Origins]) -> di
     text = _Text(run, site, origins)
     if not text.fits():
         return {}
-    return {
-        module.path: (parse(module.encode("\n".join(lines)), module.path, module.name), Origins(lines, of))
-        for module, lines, of in text.modules()
-    }
+    return {module.path: written(module, lines, of) for module, lines, of in text.modules()}
 
 
 # -- which --------------------------------------------------------------------------------------------------------------

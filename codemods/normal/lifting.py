@@ -15,9 +15,10 @@ from ..emit.text import column, comments_above, first_line, reindent
 from ..graph.frames import Frame
 from ..graph.interpreter import Interpreter
 from ..graph.values import Function, Instance, Layer, Tensor, Value, Variable, graph_values
-from ..parse import Module, parse
+from ..parse import Module
 from .inlining import OWN
-from .origins import Origin, Origins, identity, split
+from .origins import Origin, Origins, identity, split, written
+from .words import is_dotted
 
 
 @dataclass(eq=False)
@@ -194,7 +195,7 @@ def _calls(run: Interpreter, one: Lifted, parents: Mapping[ast.AST, ast.AST]) ->
                 key.arg is None for key in call.keywords
             ):
                 return False
-            if one.owner and not (isinstance(part, ast.Attribute) and _is_dotted(part.value)):
+            if one.owner and not (isinstance(part, ast.Attribute) and is_dotted(part.value)):
                 return False
             if not one.owner and not isinstance(part, ast.Name):
                 return False
@@ -203,10 +204,6 @@ def _calls(run: Interpreter, one: Lifted, parents: Mapping[ast.AST, ast.AST]) ->
                 return False
             one.calls.append(call)
     return bool(one.calls)
-
-
-def _is_dotted(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) or (isinstance(node, ast.Attribute) and _is_dotted(node.value))
 
 
 # -- the text -----------------------------------------------------------------------------------------------------------
@@ -224,7 +221,7 @@ def _rewritten(chosen: list[Lifted], known: Origins | None) -> tuple[Module, Ori
         for call in one.calls:
             _call(one, call, edits)
     lines, of = _lines(module, chosen, edits, old)
-    return parse(module.encode("\n".join(lines)), module.path, module.name), Origins(lines, of)
+    return written(module, lines, of)
 
 
 def _signature(one: Lifted, edits: Edits) -> None:

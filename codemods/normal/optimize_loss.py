@@ -13,8 +13,8 @@ from ..api import lookup
 from ..emit.text import column, indentation
 from ..graph.interpreter import Interpreter
 from ..graph.values import Function, GraphValue, Known, Optimizer, Tensor, TFName, Value
-from ..parse import Module, parse
-from .origins import Origin, Origins, identity, split
+from ..parse import Module
+from .origins import Origin, Origins, identity, split, written
 from .outlining import own_lines
 from .words import fresh, words
 
@@ -54,8 +54,7 @@ def _replaced(module: Module, statement: ast.stmt, lines: list[str], old: Origin
     here = old.of[first - 1]
     of = [Origin(here.line, here.text, here.path)] * len(lines)
     now = [*text[: first - 1], *lines, *text[last:]]
-    source = module.encode("\n".join(now))
-    return parse(source, module.path, module.name), Origins(now, [*old.of[: first - 1], *of, *old.of[last:]])
+    return written(module, now, [*old.of[: first - 1], *of, *old.of[last:]])
 
 
 class _Call:

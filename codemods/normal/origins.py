@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..parse import Module, parse
+
 NAME = re.compile(r"[^\W\d]\w*")
 
 
@@ -66,3 +68,8 @@ def at(origins: Mapping[str, Origins], path: str, line: int, column: int) -> tup
         return path, line, column
     other, line, column = origins[path].place(line, column)
     return other or path, line, column
+
+
+def written(module: Module, lines: Sequence[str], of: Sequence[Origin]) -> tuple[Module, Origins]:
+    """The module with other lines, and where each of them stood."""
+    return parse(module.encode("\n".join(lines)), module.path, module.name), Origins(lines, of)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from ..edits import Edits
 from ..emit.text import column, comments_above, first_line, indentation, line, reindent, snake
-from ..parse import Module, parse
+from ..parse import Module
 from ..plan.reasons import ToHoist, ToOutline
-from .origins import Origin, Origins, identity, split
+from .origins import Origin, Origins, identity, split, written
 from .words import fresh, words
 
 
@@ -26,7 +26,7 @@ def rewritten(
     if found is None:
         return None
     lines, of = found
-    return parse(module.encode("\n".join(lines)), module.path, module.name), Origins(lines, of)
+    return written(module, lines, of)
 
 
 def own_lines(module: Module, nodes: list[ast.stmt]) -> bool:

@@ -14,9 +14,9 @@ from ..emit.text import column, trailing_comment
 from ..graph.frames import Statement
 from ..graph.interpreter import Interpreter
 from ..graph.values import GraphValue, Variable
-from ..parse import Module, parse
+from ..parse import Module
 from ..plan.units import frames_of_units, moves
-from .origins import Origins, at, identity, split
+from .origins import Origins, at, identity, split, written
 from .outlining import own_lines
 
 MESSAGE = "a print of a symbolic tensor, dropped: there is none any more"
@@ -76,7 +76,7 @@ def _without(module: Module, nodes: list[ast.stmt], old: Origins) -> tuple[Modul
     ]
     kept = [one for number, one in enumerate(kept, 1) if left.get(number) != ""]
     lines, of = [line for line, _ in kept], [origin for _, origin in kept]
-    return parse(module.encode("\n".join(lines)), module.path, module.name), Origins(lines, of)
+    return written(module, lines, of)
 
 
 def _split(module: Module) -> list[str]:

@@ -11,8 +11,8 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..emit.text import column
-from ..parse import Module, parse
-from .origins import Origin, Origins, identity
+from ..parse import Module
+from .origins import Origin, Origins, identity, written
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ def written_out(modules: Mapping[str, Module]) -> dict[str, tuple[Module, Origin
                 for line in edits.get(number, [(text, origin)])
             ]
             texts = [text for text, _ in lines]
-            source = module.encode("\n".join(texts))
-            found[path] = (parse(source, path, module.name), Origins(texts, [origin for _, origin in lines]))
+            found[path] = written(module, texts, [origin for _, origin in lines])
     return found
 
 

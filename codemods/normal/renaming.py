@@ -10,9 +10,9 @@ from ..emit.text import snake
 from ..graph.frames import Frame, Statement
 from ..graph.interpreter import Interpreter
 from ..graph.values import Variable
-from ..parse import Module, parse
+from ..parse import Module
 from ..plan.reasons import ToRename
-from .origins import Origins, identity, split
+from .origins import Origins, identity, split, written
 from .words import fresh, words
 
 Meaning = tuple[Statement, list[ast.Name]]  # the statement that binds the name, and the places that mean it so
@@ -34,7 +34,7 @@ def renamed(
             edits.replace(place, new)
     old = origins.get(why.path) or identity(module.utf8.decode())
     text = edits.apply()
-    return parse(module.encode(text), module.path, module.name), Origins(split(text), old.of)
+    return written(module, split(text), old.of)
 
 
 def _meanings(frame: Frame, name: str, run: Interpreter) -> list[Meaning] | None:

@@ -14,11 +14,11 @@ from ..edits import Edits
 from ..graph.frames import Frame
 from ..graph.interpreter import Interpreter
 from ..graph.values import flatten
-from ..parse import Module, parse
+from ..parse import Module
 from ..plan import objects
 from ..plan.units import frames_of_units, moves
 from .inlining import builds
-from .origins import Origins, identity, split
+from .origins import Origins, identity, split, written
 from .words import attributes_named
 
 
@@ -42,8 +42,7 @@ def stored(run: Interpreter, origins: Mapping[str, Origins]) -> dict[str, tuple[
             text = _text(one)
             lines = split(text)
             if len(lines) == len(old.of):
-                new = parse(one.module.encode(text), one.module.path, one.module.name)
-                found[one.module.path] = (new, Origins(lines, old.of))
+                found[one.module.path] = written(one.module, lines, old.of)
     return found
 
 

@@ -46,3 +46,8 @@ def fresh(taken: set[str], wishes: Iterable[str]) -> str:
         count += 1
     taken.add(f"{last}_{count}")
     return f"{last}_{count}"
+
+
+def is_dotted(node: ast.expr) -> bool:
+    """Whether an expression is a name, or attributes of one."""
+    return isinstance(node, ast.Name) or (isinstance(node, ast.Attribute) and is_dotted(node.value))

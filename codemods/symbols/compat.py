@@ -9,10 +9,11 @@ import ast
 from collections.abc import Mapping
 
 from ..api import Fact, gone, is_module, is_native, lookup, moved
+from ..syntax import first_name
 from . import mnist, rules_older, rules_shapes
 from .fitting import means_the_same
 from .packages import Place, contrib
-from .sites import NEXT, Arguments, Rule, Site, first_name, is_constant, simple
+from .sites import NEXT, Arguments, Rule, Site, is_constant, simple
 
 # tf.layers and RNN cells are the classes of Keras 2; tf.keras in graph mode is too.
 _LEGACY_KERAS = ("layers.", "nn.rnn_cell.", "keras.")

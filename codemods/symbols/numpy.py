@@ -212,7 +212,7 @@ def _import_from(module: Module, edits: Edits, names: NumpyNames, node: ast.Impo
     sources = {new.rpartition(".")[0] for _, _, new in targets}
     if sources != {node.module} and (len(targets) < len(node.names) or len(sources) > 1):
         gone = [alias for alias, row, _ in targets if row.kind == "builtin" and row.replacement == row.name]
-        if len(gone) < len(targets) or any(alias.asname for alias in gone) or b"#" in _text(module, node):
+        if len(gone) < len(targets) or any(alias.asname for alias in gone) or b"#" in module.source(node):
             return [_left(row) for _, row, _ in targets]
         kept = [module.text(alias) for alias in node.names if alias not in gone]
         edits.replace_span(module.span(node.names[0])[0], module.span(node.names[-1])[1], ", ".join(kept))
@@ -246,8 +246,3 @@ def _rename(module: Module, edits: Edits, names: NumpyNames, alias: ast.alias, n
         first = use.part(use.bound)
         if isinstance(first, ast.Name) and first.id == old and use.bound:
             edits.replace(first, new)
-
-
-def _text(module: Module, node: ast.AST) -> bytes:
-    start, end = module.span(node)
-    return module.utf8[start:end]

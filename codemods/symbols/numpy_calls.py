@@ -199,7 +199,7 @@ def _cast(site: Site) -> str | None:
     if not isinstance(part, ast.Subscript) or not isinstance(call, ast.Call) or call.func is not part:
         return _no("cast")
     value = _only(call, "x")
-    if value is None or site.root is None or site.use.bound or b"#" in _bytes(site.module, call):
+    if value is None or site.root is None or site.use.bound or b"#" in site.module.source(call):
         return _no("cast")
     site.edits.replace(call, f"{site.root}.asarray(", value, ").astype(", part.slice, ")")
     return None
@@ -341,7 +341,7 @@ def method(module: Module, edits: Edits, names: NumpyNames, call: ast.Call, scop
     if not array and b"numpy" not in module.utf8:
         return None
     root = spelling(Use(value, "", 0, scope))
-    if name == "ptp" and array and root and b"#" not in _bytes(module, call):
+    if name == "ptp" and array and root and b"#" not in module.source(call):
         arguments: list[str | ast.AST] = []
         for one in (*call.args, *call.keywords):
             arguments += [", ", one]
@@ -408,8 +408,3 @@ def _takes_bytes(names: NumpyNames, node: ast.expr) -> bool:
         return False
     name = getattr(parent.func, "attr", None) or getattr(parent.func, "id", None)
     return "bytes" in str(name).lower()
-
-
-def _bytes(module: Module, node: ast.AST) -> bytes:
-    start, end = module.span(node)
-    return module.utf8[start:end]

@@ -177,13 +177,6 @@ def atom(node: ast.expr) -> tuple[Part, ...]:
     return (node,) if is_atom(node) else ("(", node, ")")
 
 
-def first_name(node: ast.expr) -> str:
-    """The name that a chain begins with."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
 def simple(node: ast.expr) -> bool:
     """Whether a node may be written twice: it has no effect and is cheap to build."""
     if isinstance(node, ast.Attribute):

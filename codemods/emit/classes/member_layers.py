@@ -12,10 +12,9 @@ from ...plan.models import Object
 from ...plan.phases import is_of_the_call
 from ..context import Context
 from ..keras_models import batch_norm, layer_calls
-from ..keras_models.layer_names import last
 from ..keras_models.models import RESERVED
 from ..recurrent import rnn_classes
-from ..text import snake
+from ..text import last, snake
 from . import members, scope_names, sizes
 
 

@@ -9,9 +9,8 @@ from ...edits import Edits
 from ...graph.values import Layer
 from ..context import Context, quoted
 from ..recurrent import rnn
-from ..text import joined
+from ..text import joined, last
 from . import contrib_calls, initializers
-from .layer_names import last
 
 
 @dataclass(frozen=True)

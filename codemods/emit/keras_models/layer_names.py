@@ -5,14 +5,9 @@ from __future__ import annotations
 from ...graph.values import Layer
 from ...plan.models import Member, Object
 from ..context import Context
-from ..text import snake
+from ..text import last, snake
 
 SHORT = {"BatchNorm": "bn", "LayerNorm": "ln", "InstanceNorm": "in"}
-
-
-def last(name: str) -> str:
-    """The last part of a scope's or layer's name."""
-    return name.rpartition("/")[2]
 
 
 def name_parts(context: Context, made: Object, member: Member, taken: set[str]) -> None:

@@ -25,9 +25,8 @@ from ..classes import sizes
 from ..classes.members import going, new_attribute
 from ..context import Context, quoted
 from ..recurrent import rnn
-from ..text import column, comments_above, reindent, snake, trailing_comment
+from ..text import column, comments_above, last, reindent, snake, trailing_comment
 from . import batch_norm, layer_names
-from .layer_names import last
 
 # What keras.Model and keras.layers.Layer have themselves.
 RESERVED = frozenset(

@@ -10,12 +10,11 @@ import ast
 
 from ...edits import Edits
 from ...graph import cells as facts
-from ...graph.frames import Statement
 from ...graph.values import Cell, Known, Layer, Sequence, Tensor, TFName, Value
 from ...plan.cells import fed_rates
 from ..context import Context, RnnForm, quoted
 from ..settings import spelled
-from ..text import WIDTH, column
+from ..text import WIDTH, column, last
 from . import rnn_idle
 from .rnn_classes import both_ways, drops, every, note, note_both_ways, variant
 from .rnn_idle import STATES, is_zeros, leaves_mask
@@ -54,7 +53,7 @@ def _path(layer: Layer) -> str:
 
 def constructor(context: Context, layer: Layer, path: str, overlay: Edits, name: str = "") -> str:
     """The constructor of an RNN layer, in the `__init__` of its model; `name` is the expression of its name."""
-    name = name or quoted(_last(layer.name))
+    name = name or quoted(last(layer.name))
     if layer.cls == "Cell":
         return _cell(context, layer, layer.cells[0], path, overlay, name)
     texts = [_cell(context, layer, cell, path, overlay, quoted(told(cell))) for cell in layer.cells]
@@ -175,10 +174,6 @@ def _bound_expression(context: Context, cell: Cell, name: ast.Name) -> ast.expr 
     return made.node.value if made is not None and isinstance(made.node, ast.Assign) else None
 
 
-def _last(name: str) -> str:
-    return name.rpartition("/")[2]
-
-
 # -- calls --------------------------------------------------------------------------------------------------------------
 
 
@@ -215,13 +210,7 @@ def call(context: Context, node: ast.Call, layer: Layer, overlay: Edits, attribu
 
 
 def _path_of_site(context: Context, layer: Layer, node: ast.Call) -> str:
-    return _statement(context, layer, node).frame.module.path
-
-
-def _statement(context: Context, layer: Layer, node: ast.Call) -> Statement:
-    """The statement that a call of a layer stands in."""
-    found = (one for one in context.run.values if isinstance(one, Tensor) and one.layer is layer and one.node is node)
-    return next(found).chain[-1]
+    return rnn_idle.statement_of(context, layer, node).frame.module.path
 
 
 def _given(layer: Layer, node: ast.Call, key: str) -> ast.expr | None:
@@ -306,7 +295,7 @@ def _results(
 def _rates(context: Context, layer: Layer, node: ast.Call, overlay: Edits, path: str) -> str:
     """Statements that tell cells the dropout rates of this call, where those are fed."""
     found = []
-    used = _statement(context, layer, node)
+    used = rnn_idle.statement_of(context, layer, node)
     for cell, key, expression in fed_rates(layer):
         rate = spelled(context, expression, None, cell, layer, overlay)
         found.append(f"self.{context.attributes[layer]}.{cell_access(layer, cell)}.{key} = {rate}")

@@ -47,7 +47,7 @@ def _only_for(context: Context, node: ast.expr, layer: Layer, site: ast.Call) ->
     """The statement that bound a name which nothing but one call of a layer reads."""
     if not isinstance(node, ast.Name):
         return None
-    here = _statement(context, layer, site)
+    here = statement_of(context, layer, site)
     makers = {maker for (_, name), found in here.reads.items() if name == node.id for maker in found}
     maker = next(iter(makers)) if len(makers) == 1 else None
     if maker is None or not _binds(maker.node, node.id) or maker.frame is not here.frame:
@@ -63,7 +63,7 @@ def _only_for(context: Context, node: ast.expr, layer: Layer, site: ast.Call) ->
     return maker if not others and names == [node] else None
 
 
-def _statement(context: Context, layer: Layer, site: ast.Call) -> Statement:
+def statement_of(context: Context, layer: Layer, site: ast.Call) -> Statement:
     """The statement that a call of a layer stands in, in one activation."""
     found = (one for one in context.run.values if isinstance(one, Tensor) and one.layer is layer and one.node is site)
     return next(found).chain[-1]
@@ -90,7 +90,7 @@ def _unstacked(context: Context, layer: Layer, site: ast.Call) -> None:
     along = bool(known) and all(isinstance(one, Known) and one.value == 1 for one in known)
     if context.names[path].name_of(call.func) != "unstack" or not along or not isinstance(source, ast.Name):
         return
-    here = _statement(context, layer, site)
+    here = statement_of(context, layer, site)
     bound = maker.frame.history.get(source.id, [])
     if here.frame is maker.frame and not any(maker.index < one.index < here.index for one in bound):
         context.idle.add(maker.node)

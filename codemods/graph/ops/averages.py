@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .. import host
 from ..interpreter import Interpreter
-from ..values import AverageOp, GraphValue, Known, MovingAverage, Value, Variable, graph_values
+from ..values import AverageOp, GraphValue, Known, MovingAverage, Value, Variable, graph_values, is_none
 from .arguments import of_function
 from .collections import VariableList
 
@@ -19,16 +19,12 @@ def _average(run: Interpreter, name: str, node: ast.Call) -> Value:
     made.values = {key: arguments.value(key) or Value() for key in arguments.nodes}
     made.name = arguments.text("name") or made.name
     updates = made.values.get("num_updates")
-    if updates is not None and not isinstance(updates, Variable) and not _is_none(updates):
+    if updates is not None and not isinstance(updates, Variable) and not is_none(updates):
         return run.problem(node, "a moving average whose count of updates is not known to be a variable")
     if graph_values(made.values.get("decay", Value())):
         return run.problem(node, "a moving average whose decay is a tensor")
     made.inputs = (updates,) if isinstance(updates, Variable) else ()
     return run.add(made)
-
-
-def _is_none(value: Value | None) -> bool:
-    return isinstance(value, Known) and value.value is None
 
 
 def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Value | None:
@@ -46,9 +42,9 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
 
 
 def _apply(run: Interpreter, owner: MovingAverage, node: ast.Call, given: Value | None) -> Value:
-    members = host.items(run, given) if given is not None and not _is_none(given) else None
+    members = host.items(run, given) if given is not None and not is_none(given) else None
     variables: list[Value] = [one for one in run.graph.variables if one.trainable]
-    if given is not None and not _is_none(given):
+    if given is not None and not is_none(given):
         if members is None:
             return run.problem(node, "a moving average of what is not known")
         variables = members
@@ -56,7 +52,7 @@ def _apply(run: Interpreter, owner: MovingAverage, node: ast.Call, given: Value 
         return run.problem(node, "a moving average of a tensor, which TensorFlow 1 began at 0")
     found = [one for one in variables if isinstance(one, Variable)]
     made = AverageOp(node, run.chain, (*owner.inputs, *found), keeper=owner, variables=found)
-    made.explicit = given is not None and not _is_none(given)
+    made.explicit = given is not None and not is_none(given)
     for one in found:
         if one not in owner.shadows:
             made.first = True

@@ -10,7 +10,19 @@ from collections.abc import Callable
 
 from .. import shapes
 from ..interpreter import Interpreter
-from ..values import Dict, Function, GraphValue, Known, Sequence, Tensor, TensorArray, Value, flatten, graph_values
+from ..values import (
+    Dict,
+    Function,
+    GraphValue,
+    Known,
+    Sequence,
+    Tensor,
+    TensorArray,
+    Value,
+    flatten,
+    graph_values,
+    is_absent,
+)
 from .arguments import Arguments, of_function
 
 Handler = Callable[[Interpreter, str, ast.Call], Value]
@@ -36,7 +48,7 @@ def _over_elements(run: Interpreter, name: str, node: ast.Call) -> Value:
     """map_fn, scan and folds: the function is given one element of each tensor, behind what it gave before."""
     arguments = of_function(run, name, node)
     elems, first = arguments.value("elems") or Value(), arguments.value("initializer")
-    if _is_none(first):
+    if is_absent(first):
         first = None
     element = _each(run, node, elems)
     state = first if first is not None else element
@@ -48,7 +60,7 @@ def _over_elements(run: Interpreter, name: str, node: ast.Call) -> Value:
     dtype = arguments.value("dtype")
     if isinstance(dtype, Sequence):
         return Sequence([run.tensor(node, name, made) for _ in dtype.items], "tuple")
-    return _like(run, node, name, elems if _is_none(dtype) else Value(), made, keep=False)
+    return _like(run, node, name, elems if is_absent(dtype) else Value(), made, keep=False)
 
 
 def _cond(run: Interpreter, name: str, node: ast.Call) -> Value:
@@ -66,7 +78,7 @@ def _case(run: Interpreter, name: str, node: ast.Call) -> Value:
         found = [item.items[-1] if isinstance(item, Sequence) and item.items else item for item in pairs.items]
     else:
         return run.problem(node, f"tf.{name} with branches that are not known")
-    default = [] if _is_none(arguments.value("default")) else [arguments.value("default")]
+    default = [] if is_absent(arguments.value("default")) else [arguments.value("default")]
     return _chosen(run, name, node, arguments, [_follow(run, node, one, []) for one in [*found, *default]])
 
 
@@ -145,10 +157,6 @@ def _like(run: Interpreter, node: ast.Call, op: str, value: Value, made: tuple[G
     return run.tensor(node, op, made, shape if keep else None, dtype)
 
 
-def _is_none(value: Value | None) -> bool:
-    return value is None or (isinstance(value, Known) and value.value is None)
-
-
 # -- TensorArrays -------------------------------------------------------------------------------------------------------
 
 WRITES = frozenset({"write", "unstack", "scatter", "split", "identity"})
@@ -158,7 +166,7 @@ READS = frozenset({"read", "stack", "concat", "gather"})
 def _tensor_array(run: Interpreter, name: str, node: ast.Call) -> Value:
     arguments = of_function(run, name, node)
     for unusual in ("handle", "flow"):
-        if not _is_none(arguments.value(unusual)):
+        if not is_absent(arguments.value(unusual)):
             return run.problem(node, f"a TensorArray with {unusual}")
     given = tuple(graph_values(Sequence([arguments.value(key) or Value() for key in arguments.nodes])))
     return run.add(TensorArray(node, run.chain, given, name, None, shapes.dtype_of(arguments.value("dtype"))))

@@ -32,6 +32,7 @@ from ..values import (
     Value,
     Variable,
     graph_values,
+    is_absent,
 )
 from .arguments import Arguments, of_function
 
@@ -49,7 +50,7 @@ def _estimator(run: Interpreter, name: str, node: ast.Call) -> Value:
     if not isinstance(model_fn, Function) or not isinstance(model_fn.node, ast.FunctionDef) or model_fn.bound:
         return run.problem(node, "an Estimator over something that is not a function of the program")
     for unusual in ("warm_start_from",):
-        if unusual in arguments and not _is_none(arguments.value(unusual)):
+        if unusual in arguments and not is_absent(arguments.value(unusual)):
             run.problem(node, f"an Estimator with {unusual}")
     made = Estimator(node, run.chain, model_fn=model_fn)
     made.arguments = arguments.nodes
@@ -68,15 +69,11 @@ def _estimator(run: Interpreter, name: str, node: ast.Call) -> Value:
     return made
 
 
-def _is_none(value: Value | None) -> bool:
-    return value is None or (isinstance(value, Known) and value.value is None)
-
-
 def _spec(run: Interpreter, name: str, node: ast.Call) -> Value:
     arguments = of_function(run, "estimator.EstimatorSpec", node)
     values = {key: arguments.value(key) or Value() for key in arguments.nodes}
     for unusual in ("training_chief_hooks", "training_hooks", "scaffold", "evaluation_hooks", "prediction_hooks"):
-        if not _is_none(values.get(unusual)):
+        if not is_absent(values.get(unusual)):
             run.problem(node, f"an EstimatorSpec with {unusual}")
     return Spec(arguments.nodes, values, run.chain)
 
@@ -112,7 +109,7 @@ def method(run: Interpreter, owner: GraphValue, name: str, node: ast.Call) -> Va
     for unusual in ("hooks", "saving_listeners", "checkpoint_path", "name", "predict_keys"):
         given = values.get(unusual)
         empty = isinstance(given, Sequence) and (not given.items or (unusual == "hooks" and _only_tell(name, given)))
-        if not _is_none(given) and not empty:
+        if not is_absent(given) and not empty:
             run.problem(node, f"an Estimator's {name} with {unusual}")
     if "yield_single_examples" in values and arguments.known("yield_single_examples") is not True:
         run.problem(node, "an Estimator's predict that yields whole batches")
@@ -145,7 +142,7 @@ def _labelled(run: Interpreter, owner: Estimator, use: Use) -> bool | None:
     """Whether the elements of an input function are pairs of features and labels, None where that is not known."""
     given = use.values.get("input_fn")
     if isinstance(given, InputFn):
-        return not _is_none(given.values.get("y"))
+        return not is_absent(given.values.get("y"))
     made, statements = len(run.values), run.chain
     result = _call_input(run, given, use.node)
     for value in run.values[made:]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from ..interpreter import Interpreter
-from ..values import Counted, GraphValue, Known, Metric, MetricVariables, Sequence, Value, graph_values
+from ..values import Counted, GraphValue, Metric, MetricVariables, Sequence, Value, graph_values, is_absent
 from .arguments import of_function
 
 # Those with an exact counterpart among Keras' metrics, each with the name scope that it opens where it is given no name.
@@ -23,7 +23,7 @@ def _metric(run: Interpreter, name: str, node: ast.Call) -> Value:
     """(value, update). Within a model function the Estimator runs the update, elsewhere a session does."""
     arguments = of_function(run, name, node)
     for unusual in ("metrics_collections", "updates_collections"):
-        if not _is_none(arguments.value(unusual)):
+        if not is_absent(arguments.value(unusual)):
             run.problem(node, f"a metric with {unusual}")
     inputs = tuple(value for key in arguments.nodes for value in graph_values(arguments.value(key) or Value()))
     made = Metric(node, run.chain, inputs, name=name.rpartition(".")[2])
@@ -37,10 +37,6 @@ def _metric(run: Interpreter, name: str, node: ast.Call) -> Value:
     value = run.add(Counted(node, run.chain, (), "metric", (), "float32", metric=made))
     update = run.add(Counted(node, run.chain, inputs, "metric", (), "float32", metric=made, updating=True))
     return Sequence([value, update], "tuple")
-
-
-def _is_none(value: Value | None) -> bool:
-    return value is None or (isinstance(value, Known) and value.value is None)
 
 
 def local_variables(run: Interpreter, node: ast.Call, scope: str | None) -> Value:

@@ -22,6 +22,7 @@ from ..values import (
     Value,
     Variable,
     graph_values,
+    is_none,
 )
 from . import op_names
 from .arguments import Arguments, of_function, of_method
@@ -51,7 +52,7 @@ def _placeholder(run: Interpreter, name: str, node: ast.Call) -> Value:
     made.tf1_name = run.graph.unique(
         arguments.text("name") or ("Placeholder" if default is None else "PlaceholderWithDefault")
     )
-    if arguments.value("name") is not None and arguments.text("name") is None and not _is_none(arguments.value("name")):
+    if arguments.value("name") is not None and arguments.text("name") is None and not is_none(arguments.value("name")):
         made.tf1_name = ""
     return run.add(made)
 
@@ -69,7 +70,7 @@ def _default_dtype(value: Value) -> str | None:
 def _variable(run: Interpreter, name: str, node: ast.Call) -> Value:
     arguments = of_function(run, "Variable", node)
     given = arguments.text("name")
-    if arguments.value("name") is not None and given is None and not _is_none(arguments.value("name")):
+    if arguments.value("name") is not None and given is None and not is_none(arguments.value("name")):
         run.problem(node, "a variable whose name is not known")
     scope = run.graph.name_scopes[-1]
     full = run.graph.unique(given or "Variable")
@@ -86,10 +87,6 @@ def _variable(run: Interpreter, name: str, node: ast.Call) -> Value:
     if "collections" in arguments:
         _join_collections(run, made, arguments)
     return run.add_variable(made)
-
-
-def _is_none(value: Value | None) -> bool:
-    return isinstance(value, Known) and value.value is None
 
 
 def _initial(initial: Value | None, arguments: Arguments) -> tuple[Any, str | None]:
@@ -110,7 +107,7 @@ def _initial_inputs(run: Interpreter, node: ast.AST, initial: Value | None) -> N
 
 def _check_unusual(run: Interpreter, node: ast.AST, arguments: Arguments, names: tuple[str, ...]) -> None:
     for name in names:
-        if name in arguments and not _is_none(arguments.value(name)):
+        if name in arguments and not is_none(arguments.value(name)):
             run.problem(node, f"a variable with {name}")
 
 

@@ -18,9 +18,9 @@ from ...diagnostics import Diagnostic
 from ...edits import Edits
 from ...emit.text import indentation
 from ...names import Import, Names
-from ...parse import Module, parse
+from ...parse import Module
 from ...report import Account
-from ..origins import Origin, Origins, identity, split
+from ..origins import Origin, Origins, identity, split, written
 from ..words import words
 
 _HEADER = re.compile(r"# (imports|needs): (.*)")
@@ -153,9 +153,8 @@ def _write(
     block += [("", Origin(place.lineno, ""))] * max(0, 2 - blank)
     lines[behind:behind] = block
     lines = [line for line in lines if line[1].line not in dropped or line[0].strip() or not line[1].text]
-    text = "\n".join(text for text, _ in lines)
-    origins = Origins([text for text, _ in lines], [origin for _, origin in lines])
-    return Written(parse(module.encode(text), module.path, module.name), origins, accounts, diagnostics)
+    new, origins = written(module, [text for text, _ in lines], [origin for _, origin in lines])
+    return Written(new, origins, accounts, diagnostics)
 
 
 def _told(module: Module, node: ast.expr, old: str, new: str) -> Diagnostic:
